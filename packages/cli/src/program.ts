@@ -7,6 +7,7 @@ import { disconnectCommand } from "./commands/disconnect.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { endCommand } from "./commands/end.ts";
+import { idCommand } from "./commands/id.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
 import { revokeCommand } from "./commands/revoke.ts";
@@ -31,6 +32,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
   for (const command of [
     serveCommand(terminal),
     tokenCommand(terminal),
+    idCommand(terminal),
     publishCommand(terminal),
     endCommand(terminal),
     tailCommand(terminal),

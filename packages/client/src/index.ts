@@ -1,3 +1,4 @@
+export { encodeId } from "@milepost/protocol";
 export type * from "./channel/channel.ts";
 export type * from "./client.ts";
 export type { BackoffOptions } from "./connection/backoff.ts";

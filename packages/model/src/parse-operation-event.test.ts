@@ -167,8 +167,8 @@ describe("parseOperationEvent", () => {
     ["failed", { error: { code: "c", message: "m" } }, "data.error.retryable is missing"],
     ["started", { attempt: 0 }, "data.attempt must be an integer"],
     ["created", { operation_id: "a:b", kind: "k" }, "data.operation_id must be 1 to 64 letters"],
-    ["created", { operation_id: "a", kind: "k", user_id: "a\r\nb" }, "data.user_id must be"],
-    ["created", { operation_id: "a", kind: "k", session_id: "*" }, "data.session_id must be"],
+    ["created", { operation_id: "a", kind: "k", user_id: "a\ud83d" }, "data.user_id must be"],
+    ["created", { operation_id: "a", kind: "k", session_id: "" }, "data.session_id must be"],
   ])("parseOperationEvent refuses %s with %j: %s", (event, data, message) => {
     const outcome = parseOperationEvent(event, data);
     expect(outcome).toMatchObject({ failure: { message: expect.stringContaining(message) } });

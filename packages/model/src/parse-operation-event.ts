@@ -2,10 +2,13 @@ import {
   compact,
   Fields,
   identifierOf,
+  idRule,
   integerIn,
   isChannelSegment,
+  isId,
   isRecord,
   listOf,
+  maxIdBytes,
   numberIn,
   objectOf,
   oneOf,
@@ -104,8 +107,8 @@ const readers: {
       operation_id: fields.required("operation_id", segmentOf(eventBounds.id)),
       kind: fields.required("kind", readId),
       title: fields.optional("title", readTitle),
-      session_id: fields.optional("session_id", segmentOf(200)),
-      user_id: fields.optional("user_id", segmentOf(200)),
+      session_id: fields.optional("session_id", readOwner),
+      user_id: fields.optional("user_id", readOwner),
       producer_id: fields.optional("producer_id", identifierOf(200)),
       steps: fields.optional("steps", readStepPlans),
       input: fields.optional("input", readPayload),
@@ -161,7 +164,7 @@ const readers: {
         "phase",
         oneOf(["requested", "acknowledged", "done", "refused", "timed_out"]),
       ),
-      by: fields.optional("by", textOf(300)),
+      by: fields.optional("by", textOf(maxIdBytes)),
       reason: fields.optional("reason", readMessage),
       args: fields.optional("args", readPayload),
     }),
@@ -199,6 +202,10 @@ function readReason(fields: Fields): { readonly reason?: string } {
 function readSilence(fields: Fields): { readonly silent_ms: number } {
   return { silent_ms: fields.required("silent_ms", readMilliseconds) };
 }
+
+/** Reads the id of the user or session that an operation belongs to. */
+const readOwner: Reader<string> = (value) =>
+  isId(value) ? parsed(value) : refused("bad_message", idRule);
 
 /**
  * Returns a reader that accepts an id of at most `maxLength` characters that is valid as a segment of a channel

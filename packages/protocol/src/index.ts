@@ -10,6 +10,7 @@ export type * from "./contract.ts";
 export * from "./cursor.ts";
 export * from "./cut-text.ts";
 export { defineContract } from "./define-contract.ts";
+export { encodeId, idRule, isId, maxEncodedIdBytes, maxIdBytes } from "./encode-id.ts";
 export * from "./error-codes.ts";
 export * from "./error-of-close.ts";
 export * from "./event-name.ts";

@@ -109,6 +109,8 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
     connection_id: text,
     session_id: orNull(text),
     user_id: orNull(text),
+    session_channel: maybe(text),
+    user_channel: maybe(text),
     node: text,
     version: text,
     ping_interval_ms: amount,

@@ -6,7 +6,7 @@ export const maxListedTyping = 50;
 
 /** A member who is present in a channel: a user, or a session if the credential names no user. */
 export interface PresentMember {
-  /** Id of the member: `user:{user_id}` or `session:{session_id}`. */
+  /** Name of the member: `user:` or `session:` and the encoded id, the same as the name of its channel. */
   readonly id: string;
   readonly user_id?: string;
   readonly session_id?: string;

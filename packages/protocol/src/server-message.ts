@@ -18,6 +18,10 @@ export interface WelcomeMessage {
   readonly user_id: string | null;
   /** Id of the guest; absent unless the client connected as one. */
   readonly guest_id?: string;
+  /** Channel of the session, if the session's id is not its own encoded form. Otherwise it is `session:{session_id}`. */
+  readonly session_channel?: string;
+  /** Channel of the user, if the user's id is not its own encoded form. Otherwise it is `user:{user_id}`. */
+  readonly user_channel?: string;
   /** Name of the node that holds the connection. */
   readonly node: string;
   /** Version of the protocol. */

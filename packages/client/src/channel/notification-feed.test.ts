@@ -6,7 +6,13 @@ import { NotificationFeed } from "./notification-feed.ts";
 
 const connected: ConnectionState = {
   ...{ state: "connected", transport: "websocket", connectionId: "c", node: "n" },
-  ...{ degraded: false, userId: "7", sessionId: "s" },
+  ...{
+    degraded: false,
+    userId: "7",
+    sessionId: "s",
+    userChannel: "user:7",
+    sessionChannel: "session:s",
+  },
 };
 
 /** Feed of a connected user, with the channels it reads and the messages it tells. */

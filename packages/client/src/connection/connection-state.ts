@@ -16,6 +16,10 @@ export type ConnectionState =
       readonly connectionId: string;
       readonly sessionId: string | null;
       readonly userId: string | null;
+      /** Name of the session's channel: `session:` and the encoded id. Undefined without a session. */
+      readonly sessionChannel: string | undefined;
+      /** Name of the user's channel: `user:` and the encoded id. Undefined without a user. */
+      readonly userChannel: string | undefined;
       /** Name of the gateway node that this client is connected to. */
       readonly node: string;
       /** True while the gateway reports that its store is unreachable. */

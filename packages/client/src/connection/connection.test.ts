@@ -63,9 +63,21 @@ describe("connecting", () => {
       connectionId: "connection-1",
       sessionId: "s1",
       userId: "u1",
+      sessionChannel: "session:s1",
+      userChannel: "user:u1",
       node: "node-1",
       degraded: true,
     });
+  });
+
+  it("[P-NAME-4] the state names the channels of a user and session whose ids are encoded, from the welcome", async () => {
+    const { client, gateway } = setUp();
+    client.connect();
+    await settle();
+    const ids = { user_id: "auth0|7", session_id: null };
+    await gateway.last.accept({ ...ids, user_channel: "user:auth0~7C7" });
+    expect(client.state).toMatchObject({ userId: "auth0|7", userChannel: "user:auth0~7C7" });
+    expect(client.state).toMatchObject({ sessionId: null, sessionChannel: undefined });
   });
 
   it("an http address becomes a WebSocket address, and createClient throws for other protocols", async () => {

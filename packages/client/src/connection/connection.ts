@@ -345,6 +345,10 @@ export class Connection {
   #establish(welcome: RawMessage): void {
     const { metrics, clock, transports, trial } = this.#parts;
     const text = (value: unknown) => (typeof value === "string" ? value : null);
+    const channelOf = (owner: "user" | "session") => {
+      const id = text(welcome[`${owner}_id`]);
+      return (text(welcome[`${owner}_channel`]) ?? (id && `${owner}:${id}`)) || undefined;
+    };
     this.#timer?.();
     this.#timer = undefined;
     this.#connectedAt = clock.monotonic();
@@ -360,6 +364,8 @@ export class Connection {
       connectionId: text(welcome.connection_id) ?? "",
       sessionId: text(welcome.session_id),
       userId: text(welcome.user_id),
+      sessionChannel: channelOf("session"),
+      userChannel: channelOf("user"),
       node: text(welcome.node) ?? "",
       degraded: welcome.degraded === true,
     });

@@ -24,6 +24,8 @@ function following() {
     listener({
       ...{ state: "connected", transport: "websocket", connectionId: "c", node: "n" },
       ...{ degraded: false, userId, sessionId },
+      userChannel: userId === null ? undefined : `user:${userId}`,
+      sessionChannel: sessionId === null ? undefined : `session:${sessionId}`,
     });
   return { done, stop, connected, tell: (state: ConnectionState) => listener(state) };
 }

@@ -31,15 +31,12 @@ export function followIdentity(
       if (state.state === "closed") known = undefined;
       return;
     }
-    const { userId, sessionId } = state;
-    const identity = JSON.stringify([userId, sessionId]);
+    const { userChannel: user, sessionChannel: session } = state;
+    const identity = JSON.stringify([user, session]);
     if (identity === known) return;
     known = identity;
     end();
-    end = begin({
-      user: userId === null ? undefined : `user:${userId}`,
-      session: sessionId === null ? undefined : `session:${sessionId}`,
-    });
+    end = begin({ user, session });
   };
   const stop = source.onState(look);
   if (source.state.state === "idle") source.connect();

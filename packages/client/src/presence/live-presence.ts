@@ -60,9 +60,7 @@ export class LivePresence implements ChannelPresence {
 
   get self(): string | undefined {
     const { state } = this.#client;
-    if (state.state !== "connected") return undefined;
-    if (state.userId !== null) return `user:${state.userId}`;
-    return state.sessionId === null ? undefined : `session:${state.sessionId}`;
+    return state.state === "connected" ? (state.userChannel ?? state.sessionChannel) : undefined;
   }
 
   getSnapshot(): PresenceView {

@@ -10,11 +10,13 @@ import {
 } from "@milepost/engine";
 import { type NotificationData, readNotificationFields } from "@milepost/model";
 import {
+  encodeId,
   endEvent,
   formatPosition,
   type GapReason,
   identifierOf,
-  isChannelSegment,
+  idRule,
+  isId,
   JsonText,
   MilepostError,
   messageBounds,
@@ -360,17 +362,12 @@ export class Channels implements ChannelService {
     notification: NotificationData,
   ): Promise<Published> {
     if (principal.kind !== "service") throw forbidden("publish", "user:…");
-    if (!isChannelSegment(userId)) {
-      throw new MilepostError(
-        "invalid_channel",
-        "the user's id cannot be part of a channel name; use letters, digits, '_', '.', '~' or '-'",
-      );
-    }
+    if (!isId(userId)) throw new MilepostError("bad_message", `the user's id ${idRule}`);
     const read = orThrow(readInput(notification, readNotificationFields));
     const { id = this.#random.id(16), level = "info" } = read;
     const options = { key: `notification:${id}` };
     const data = { ...read, id, level };
-    return this.publish(principal, `user:${userId}`, "notification", data, options);
+    return this.publish(principal, `user:${encodeId(userId)}`, "notification", data, options);
   }
 
   #refuseWhenClosed(): void {

@@ -20,7 +20,7 @@ import {
   splitFrame,
 } from "@milepost/protocol";
 import { Requests } from "../requests/requests.ts";
-import { isSamePerson, type UserPrincipal } from "../rules/principal.ts";
+import { encodedChannels, isSamePerson, type UserPrincipal } from "../rules/principal.ts";
 import { mayLookUp } from "../rules/rule-access.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
 import type { Encoder, Transport, TransportEvents } from "../send-queue/transport.ts";
@@ -355,6 +355,7 @@ export class Connection
       connection_id: id,
       session_id: principal.session ?? null,
       user_id: principal.user ?? null,
+      ...encodedChannels(principal),
       ...(principal.guest === undefined ? {} : { guest_id: principal.guest }),
       node,
       version: protocolVersion,

@@ -1,4 +1,4 @@
-import { type CloseCode, isRecord, type Publication } from "@milepost/protocol";
+import { type CloseCode, encodeId, isRecord, type Publication } from "@milepost/protocol";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { HubSubscriber } from "../hub/hub-subscriber.ts";
 import type { ChannelState, Start } from "../hub/recovery.ts";
@@ -48,7 +48,10 @@ export class SessionFeed implements OperationFollower, Subscriber {
     this.session = session;
     this.#context = context;
     this.#onUnused = onUnused;
-    this.#hubSubscriber = context.hub.join(context.channels.resolve(`session:${session}`), this);
+    this.#hubSubscriber = context.hub.join(
+      context.channels.resolve(`session:${encodeId(session)}`),
+      this,
+    );
   }
 
   /** Adds a reader. It receives the documents of all operations once they have been read. */

@@ -1,4 +1,4 @@
-import { isChannelSegment } from "@milepost/protocol";
+import { encodeId } from "@milepost/protocol";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import { Connection } from "../connection/connection.ts";
 import { forwardUpstream, handleUpstream } from "../connection/upstream.ts";
@@ -71,14 +71,18 @@ export function createCore(options: CoreOptions): Core {
       refused(transport, request.principal !== undefined) ??
       new Connection(transport, request, context),
     connectFeed(transport: Transport, session: string, principal: UserPrincipal | undefined) {
-      const own = principal?.session !== undefined && principal.session === session;
-      if (!own || !isChannelSegment(session)) {
+      const own = principal?.session;
+      // A path may hold the session's id or its encoded form. The feed is that of the credential in either case.
+      if (
+        principal === undefined ||
+        own === undefined ||
+        (own !== session && encodeId(own) !== session)
+      ) {
         transport.close(1008, "Invalid session");
         return refusedEvents;
       }
       return (
-        refused(transport, true) ??
-        new FeedConnection(transport, feeds.of(session), principal, context)
+        refused(transport, true) ?? new FeedConnection(transport, feeds.of(own), principal, context)
       );
     },
     async handleUpstream(principal, connectionId, frame) {

@@ -1,5 +1,6 @@
 import type { OperationIndex } from "@milepost/engine";
 import { type OperationState, summarise, summaryChanged } from "@milepost/model";
+import { encodeId } from "@milepost/protocol";
 import type { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { operationAgeMs } from "../rules/default-rules.ts";
 
@@ -41,8 +42,8 @@ export class OperationNotifier {
     const key = `${after.id}@${after.offset}`;
     const { session_id, user_id } = after;
     const channels: string[] = [];
-    if (session_id !== undefined) channels.push(`session:${session_id}`);
-    if (user_id !== undefined) channels.push(`user:${user_id}`);
+    if (session_id !== undefined) channels.push(`session:${encodeId(session_id)}`);
+    if (user_id !== undefined) channels.push(`user:${encodeId(user_id)}`);
     await Promise.all(
       channels.map((channel) =>
         this.#publisher.publish(`${channel} ${after.id}`, {

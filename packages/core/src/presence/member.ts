@@ -1,4 +1,5 @@
 import type { NewMember } from "@milepost/engine";
+import { encodeId } from "@milepost/protocol";
 import type { Principal } from "../rules/principal.ts";
 
 /**
@@ -8,7 +9,9 @@ import type { Principal } from "../rules/principal.ts";
 export function memberOf(principal: Principal): NewMember | undefined {
   if (principal.kind === "service") return undefined;
   const { user, session, guest } = principal;
-  if (user !== undefined) return { id: `user:${user}`, user_id: user };
+  if (user !== undefined) return { id: `user:${encodeId(user)}`, user_id: user };
   if (guest !== undefined) return { id: `guest:${guest}` };
-  return session === undefined ? undefined : { id: `session:${session}`, session_id: session };
+  return session === undefined
+    ? undefined
+    : { id: `session:${encodeId(session)}`, session_id: session };
 }

@@ -1,3 +1,4 @@
+import { encodeId } from "@milepost/protocol";
 import { RecentNames } from "../runtime/recent-names.ts";
 import {
   type Access,
@@ -92,9 +93,9 @@ function memberOf(
     case "nobody":
       return refused;
     case "own-user":
-      return user !== undefined && user === captures.user ? allowed : refused;
+      return isNamed(user, captures.user) ? allowed : refused;
     case "own-session":
-      return session !== undefined && session === captures.session ? allowed : refused;
+      return isNamed(session, captures.session) ? allowed : refused;
     case "own-guest":
       return guest !== undefined && guest === captures.guest ? allowed : refused;
     case "own-connection":
@@ -102,6 +103,11 @@ function memberOf(
     case "operation-owner":
       return captures.operation === undefined ? refused : { ownerOf: captures.operation };
   }
+}
+
+/** True if a segment of a channel name is the encoded form of a principal's id. */
+function isNamed(id: string | undefined, segment: string | undefined): boolean {
+  return id !== undefined && encodeId(id) === segment;
 }
 
 function isMet(
@@ -118,9 +124,10 @@ function isMet(
   if (name === undefined) return has(equals);
   const captured = captures[name];
   if (captured === undefined) return false;
-  // A capture is a segment of a name, so a number among the claims is compared by its digits.
+  // A capture is a segment of a name, so a claim is compared in its encoded form, and a number by its digits.
   const isCaptured = (value: unknown) =>
-    (typeof value === "string" || typeof value === "number") && String(value) === captured;
+    (typeof value === "string" || typeof value === "number") &&
+    encodeId(String(value)) === captured;
   return Array.isArray(held) ? held.some(isCaptured) : isCaptured(held);
 }
 

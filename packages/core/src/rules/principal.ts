@@ -1,3 +1,4 @@
+import { encodeId } from "@milepost/protocol";
 import type { ServiceSigning } from "../signatures/service-signing.ts";
 import type { Action } from "./access.ts";
 
@@ -13,9 +14,9 @@ export interface Grants extends Partial<Record<Action, readonly string[]>> {
 /** Principal with a verified connect credential: a person, or a program that is not a service. */
 export interface UserPrincipal {
   readonly kind: "user";
-  /** The token's `sub`. */
+  /** Id of the user, from the token's `sub`. Any text; {@link encodeId} makes a segment of channel names of it. */
   readonly user: string | undefined;
-  /** The token's `sid`. */
+  /** Id of the session, from the token's `sid`. Any text, as the user's id. */
   readonly session: string | undefined;
   /** Id of a guest, who has neither a user nor a session. */
   readonly guest?: string;
@@ -59,12 +60,33 @@ export function isSamePerson(a: UserPrincipal, b: UserPrincipal): boolean {
 
 const servicePrefix = "service:";
 
-/** Returns the name that identifies a principal as a publisher. Dedupe keys are stored per publisher. */
+/**
+ * Returns the name that identifies a principal as a publisher, as in `user:ann~40example.com`. Dedupe keys are
+ * stored per publisher.
+ */
 export function publisherOf(principal: Principal): string {
   if (principal.kind === "service") return `${servicePrefix}${principal.name}`;
-  if (principal.user !== undefined) return `user:${principal.user}`;
+  if (principal.user !== undefined) return `user:${encodeId(principal.user)}`;
   if (principal.guest !== undefined) return `guest:${principal.guest}`;
-  return principal.session === undefined ? "anyone" : `session:${principal.session}`;
+  return principal.session === undefined ? "anyone" : `session:${encodeId(principal.session)}`;
+}
+
+/**
+ * Returns the names of the channels of a principal's user and session that cannot be formed from the id alone,
+ * because the id has an encoded form. A client takes them from its welcome and needs no encoder.
+ */
+export function encodedChannels({ user, session }: UserPrincipal): {
+  readonly session_channel?: string;
+  readonly user_channel?: string;
+} {
+  return {
+    ...(session === undefined || encodeId(session) === session
+      ? {}
+      : { session_channel: `session:${encodeId(session)}` }),
+    ...(user === undefined || encodeId(user) === user
+      ? {}
+      : { user_channel: `user:${encodeId(user)}` }),
+  };
 }
 
 /** Returns the service with this publisher name; undefined when the publisher is not a service. */

@@ -60,11 +60,11 @@ describe("the authenticator", () => {
   });
 
   it.each([
-    { user: "auth0|7", session: undefined },
-    { user: undefined, session: "a:b" },
+    { user: "a\ud83d", session: undefined },
+    { user: undefined, session: "x".repeat(1_025) },
     { user: "", session: undefined },
   ])(
-    "a custom verifier's ids %j, which cannot be part of channel names, are refused",
+    "[P-NAME-4] a custom verifier's ids %j are refused, since they are empty, too long or not well-formed",
     async (ids) => {
       const verifyToken = async () => ({
         kind: "user" as const,
@@ -75,7 +75,9 @@ describe("the authenticator", () => {
       const auth = createAuthenticator({ verifyToken }, Date);
       await expect(auth.verifyToken("any")).rejects.toMatchObject({
         code: "unauthenticated",
-        message: expect.stringMatching(/^the token's (user|session) must be 1 to 200 letters/),
+        message: expect.stringMatching(
+          /^the token's (user|session) must be a text of 1 to 1024 bytes/,
+        ),
       });
     },
   );

@@ -1,9 +1,9 @@
 import type { Principal, TokenVerifier, UserPrincipal } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
-import { isRecord, MilepostError } from "@milepost/protocol";
+import { idRule, isId, isRecord, MilepostError } from "@milepost/protocol";
 import { type ApiKey, createApiKeys } from "./api-keys.ts";
 import { readBearer } from "./bearer.ts";
-import { createTokens, isPrincipalName, nameRule, type TokenContent } from "./tokens.ts";
+import { createTokens, type TokenContent } from "./tokens.ts";
 
 /** Settings of authentication: the credentials that the gateway accepts. */
 export interface AuthOptions {
@@ -11,8 +11,7 @@ export interface AuthOptions {
   readonly tokenSecret?: string | Uint8Array;
   /**
    * Custom verifier of user tokens; with it, `tokenSecret` is not needed. The `user` and `session` that the
-   * verifier returns become parts of channel names. Ids with other characters (`auth0|7`, e-mail addresses) are
-   * refused, so the verifier must map them first.
+   * verifier returns may be any text of at most 1,024 bytes of UTF-8: `auth0|7`, an e-mail address.
    */
   readonly verifyToken?: TokenVerifier;
   /** API keys of backends. A request with one of these keys may do what the rules allow a service. */
@@ -93,8 +92,8 @@ function isJwt(credential: string): boolean {
 
 function withUsableNames(principal: UserPrincipal): UserPrincipal {
   for (const name of ["user", "session"] as const) {
-    if (principal[name] === undefined || isPrincipalName(principal[name])) continue;
-    throw new MilepostError("unauthenticated", `the token's ${name} ${nameRule}`);
+    if (principal[name] === undefined || isId(principal[name])) continue;
+    throw new MilepostError("unauthenticated", `the token's ${name} ${idRule}`);
   }
   return principal;
 }

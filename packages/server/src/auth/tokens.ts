@@ -1,7 +1,7 @@
 import { webcrypto } from "node:crypto";
 import type { Grants, TokenVerifier, UserPrincipal } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
-import { isChannelSegment, isRecord, MilepostError, messageBounds } from "@milepost/protocol";
+import { idRule, isId, isRecord, MilepostError, messageBounds } from "@milepost/protocol";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 
 /** Minimum length of a token secret, in bytes; equal to the length of the hash. */
@@ -26,7 +26,7 @@ export interface Tokens {
    */
   readonly verify: TokenVerifier;
   /**
-   * Issues a token. Rejects with `bad_message` if an id cannot be part of a channel name or the lifetime is not a number.
+   * Issues a token. Rejects with `bad_message` if an id is empty, too long or not well-formed Unicode, or the lifetime is not a number.
    */
   mint(content: TokenContent): Promise<string>;
 }
@@ -37,7 +37,6 @@ const notBeforeToleranceSeconds = 5;
 const maxNotBeforeMs = 86_400_000;
 const defaultTtlMs = 3_600_000;
 const maxPatterns = 100;
-const maxNameLength = 200;
 
 /**
  * Creates the issuer and verifier of user tokens: JWTs signed with one secret. Only HS256 is accepted: a token
@@ -139,22 +138,14 @@ function principalOf(payload: JWTPayload, now: number): UserPrincipal {
 
 function readName(value: unknown, claim: string): string | undefined {
   if (value === undefined) return undefined;
-  if (isPrincipalName(value)) return value;
-  throw refused(`the token's claim ${claim} ${nameRule}`);
+  if (isId(value)) return value;
+  throw refused(`the token's claim ${claim} ${idRule}`);
 }
 
 function requireName(value: string | undefined, field: string): void {
-  if (value === undefined || isPrincipalName(value)) return;
-  throw new MilepostError("bad_message", `${field} ${nameRule}`);
+  if (value === undefined || isId(value)) return;
+  throw new MilepostError("bad_message", `${field} ${idRule}`);
 }
-
-/** True if the value can be a user or session id. The id is a segment of channel names. */
-export function isPrincipalName(value: unknown): value is string {
-  return isChannelSegment(value) && value.length <= maxNameLength;
-}
-
-/** Requirement that {@link isPrincipalName} checks, worded for error messages. */
-export const nameRule = `must be 1 to ${maxNameLength} letters, digits, '_', '.', '~' or '-', because it is part of channel names`;
 
 function readGrants(value: unknown): Grants {
   if (value === undefined) return noGrants;

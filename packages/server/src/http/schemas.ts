@@ -1,6 +1,6 @@
 import { consumerKinds } from "@milepost/engine";
 import { eventBounds, operationBounds } from "@milepost/model";
-import { maxSignatureLength, messageBounds } from "@milepost/protocol";
+import { idRule, isId, maxIdBytes, maxSignatureLength, messageBounds } from "@milepost/protocol";
 import { z } from "zod";
 
 const anyJson = z.unknown().meta({ description: "Any JSON value." });
@@ -12,6 +12,13 @@ const key = z
   .meta({ description: "Dedupe key: using it again within 10 minutes creates no second entry." });
 
 const name = z.string().min(1).max(255);
+
+/** Schema of the id of a user or session: any text, as its token has it, not the encoded form. */
+export const ownerId = z.string().refine(isId, { error: idRule }).meta({
+  minLength: 1,
+  maxLength: maxIdBytes,
+  description: "Id of a user or session as the token has it: any text of at most 1,024 bytes.",
+});
 
 /** Schema of a name that becomes a segment of a channel name, at most `maxLength` characters long. */
 function segment(maxLength: number) {
@@ -175,8 +182,8 @@ export const createOperationSchema = z
     kind: z.string().min(1).max(eventBounds.id),
     title: z.string().max(eventBounds.title).exactOptional(),
     operation_id: segment(eventBounds.id).exactOptional(),
-    session_id: segment(200).exactOptional(),
-    user_id: segment(200).exactOptional(),
+    session_id: ownerId.exactOptional(),
+    user_id: ownerId.exactOptional(),
     producer_id: z.string().min(1).max(200).exactOptional(),
     steps: z.array(stepPlan).max(operationBounds.steps).exactOptional(),
     input: z.unknown().exactOptional(),
@@ -214,8 +221,8 @@ export const operationListSchema = z
   .meta({ id: "OperationList" });
 
 export const operationFilterSchema = z.object({
-  session: name.exactOptional(),
-  user: name.exactOptional(),
+  session: ownerId.exactOptional(),
+  user: ownerId.exactOptional(),
   producer: name.exactOptional(),
   kind: name.exactOptional(),
   status: z

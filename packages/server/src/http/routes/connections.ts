@@ -7,13 +7,14 @@ import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions } from "../endpoint.ts";
 import { accepted, readAs, readJsonAs } from "../reading.ts";
+import { ownerId } from "../schemas.ts";
 
 const name = z.string().min(1).max(255);
 
 const whoseShape = {
   connection: name.meta({ description: "The connection with this id." }).exactOptional(),
-  user: name.meta({ description: "Connections of this user." }).exactOptional(),
-  session: name.meta({ description: "Connections of this session." }).exactOptional(),
+  user: ownerId.meta({ description: "Connections of this user." }).exactOptional(),
+  session: ownerId.meta({ description: "Connections of this session." }).exactOptional(),
   node: name.meta({ description: "Connections on this node." }).exactOptional(),
 };
 const filterQuery = z.object(whoseShape);
@@ -49,8 +50,8 @@ const moveSchema = z
   .meta({ id: "Move" });
 const revokeSchema = z
   .object({
-    user: name.exactOptional(),
-    session: name.exactOptional(),
+    user: ownerId.exactOptional(),
+    session: ownerId.exactOptional(),
     token: name.meta({ description: "The token's jti." }).exactOptional(),
     grants: z.array(name).min(1).max(100).exactOptional(),
     ttl_ms: z.number().exactOptional(),

@@ -29,6 +29,10 @@ describe("the upgrade request of a session feed", () => {
     }
   });
 
+  it("[P-NAME-4] an upgrade to a session feed may name any session id, percent-encoded", () => {
+    expect(plan("/ws/progress/a%2Fb%7C%C3%A9")).toMatchObject({ value: { session: "a/b|é" } });
+  });
+
   it("an upgrade to a session feed takes its token from the query", () => {
     expect(plan("/ws/progress/s?token=a.b.c")).toMatchObject({
       value: { credential: { kind: "token", token: "a.b.c" } },
@@ -37,7 +41,7 @@ describe("the upgrade request of a session feed", () => {
 
   it.each([
     ["/ws/progress/", undefined, "invalid_channel"],
-    ["/ws/progress/a%2Fb", undefined, "invalid_channel"],
+    [`/ws/progress/${"a".repeat(1_025)}`, undefined, "invalid_channel"],
     ["/ws/progress/%ff?x=%ff", "chat", "invalid_channel"],
     ["/ws/progress/s?x=%ff", "chat", "bad_message"],
     ["/ws/progress/s", "chat", "bad_message"],

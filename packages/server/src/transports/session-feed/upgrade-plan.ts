@@ -1,4 +1,4 @@
-import { isChannelSegment, type Parsed, parsed } from "@milepost/protocol";
+import { isId, type Parsed, parsed } from "@milepost/protocol";
 import {
   type Handshake,
   invalidSegment,
@@ -30,7 +30,7 @@ export function planFeedUpgrade(
 ): Parsed<FeedPlan> {
   const { path, search } = splitUrl(request.url);
   const [, session] = segmentsOf(path);
-  if (!isChannelSegment(session)) return invalidSegment();
+  if (!isId(session)) return invalidSegment();
   const handshake = readHandshake(request, search, options);
   return handshake.ok ? parsed({ ...handshake.value.handshake, session }) : handshake;
 }
