@@ -190,12 +190,17 @@ export const coreMutants = [
       "a service publishes to a channel that is the gateway's own",
     ],
     [
-      "user !== undefined && user === captures.user",
+      "isNamed(user, captures.user)",
       "user !== undefined",
       "a user reads the channel of another one",
     ],
     [
-      "session !== undefined && session === captures.session",
+      "return id !== undefined && encodeId(id) === segment;",
+      "return id !== undefined && id === segment;",
+      "a user whose id is encoded cannot read their own channel",
+    ],
+    [
+      "isNamed(session, captures.session)",
       "session !== undefined",
       "a session reads the channel of another one",
     ],

@@ -282,7 +282,7 @@ export const operationMutants = [
   ...faultsIn(`${operations}/operation-notifier.ts`, [
     ["if (!summaryChanged(before, after)) return;", "", "the list of a user repeats what it said"],
     [
-      "if (session_id !== undefined) channels.push(`session:${session_id}`);",
+      "if (session_id !== undefined) channels.push(`session:${encodeId(session_id)}`);",
       "",
       "the list of a session stays empty",
     ],

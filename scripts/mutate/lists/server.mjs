@@ -33,9 +33,9 @@ export const serverMutants = [
       "tokens live ten times as long as asked",
     ],
     [
-      "isChannelSegment(value) && value.length <= maxNameLength",
-      "isChannelSegment(value)",
-      "a user id of any length becomes part of channel names",
+      "  if (value === undefined || isId(value)) return;\n",
+      "  if (value !== 0) return;\n",
+      "a token is issued for a user id that no door accepts",
     ],
     [
       'if (token.length > messageBounds.tokenLength) throw refused("the token is too long");',
@@ -51,9 +51,9 @@ export const serverMutants = [
       "a wrong API key is called an invalid token",
     ],
     [
-      "if (principal[name] === undefined || isPrincipalName(principal[name])) continue;",
+      "if (principal[name] === undefined || isId(principal[name])) continue;",
       "continue;",
-      "a custom verifier brings ids that break channel names",
+      "a custom verifier brings ids that no store can carry",
     ],
   ]),
   ...faultsIn(`${server}/auth/api-keys.ts`, [
@@ -438,7 +438,7 @@ export const serverMutants = [
   ]),
   ...faultsIn(`${server}/transports/session-feed/upgrade-plan.ts`, [
     [
-      "if (!isChannelSegment(session)) return invalidSegment();",
+      "if (!isId(session)) return invalidSegment();",
       "",
       "a feed of an impossible session opens",
     ],
