@@ -437,11 +437,7 @@ export const serverMutants = [
     ],
   ]),
   ...faultsIn(`${server}/transports/session-feed/upgrade-plan.ts`, [
-    [
-      "if (!isId(session)) return invalidSegment();",
-      "",
-      "a feed of an impossible session opens",
-    ],
+    ["if (!isId(session)) return invalidSegment();", "", "a feed of an impossible session opens"],
   ]),
   ...faultsIn(`${server}/admission/socket-pool.ts`, [
     [
