@@ -49,8 +49,9 @@ export function placeWords({ pattern, origin, index }: RulePlace): string {
   }
 }
 
-function kept({ maxEntries, maxAgeMs }: Rule["retention"]): string {
-  return `the newest ${maxEntries.toLocaleString("en")} entries, each for ${duration(maxAgeMs)}`;
+function kept({ maxEntries, maxAgeMs, maxBytes }: Rule["retention"]): string {
+  const size = maxBytes === undefined ? "" : ` of at most ${maxBytes.toLocaleString("en")} bytes`;
+  return `the newest ${maxEntries.toLocaleString("en")} entries${size}, each for ${duration(maxAgeMs)}`;
 }
 
 const units = [

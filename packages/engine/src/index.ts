@@ -1,6 +1,7 @@
 export * from "./consumer-kind.ts";
 export * from "./dead-letter-query.ts";
 export * from "./local-position.ts";
+export * from "./log-bytes.ts";
 export * from "./memory/memory-channel-log.ts";
 export * from "./memory/memory-engine.ts";
 export * from "./memory/memory-presence.ts";

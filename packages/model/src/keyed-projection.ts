@@ -7,9 +7,16 @@ export type KeyedState = Readonly<Record<string, unknown>>;
 /** Maximum number of keys in a keyed state. */
 export const maxKeys = 100;
 
+/** Maximum size of a keyed state, as characters of JSON. A single larger entry is kept alone. */
+export const maxKeyedSize = 1_048_576;
+
+/** Sizes of data that a keyed state holds, so that each is measured once. */
+const sizes = new WeakMap<object, number>();
+
 /**
  * Returns a projection that keeps the latest data for each value of the field `field`. That value is the key.
- * The projection keeps the {@link maxKeys} keys that were updated last.
+ * The projection keeps the {@link maxKeys} keys that were updated last, as long as their data have at most
+ * {@link maxKeyedSize} characters together.
  *
  * Keys are non-empty strings of at most 255 characters, or integers. Publications without such a key change
  * nothing. JavaScript lists keys that look like array indexes before all others, in numeric order. When a key
@@ -27,13 +34,29 @@ export function keyedProjection(field: string): Projection<KeyedState> {
       const { [key]: _, ...others } = state ?? {};
       const next = { ...others, [key]: data };
       const keys = Object.keys(next);
-      if (keys.length > maxKeys) {
-        const oldest = keys.find((candidate) => candidate !== key);
-        if (oldest !== undefined) delete next[oldest];
+      let total = 0;
+      for (const value of Object.values(next)) total += sizeOf(value);
+      let excess = keys.length - maxKeys;
+      for (const oldest of keys) {
+        if (excess <= 0 && total <= maxKeyedSize) break;
+        if (oldest === key) continue;
+        excess--;
+        total -= sizeOf(next[oldest]);
+        delete next[oldest];
       }
       return next;
     },
   };
+}
+
+function sizeOf(data: unknown): number {
+  if (typeof data !== "object" || data === null) return 0;
+  let size = sizes.get(data);
+  if (size === undefined) {
+    size = JSON.stringify(data).length;
+    sizes.set(data, size);
+  }
+  return size;
 }
 
 function readKey(value: unknown): string | undefined {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { maxKeys } from "./keyed-projection.ts";
+import { maxKeyedSize, maxKeys } from "./keyed-projection.ts";
 import type { Projection, ProjectionEntry } from "./projection.ts";
 import { projectionName, projectionNamed } from "./projections.ts";
 import { anyEvent, anyGarbage, happened, logOf } from "./testing/any-operation-entry.ts";
@@ -96,6 +96,14 @@ describe("projections", () => {
     for (const name of ["", "keyed", "keyed:", "Latest", "toString", "__proto__"]) {
       expect(projectionNamed(name)).toBeUndefined();
     }
+  });
+
+  it("[P-STORE-2] a keyed state keeps the latest keys within its size, and a single larger entry alone", () => {
+    const padding = "x".repeat(maxKeyedSize / 4);
+    const data = Array.from({ length: 20 }, (_, n) => ({ id: `k${n}`, padding }));
+    expect(Object.keys(foldData("keyed:id", data) as object)).toEqual(["k17", "k18", "k19"]);
+    const large = { id: "large", padding: padding.repeat(5) };
+    expect(Object.keys(foldData("keyed:id", [...data, large]) as object)).toEqual(["large"]);
   });
 
   it("projectionName builds the name from the projection of a rule", () => {

@@ -129,6 +129,12 @@ export const errorCodes = {
     retryable: true,
     description: "The store does not respond at present.",
   },
+  store_full: {
+    status: 507,
+    retryable: true,
+    description:
+      "There is no room for this: the publisher's share of the store, or the store itself, is full until entries expire.",
+  },
   not_supported: {
     status: 501,
     retryable: false,

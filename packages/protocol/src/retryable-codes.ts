@@ -37,6 +37,7 @@ export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   unavailable: true,
   backend_failed: false,
   store_unavailable: true,
+  store_full: true,
   not_supported: false,
   internal: true,
 };

@@ -3,32 +3,33 @@
 -- KEYS  1 meta  2 stream  3 state; then the dedupe key, if the entry has one; then meta, stream and state of the roll-up
 -- ARGV  1 now  2 event  3 priority or -  4 data  5 PUBLISH or SPUBLISH
 --       6 further parts of the header, each after a space: the signature, if there is one  7 dedupe window in milliseconds; empty without a key
---       then for each log: epoch if the append begins the log, maximum entries, maximum age in milliseconds, tag,
---       "1" with a projection, bus channel
+--       then for each log: epoch if the append begins the log, maximum entries, maximum age in milliseconds, maximum bytes,
+--       "1" with a projection, tag, bus channel
 --       then the channel, if there is a roll-up
--- Returns {0, header, number of entries after the checkpoint}; {1, packed entry that the key or the end first made};
--- or {2} when the log has ended.
+-- Returns {0, header, number of entries after the checkpoint, bytes of data after it, number of entries below the
+-- floor that were not before, and how many of them for the maximum size}; {1, packed entry that the key or the end first made}; {2} when the log has
+-- ended; or {3} when so many entries wait to be folded into the stored state that no more may be added.
 local now = tonumber(ARGV[1])
 local dedupe = tonumber(ARGV[7])
 local key = dedupe and KEYS[4]
 
 local function policy_at(first)
-  return {
-    epoch = ARGV[first], max_entries = tonumber(ARGV[first + 1]), max_age = tonumber(ARGV[first + 2]), tag = ARGV[first + 3],
-    projected = ARGV[first + 4] == '1', bus = ARGV[first + 5],
-  }
+  local policy = kept_at(first + 1)
+  policy.epoch, policy.tag, policy.bus = ARGV[first], ARGV[first + 5], ARGV[first + 6]
+  return policy
 end
 
 local function store(first_key, log, policy, source)
   local meta, stream, state = KEYS[first_key], KEYS[first_key + 1], KEYS[first_key + 2]
   log.offset = log.offset + 1
   log.ts = math.max(log.ts, now)
+  log.bytes = log.bytes + #ARGV[4]
   local header = table.concat({ log.epoch, whole(log.offset), policy.tag, log.tag, whole(log.ts), ARGV[3], ARGV[2] }, ' ') .. source .. ARGV[6]
   local packed = header .. '\n' .. ARGV[4]
   log.tag = policy.tag
-  redis.call('XADD', stream, whole(log.offset), 'e', packed)
-  raise_floor(stream, log, now, policy.max_entries, policy.max_age, log.offset % 32 == 0)
-  trim(stream, log, policy.projected, math.max(16, policy.max_entries / 8))
+  redis.call('XADD', stream, whole(log.offset), 'b', whole(log.bytes), 'e', packed)
+  raise_floor(stream, log, now, policy, log.offset % 32 == 0)
+  trim(stream, log, policy, math.max(16, policy.max_entries / 8))
   save(meta, stream, state, log, now, policy.max_age)
   expire_with(meta, stream)
   return header, packed
@@ -42,7 +43,7 @@ if known then
   local ends, header = string.match(known, '^(%S+) (.*)$')
   local epoch, offset = string.match(header, '^(%S+) (%S+)')
   if tonumber(ends) > now and epoch == log.epoch then
-    raise_floor(KEYS[2], log, now, policy.max_entries, policy.max_age, true)
+    raise_floor(KEYS[2], log, now, policy, true)
     save(KEYS[1], KEYS[2], KEYS[3], log, now, policy.max_age)
     local kept = tonumber(offset) > log.floor and entry_at(KEYS[2], tonumber(offset))
     return { 1, kept or (header .. '\nnull') }
@@ -55,6 +56,10 @@ if log.ending then
   return { 2 }
 end
 
+-- The stored state must cover an entry before it may go, so entries that no node folds would pile up.
+if policy.projected and log.bytes - log.trimmed_bytes > 4 * policy.max_bytes then return { 3 } end
+
+local floor_before = log.floor
 if key then log.keys = math.max(log.keys, now + dedupe) end
 local header, packed = store(1, log, policy, '')
 if key then redis.call('SET', key, whole(now + dedupe) .. ' ' .. header, 'PX', whole(dedupe + 60000)) end
@@ -63,12 +68,13 @@ if ends_it then redis.call('HSET', KEYS[1], 'end', packed) end
 
 local above = key and 5 or 4
 if KEYS[above] and not ends_it then
-  local over = policy_at(14)
+  local over = policy_at(15)
   local rolled = load(KEYS[above], now) or begin(KEYS[above], KEYS[above + 1], KEYS[above + 2], over.epoch)
-  local _, copy = store(above, rolled, over, ' ' .. ARGV[20])
+  local _, copy = store(above, rolled, over, ' ' .. ARGV[22])
   redis.call(ARGV[5], policy.bus, packed)
   redis.call(ARGV[5], over.bus, copy)
 else
   redis.call(ARGV[5], policy.bus, packed)
 end
-return { 0, header, log.offset - log.checkpoint }
+return { 0, header, log.offset - log.checkpoint, log.bytes - log.checkpoint_bytes,
+  log.floor - floor_before, log.by_bytes or 0 }

@@ -8,9 +8,11 @@ local meta, stream, state = KEYS[1], KEYS[2], KEYS[3]
 local log = load(meta, tonumber(ARGV[1]))
 local offset = tonumber(ARGV[3])
 if not log or log.epoch ~= ARGV[2] or offset <= log.checkpoint or offset > log.offset then return 0 end
-local entry = entry_at(stream, offset)
-if not entry or tag_of(entry) ~= ARGV[4] then return 0 end
+local item = item_at(stream, offset)
+if not item then return 0 end
+local entry, bytes = parts(item)
+if tag_of(entry) ~= ARGV[4] then return 0 end
 redis.call('SET', state, ARGV[5])
 expire_with(meta, state)
-redis.call('HSET', meta, 'checkpoint', whole(offset))
+redis.call('HSET', meta, 'checkpoint', whole(offset), 'checkpoint_bytes', whole(bytes))
 return 1

@@ -17,7 +17,10 @@ afterAll(async () => {
 });
 
 type Step = (engine: Engine) => Promise<unknown>;
-type Port = Exclude<keyof Engine, "name" | "isShared" | "store" | "close" | "bus" | "signals">;
+type Port = Exclude<
+  keyof Engine,
+  "name" | "isShared" | "store" | "memoryBytes" | "close" | "bus" | "signals"
+>;
 /** Methods that only register a listener, manage pub/sub or close. They store nothing. */
 type Listening = "listen" | "subscribe" | "unsubscribe" | "close";
 type Steps = {

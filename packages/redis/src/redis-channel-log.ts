@@ -4,13 +4,15 @@ import {
   type LogPolicy,
   type LogSlice,
   type LogSnapshot,
+  maxBytesOf,
   type NewEntry,
+  type OnTrimmed,
   type Random,
   rollUpName,
 } from "@milepost/engine";
 import { type Projection, projectionNamed } from "@milepost/model";
 import { endEvent, MilepostError, type Position, type Publication } from "@milepost/protocol";
-import { FoldedStates } from "./folded-states.ts";
+import { type FoldedState, FoldedStates } from "./folded-states.ts";
 import type { Keys } from "./keys.ts";
 import { unpackEntry } from "./packed-entry.ts";
 import type { RedisClock } from "./redis-clock.ts";
@@ -24,6 +26,8 @@ const tagLength = 8;
  * state.
  */
 const checkpointAfter = 64;
+/** Bytes of data after the stored state at which the node that appends stores a new state. */
+const checkpointAfterBytes = 1_048_576;
 
 /**
  * Logs of all channels in Redis. Each method is one script, and so one atomic step and one round trip.
@@ -38,6 +42,7 @@ export class RedisChannelLog implements ChannelLog {
   readonly #clock: RedisClock;
   readonly #random: Random;
   readonly #onError: (error: unknown) => void;
+  readonly #onTrimmed: OnTrimmed;
   readonly #states = new FoldedStates();
   /** Channels whose state is being stored. */
   readonly #storing = new Set<string>();
@@ -48,7 +53,9 @@ export class RedisChannelLog implements ChannelLog {
     clock: RedisClock,
     random: Random,
     onError: (error: unknown) => void,
+    onTrimmed: OnTrimmed = () => {},
   ) {
+    this.#onTrimmed = onTrimmed;
     this.#link = link;
     this.#keys = keys;
     this.#clock = clock;
@@ -74,13 +81,23 @@ export class RedisChannelLog implements ChannelLog {
       args.push(...this.#logArguments(name, rollUp.policy), channel);
     }
     const answer = await this.#link.run(scripts.append, keys, args);
-    const [outcome, packed, unfolded] = answer as [number, string, number];
+    const [outcome, packed, unfolded, bytes, trimmed, trimmedByBytes] = answer as AppendAnswer;
     if (outcome === 2) {
       throw new MilepostError("ended", `${channel} has ended; publish to another channel`);
     }
-    if (outcome === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
-    if (policy.projection !== undefined && unfolded >= checkpointAfter)
+    if (outcome === 3) {
       this.#store(channel, policy);
+      throw new MilepostError(
+        "store_full",
+        `the state of ${channel} is behind its entries; retry later`,
+        { retryAfterMs: 1_000 },
+      );
+    }
+    if (outcome === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
+    if (trimmed > trimmedByBytes) this.#onTrimmed("entries", trimmed - trimmedByBytes);
+    if (trimmedByBytes > 0) this.#onTrimmed("bytes", trimmedByBytes);
+    const isDue = unfolded >= checkpointAfter || bytes >= checkpointAfterBytes;
+    if (policy.projection !== undefined && isDue) this.#store(channel, policy);
     return { publication: { ...unpackEntry(channel, packed), json }, duplicate: false };
   }
 
@@ -105,7 +122,7 @@ export class RedisChannelLog implements ChannelLog {
   ): Promise<Publication | undefined> {
     const dedupe = this.#keys.dedupe(channel, policy, publisher, key);
     const keys = [...this.#keys.log(channel, policy), dedupe];
-    const args = [this.#clock.now(), String(policy.maxEntries), String(policy.maxAgeMs)];
+    const args = [this.#clock.now(), ...keptArguments(policy)];
     const packed = await this.#link.run(scripts.find, keys, args);
     return typeof packed === "string" ? unpackEntry(channel, packed) : undefined;
   }
@@ -127,29 +144,61 @@ export class RedisChannelLog implements ChannelLog {
     newEpoch: string,
     policy: LogPolicy,
   ): Promise<LogSnapshot | undefined> {
+    const first = await this.#page(channel, newEpoch, policy);
+    if (first?.folded === undefined) return first?.at;
+    // The log goes on meanwhile, so reading until there is no newer entry might never end.
+    let { at, folded } = first;
+    let target = at.position;
+    while (folded.position.offset < target.offset) {
+      const next = await this.#page(channel, "", policy, folded);
+      if (next?.folded === undefined) return this.#snapshot(channel, newEpoch, policy);
+      ({ at, folded } = next);
+      const { epoch, offset } = at.position;
+      if (epoch !== target.epoch || offset < target.offset) target = at.position;
+    }
+    this.#states.set(channel, folded);
+    const { position, state, projection } = folded;
+    const isEnded = at.end?.position.offset === position.offset;
+    return {
+      position,
+      ...(isEnded && at.end !== undefined ? { end: at.end } : {}),
+      snapshot: { projection: projection.name, state: state ?? null },
+    };
+  }
+
+  /** Reads the head of a log; with a projection, also folds a page of the entries that are not folded yet. */
+  async #page(
+    channel: string,
+    newEpoch: string,
+    policy: LogPolicy,
+    before?: FoldedState,
+  ): Promise<{ readonly at: LogSnapshot; readonly folded?: FoldedState } | undefined> {
     const projection =
       policy.projection === undefined ? undefined : projectionNamed(policy.projection);
-    const known = projection === undefined ? undefined : this.#states.get(channel);
+    const known = projection && (before ?? this.#states.get(channel));
     const own = known?.projection.name === projection?.name ? known : undefined;
     const answer = (await this.#link.run(scripts.snapshot, this.#keys.log(channel, policy), [
       this.#clock.now(),
       newEpoch,
-      String(policy.maxEntries),
-      String(policy.maxAgeMs),
-      projection === undefined ? "" : "1",
+      ...keptArguments(policy),
       own?.position.epoch ?? "",
       own === undefined ? "" : String(own.position.offset),
       own?.position.tag ?? "",
     ])) as SnapshotAnswer | null;
     if (answer === null) return undefined;
     const [epoch, offset, tag, , stored, packed, end] = answer;
-    const position: Position = { epoch, offset: Number(offset), tag };
+    let position: Position = { epoch, offset: Number(offset), tag };
     const at = { position, ...endOf(channel, end) };
-    if (projection === undefined) return at;
+    if (projection === undefined) return { at };
     let state = stored === null ? own?.state : storedState(stored, projection);
-    for (const text of packed) state = fold(projection, state, unpackEntry(channel, text));
-    this.#states.set(channel, { position, projection, state });
-    return { ...at, snapshot: { projection: projection.name, state: state ?? null } };
+    let size = stored === null ? (own?.size ?? 0) : stored.length;
+    for (const text of packed) {
+      const entry = unpackEntry(channel, text);
+      state = fold(projection, state, entry);
+      size += text.length;
+      ({ position } = entry);
+    }
+    return { at, folded: { position, projection, state, size } };
   }
 
   async purge(channel: string, policy: LogPolicy): Promise<void> {
@@ -166,10 +215,8 @@ export class RedisChannelLog implements ChannelLog {
   ): readonly string[] {
     return [
       this.#random.id(epochLength),
-      String(policy.maxEntries),
-      String(policy.maxAgeMs),
+      ...keptArguments(policy),
       tag,
-      policy.projection === undefined ? "" : "1",
       this.#keys.bus(channel, policy),
     ];
   }
@@ -184,11 +231,9 @@ export class RedisChannelLog implements ChannelLog {
     const answer = (await this.#link.run(scripts.read, this.#keys.log(channel, policy), [
       this.#clock.now(),
       epoch,
-      String(policy.maxEntries),
-      String(policy.maxAgeMs),
+      ...keptArguments(policy),
       String(Math.max(0, afterOffset)),
       String(limit),
-      policy.projection === undefined ? "" : "1",
     ])) as ReadAnswer | null;
     if (answer === null) return undefined;
     const [of, offset, tag, floor, floorTag, packed, end] = answer;
@@ -215,15 +260,36 @@ export class RedisChannelLog implements ChannelLog {
   async #checkpoint(channel: string, policy: LogPolicy): Promise<void> {
     const { position, snapshot } = await this.snapshot(channel, policy);
     if (snapshot === undefined) return;
+    const stored = `${snapshot.projection}\n${JSON.stringify(snapshot.state)}`;
+    this.#states.measure(channel, position, stored.length);
     await this.#link.run(scripts.checkpoint, this.#keys.log(channel, policy), [
       this.#clock.now(),
       position.epoch,
       String(position.offset),
       position.tag,
-      `${snapshot.projection}\n${JSON.stringify(snapshot.state)}`,
+      stored,
     ]);
   }
 }
+
+/** Returns what a log keeps, as the four arguments that scripts expect. */
+function keptArguments(policy: LogPolicy): readonly string[] {
+  return [
+    String(policy.maxEntries),
+    String(policy.maxAgeMs),
+    String(maxBytesOf(policy)),
+    policy.projection === undefined ? "" : "1",
+  ];
+}
+
+type AppendAnswer = [
+  outcome: number,
+  packed: string,
+  unfolded: number,
+  unfoldedBytes: number,
+  trimmed: number,
+  trimmedByBytes: number,
+];
 
 type ReadAnswer = [
   epoch: string,

@@ -31,13 +31,13 @@ export interface RedisEngineOptions {
 export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): EngineFactory {
   const { prefix = "milepost", onError = () => {} } = options;
   const keys = new Keys(prefix);
-  return ({ clock: nodeClock, random }) => {
+  return ({ clock: nodeClock, random, onTrimmed }) => {
     const clock = new RedisClock(nodeClock, link.now());
     const router = new BusRouter(link);
     const subscriptions = new Subscriptions(link);
     return {
       name: "redis",
-      log: new RedisChannelLog(link, keys, clock, random, onError),
+      log: new RedisChannelLog(link, keys, clock, random, onError, onTrimmed),
       bus: new RedisBus(subscriptions, keys, router),
       operations: new RedisOperationIndex(link, keys, clock),
       leases: new RedisLeases(link, keys, clock, random),

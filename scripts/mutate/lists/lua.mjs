@@ -211,17 +211,17 @@ export const luaMutants = [
   ...faultsIn(`${lua}/log.lua`, [
     ["if log.ends <= now and log.keys <= now then return nil end", "", "a log outlives its age"],
     [
-      "math.max(log.floor, log.offset - max_entries)",
+      "math.max(log.floor, log.offset - kept.max_entries)",
       "log.floor",
       "a log keeps any number of entries",
     ],
     [
-      "if ts_of(entry) > now - max_age then break end",
-      "if ts_of(entry) > now - max_age - 1000 then break end",
+      "local old = now - kept.max_age",
+      "local old = now - kept.max_age - 1000",
       "entries are kept a second too long",
     ],
     [
-      "if projected then keep = math.min(keep, log.checkpoint) end",
+      "if kept.projected and log.checkpoint < keep then keep, bytes = log.checkpoint, log.checkpoint_bytes end",
       "",
       "entries are trimmed that the state was not folded from yet",
     ],
@@ -231,10 +231,16 @@ export const luaMutants = [
       "a new log begins with the entries of the one before",
     ],
     [
-      "log.offset - max_entries)",
-      "log.offset - max_entries - 1)",
+      "log.offset - kept.max_entries)",
+      "log.offset - kept.max_entries - 1)",
       "a log keeps one entry too many",
     ],
+    [
+      "local least, before = log.bytes - kept.max_bytes, floor",
+      "local least, before = log.bytes - kept.max_bytes - 1, floor",
+      "a log keeps one byte too many",
+    ],
+    ["bytes_at(stream, at) >= full end", "false end", "a page has any number of bytes"],
     [
       "tag = tag_of(entry_at(stream, log.floor))",
       "tag = log.tag",
@@ -312,8 +318,8 @@ export const luaMutants = [
   ]),
   ...faultsIn(`${lua}/read.lua`, [
     [
-      "math.max(log.floor, tonumber(ARGV[5]))",
-      "tonumber(ARGV[5])",
+      "math.max(log.floor, tonumber(ARGV[7]))",
+      "tonumber(ARGV[7])",
       "a read returns entries below the floor",
     ],
   ]),
@@ -354,7 +360,7 @@ export const luaMutants = [
       "a node's state counts for a log with other entries",
     ],
     [
-      "if ARGV[6] == log.epoch and still_true",
+      "if ARGV[7] == log.epoch and still_true",
       "if still_true",
       "a node's state of an earlier log counts for this one",
     ],

@@ -110,7 +110,10 @@ export interface ChannelService {
    * `reason` (default `complete`) has 1 to 1,024 characters. After a purge the channel accepts publishes again.
    */
   end(principal: Principal, channel: string, reason?: string): Promise<Ended>;
-  /** Reads a page of at most `limit` entries (default 100) after `since` (default the start of the log). */
+  /**
+   * Reads a page of at most `limit` entries (default 100) after `since` (default the start of the log). The page ends at
+   * 256 KiB of entries; a larger entry comes alone.
+   */
   history(principal: Principal, channel: string, options?: HistoryOptions): Promise<HistoryPage>;
   snapshot(principal: Principal, channel: string): Promise<ChannelSnapshot>;
   /**

@@ -3,7 +3,6 @@ import {
   type ChannelLog,
   type Clock,
   isLocal,
-  type LogSlice,
   type NewEntry,
   type Random,
   SerialQueues,
@@ -22,15 +21,12 @@ import {
   messageBounds,
   type Position,
   type Priority,
-  type Publication,
   parseChannelName,
   parseEventName,
   parseReadableName,
-  type Since,
 } from "@milepost/protocol";
 import type { Hub } from "../hub/hub.ts";
 import { breakOf } from "../hub/recovery.ts";
-import { type DataForm, dataIn } from "../input/data-form.ts";
 import { orThrow, readInput } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
 import { operationChannel, stateIn } from "../operations/operation-log.ts";
@@ -48,13 +44,14 @@ import type {
   ChannelService,
   ChannelSnapshot,
   Ended,
-  Ending,
   HistoryOptions,
   HistoryPage,
   Published,
   PublishOptions,
 } from "./channels-api.ts";
+import { endingOf } from "./ending-of.ts";
 import { checkEventData, requireExactData, schemaOf } from "./event-data.ts";
+import { readHistory } from "./history-page.ts";
 import { PublishRates } from "./publish-rates.ts";
 import { isAway, repeatable, Spool } from "./spool.ts";
 
@@ -301,24 +298,11 @@ export class Channels implements ChannelService {
     this.#refuseWhenClosed();
     const resolved = this.resolve(channel);
     await this.authorise(principal, resolved, "history");
-    const { since = "start", limit = 100, form = "value" } = options;
+    const { limit = 100 } = options;
     if (!Number.isInteger(limit) || limit < 1 || limit > maxHistory) {
       throw new MilepostError("bad_message", `limit must be an integer from 1 to ${maxHistory}`);
     }
-    const { slice, skip, reason } = await this.#historySlice(resolved, since, limit);
-    const entries = slice.entries.slice(skip, skip + limit);
-    const position = entries.at(-1)?.position ?? slice.entries[skip - 1]?.position ?? slice.head;
-    const at = formatPosition(position);
-    const { end } = slice;
-    return {
-      channel,
-      entries: entries
-        .filter(({ event }) => event !== endEvent)
-        .map((entry) => historyEntry(entry, form)),
-      position: at,
-      ...(reason === undefined ? {} : { reason }),
-      ...(end !== undefined && formatPosition(end.position) === at ? { end: endingOf(end) } : {}),
-    };
+    return readHistory(this.#reads, resolved, options);
   }
 
   /** Returns the reason why a reader cannot continue at a position; undefined if it can. */
@@ -422,27 +406,6 @@ export class Channels implements ChannelService {
     return `gateway:${this.#random.id(madeKeyLength)}`;
   }
 
-  async #historySlice(
-    { name, policy }: ResolvedChannel,
-    since: Since,
-    limit: number,
-  ): Promise<{ slice: LogSlice; skip: number; reason?: HistoryPage["reason"] }> {
-    if (since === "start")
-      return { slice: await this.#reads.read(name, 0, limit, policy), skip: 0 };
-    if (since === "now" || "last" in since) {
-      const { position } = await this.#reads.snapshot(name, policy);
-      const after = since === "now" ? position.offset : Math.max(0, position.offset - since.last);
-      return { slice: await this.#reads.read(name, after, limit, policy), skip: 0 };
-    }
-    const before = Math.max(0, since.offset - 1);
-    const slice = await this.#reads.read(name, before, limit + 1, policy);
-    const reason = breakOf(since, slice, Number.POSITIVE_INFINITY);
-    if (reason === undefined) {
-      return { slice, skip: slice.entries[0]?.position.offset === since.offset ? 1 : 0 };
-    }
-    return { slice: await this.#reads.read(name, 0, limit, policy), skip: 0, reason };
-  }
-
   /**
    * Returns the epoch of the operation's log if the operation belongs to the principal, otherwise undefined. The
    * id comes from a client, so the look-up begins no log.
@@ -454,26 +417,9 @@ export class Channels implements ChannelService {
   }
 }
 
-function historyEntry({ source, position, event, json, ts, sig }: Publication, form: DataForm) {
-  return {
-    ...(source === undefined ? {} : { source }),
-    position: formatPosition(position),
-    event,
-    data: dataIn(form, json),
-    ts,
-    ...(sig === undefined ? {} : { sig }),
-  };
-}
-
 /** Waits for both checks, and rejects as the first that does. */
 async function bothOf(first: Promise<void>, second: Promise<void> | undefined): Promise<void> {
   await Promise.all([first, second]);
-}
-
-/** Converts the end entry of a channel to the form that HTTP clients receive. */
-function endingOf({ position, json, ts }: Publication): Ending {
-  const { reason } = JSON.parse(json) as { readonly reason: string };
-  return { position: formatPosition(position), reason, ts };
 }
 
 /** Creates the `forbidden` error. Its message is the same whether the channel exists or not. */

@@ -54,7 +54,12 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const instruments = createInstruments(options.meter ?? noMeter, coreInstruments, (error) =>
     errorLog.report(error),
   );
-  const store = options.engine({ clock, random });
+  const store = options.engine({
+    clock,
+    random,
+    maxMemoryBytes: limits.maxMemoryBytes,
+    onTrimmed: (reason, entries) => instruments.trimmedEntries[reason].add(entries),
+  });
   const availability = StoreAvailability.of(store.store, clock);
   const errorLog = new ErrorLog(log, availability);
   const onError = errorLog.report;
@@ -167,6 +172,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     verifyToken: admission.verifyToken,
   };
   instruments.connections.readFrom(() => connections.size);
+  instruments.memoryBytes.readFrom(() => store.memoryBytes?.() ?? 0);
   instruments.channels.readFrom(() => hub.channelCount);
   instruments.pendingSubscriptions.readFrom(() => ownership.size);
   instruments.spooledPublishes.readFrom(() => channels.spooled);

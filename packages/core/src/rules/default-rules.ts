@@ -26,6 +26,9 @@ export const operationAgeMs = dayMs;
 /** Channel in which nodes announce operations that began or were deleted. */
 export const announcementChannel = "gateway:operations";
 
+/** Bytes of data that an operation's log keeps: 16 MiB. */
+const operationBytes = 16 * 1_048_576;
+
 /** Pattern of the channels of operations. */
 export const operationPattern = "operation:{operation}";
 
@@ -34,7 +37,7 @@ export const gatewayOperationRule: Rule = {
   pattern: operationPattern,
   subscribe: "operation-owner",
   publish: "nobody",
-  retention: { maxEntries: 20_000, maxAgeMs: operationAgeMs },
+  retention: { maxEntries: 20_000, maxAgeMs: operationAgeMs, maxBytes: operationBytes },
   projection: { name: "operation" },
   merge: reports,
 };
@@ -75,7 +78,7 @@ export const defaultRules: readonly Rule[] = [
     pattern: "user:{user}:operation:{operation}",
     subscribe: "own-user",
     publish: "granted",
-    retention: { maxEntries: 20_000, maxAgeMs: dayMs },
+    retention: { maxEntries: 20_000, maxAgeMs: dayMs, maxBytes: operationBytes },
     projection: { name: "operation" },
     merge: reports,
   },

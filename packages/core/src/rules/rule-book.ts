@@ -1,4 +1,4 @@
-import { type LogPolicy, rollUpName } from "@milepost/engine";
+import { defaultMaxBytes, type LogPolicy, rollUpName } from "@milepost/engine";
 import { projectionName } from "@milepost/model";
 import { type ContractChannels, isWildcard, MilepostError } from "@milepost/protocol";
 import { RecentNames } from "../runtime/recent-names.ts";
@@ -124,8 +124,8 @@ function policyOf(placed: PlacedRule, all: readonly PlacedRule[]): LogPolicy {
   };
 }
 
-function kept({ retention: { maxEntries, maxAgeMs }, outage }: Rule): LogPolicy {
-  const whole = { maxEntries, maxAgeMs, dedupeMs };
+function kept({ retention, outage }: Rule): LogPolicy {
+  const whole = { maxBytes: defaultMaxBytes, ...retention, dedupeMs };
   return outage === "local" ? { ...whole, goesOnLocally: true } : whole;
 }
 

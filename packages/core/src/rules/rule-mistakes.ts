@@ -25,12 +25,15 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
       "must be channel segments joined by :, {name} for any one, or a last * for one or more",
     ];
   } else yield* captureMistakes(rule, pattern);
-  const { maxEntries, maxAgeMs } = rule.retention;
+  const { maxEntries, maxAgeMs, maxBytes = 1 } = rule.retention;
   if (!Number.isInteger(maxEntries) || maxEntries < 1) {
     yield ["retention", "must have maxEntries of 1 or more"];
   }
   if (!Number.isFinite(maxAgeMs) || maxAgeMs < 1) {
     yield ["retention", "must have maxAgeMs of 1 or more"];
+  }
+  if (!Number.isInteger(maxBytes) || maxBytes < 1) {
+    yield ["retention", "must have maxBytes of 1 or more"];
   }
   if (rule.rate !== undefined) {
     const { perSecond, burst = 1 } = rule.rate;

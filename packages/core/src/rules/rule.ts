@@ -72,6 +72,15 @@ export interface PresenceRule {
   readonly access: Access;
 }
 
+/** What is kept of a channel: entries within all three bounds. The oldest are trimmed first. */
+export interface Retention {
+  readonly maxEntries: number;
+  /** Maximum age of an entry, in milliseconds. */
+  readonly maxAgeMs: number;
+  /** Maximum bytes of the entries' data, as JSON in UTF-8; default 8 MiB. The newest entry always stays. */
+  readonly maxBytes?: number;
+}
+
 /**
  * Rule for the channels that match a pattern.
  *
@@ -83,7 +92,7 @@ export interface Rule {
   readonly pattern: string;
   readonly subscribe: Access;
   readonly publish: Access;
-  readonly retention: { readonly maxEntries: number; readonly maxAgeMs: number };
+  readonly retention: Retention;
   readonly projection?: ProjectionSpec;
   /**
    * Presence list of the channels: `members` by name, or only their `count`; none when absent. Everyone who may

@@ -55,6 +55,19 @@ export const coreInstruments = {
     help: "Publishes that wait for the store.",
     unit: "publishes",
   },
+  memoryBytes: {
+    kind: "gauge",
+    name: "milepost_log_memory_bytes",
+    help: "Approximate bytes that the logs of channels take in the memory of this node.",
+    unit: "bytes",
+  },
+  trimmedEntries: {
+    kind: "counter",
+    name: "milepost_trimmed_entries_total",
+    help: "Entries that logs dropped at this node, by the bound that they exceeded; over Redis without those that became too old.",
+    unit: "entries",
+    labels: [["reason", ["entries", "bytes", "age", "budget"]]],
+  },
   connectionsOpened: {
     kind: "counter",
     name: "milepost_connections_opened_total",

@@ -15,6 +15,11 @@ export const defaultLimits = {
   maxUnauthenticatedPerAddress: 100,
   /** Largest message and largest event data, in bytes. */
   maxMessageBytes: 1_048_576,
+  /**
+   * Bytes that the logs of all channels may take in the memory of this node, when it has no Redis. Beyond it the
+   * heaviest logs lose their oldest entries, and what still does not fit is refused.
+   */
+  maxMemoryBytes: 67_108_864,
   /** Maximum number of subscriptions of one connection; further ones are refused. */
   maxSubscriptions: 100,
   /**

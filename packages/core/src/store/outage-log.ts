@@ -13,6 +13,9 @@ import {
 import { endEvent, MilepostError, type Publication } from "@milepost/protocol";
 import type { Outage } from "./outage.ts";
 
+/** Bytes that the local logs of a node may take in memory during an outage: 16 MiB. */
+const maxLocalBytes = 16 * 1_048_576;
+
 /** Parts of the node that an {@link OutageLog} uses. */
 export interface OutageLogParts {
   readonly log: ChannelLog;
@@ -90,7 +93,7 @@ export class OutageLog implements ChannelLog {
       clock,
       random,
       { publish: onPublication },
-      localEpochPrefix,
+      { epochPrefix: localEpochPrefix, maxBytes: maxLocalBytes },
     );
     return this.#local;
   }

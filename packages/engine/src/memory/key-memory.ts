@@ -1,5 +1,8 @@
 import type { Position, Publication } from "@milepost/protocol";
 
+/** Approximate number of bytes that a key takes in memory besides its name. */
+const keyWeight = 256;
+
 /** Position, event and time of the entry that a dedupe key made, remembered until the key expires. */
 export interface KnownEntry {
   readonly position: Position;
@@ -16,6 +19,12 @@ export interface KnownEntry {
  */
 export class KeyMemory {
   readonly #known = new Map<string, KnownEntry>();
+  #nameLength = 0;
+
+  /** Approximate number of bytes that the keys take in memory. */
+  get weight(): number {
+    return this.#known.size * keyWeight + this.#nameLength;
+  }
 
   get(publisher: string, key: string, monotonic: number): KnownEntry | undefined {
     const known = this.#known.get(nameOf(publisher, key));
@@ -27,7 +36,7 @@ export class KeyMemory {
     const { position, event, ts } = publication;
     // `expire` relies on the order of the map, so a key that is used again after it expired must move to the
     // end.
-    this.#known.delete(name);
+    if (!this.#known.delete(name)) this.#nameLength += name.length;
     this.#known.set(name, { position, event, ts, until });
   }
 
@@ -36,6 +45,7 @@ export class KeyMemory {
     for (const [name, known] of this.#known) {
       if (known.until > monotonic) break;
       this.#known.delete(name);
+      this.#nameLength -= name.length;
     }
     return this.#known.size;
   }

@@ -9,28 +9,57 @@ import type {
   NewEntry,
 } from "../ports/channel-log.ts";
 import type { Cancel, Clock } from "../ports/clock.ts";
+import type { OnTrimmed } from "../ports/engine.ts";
 import type { Random } from "../ports/random.ts";
 import { rollUpName } from "../roll-up.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import type { MemoryBus } from "./memory-bus.ts";
-import { MemoryLog } from "./memory-log.ts";
+import { entryWeight, MemoryLog } from "./memory-log.ts";
 
 const sweepIntervalMs = 15_000;
 
-/** Logs of all channels of one process, kept in memory. */
+/** Options of a {@link MemoryChannelLog}. */
+export interface MemoryLogOptions {
+  /** Prefix of every epoch; default none. */
+  readonly epochPrefix?: string;
+  /** Bytes that all logs may take in memory; default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Called when entries are dropped, with the reason and their number. */
+  readonly onTrimmed?: OnTrimmed;
+}
+
+/**
+ * Logs of all channels of one process, kept in memory up to a budget. See {@link MemoryBudget} for what is dropped
+ * first.
+ */
 export class MemoryChannelLog implements ChannelLog {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #bus: Pick<MemoryBus, "publish">;
   readonly #logs = new Map<string, MemoryLog>();
   readonly #epochPrefix: string;
+  readonly #budget: MemoryBudget;
+  readonly #onTrimmed: OnTrimmed;
   #sweep: Cancel | undefined;
   #closed = false;
 
-  constructor(clock: Clock, random: Random, bus: Pick<MemoryBus, "publish">, epochPrefix = "") {
+  constructor(
+    clock: Clock,
+    random: Random,
+    bus: Pick<MemoryBus, "publish">,
+    { epochPrefix = "", maxBytes, onTrimmed = () => {} }: MemoryLogOptions = {},
+  ) {
     this.#epochPrefix = epochPrefix;
+    this.#onTrimmed = onTrimmed;
+    this.#budget = new MemoryBudget(this.#logs, maxBytes, onTrimmed);
     this.#clock = clock;
     this.#random = random;
     this.#bus = bus;
+  }
+
+  /** Approximate number of bytes that all logs take in memory. */
+  get bytes(): number {
+    return this.#budget.bytes;
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
@@ -43,7 +72,11 @@ export class MemoryChannelLog implements ChannelLog {
     limit: number,
     policy: LogPolicy,
   ): Promise<LogSlice> {
-    return this.#log(channel, policy).read(afterOffset, limit, policy, this.#clock.monotonic());
+    const log = this.#log(channel, policy);
+    const before = log.weight;
+    const slice = log.read(afterOffset, limit, policy, this.#clock.monotonic());
+    this.#budget.changed(log.weight - before);
+    return slice;
   }
 
   async find(channel: string, publisher: string, key: string): Promise<Publication | undefined> {
@@ -59,7 +92,8 @@ export class MemoryChannelLog implements ChannelLog {
   }
 
   async purge(channel: string): Promise<void> {
-    this.#logs.delete(channel);
+    const log = this.#logs.get(channel);
+    if (log !== undefined) this.#delete(channel, log);
   }
 
   async close(): Promise<void> {
@@ -74,21 +108,24 @@ export class MemoryChannelLog implements ChannelLog {
     const log = this.#log(channel, policy);
     const monotonic = this.#clock.monotonic();
     const now = this.#clock.now();
-    const appended = log.append(entry, policy, monotonic, now);
-    if (appended.duplicate) return appended;
+    const known = log.known(entry, policy, monotonic);
+    if (known !== undefined) return { publication: known, duplicate: true };
     const { rollUp } = policy;
+    const copies = rollUp === undefined ? 1 : 2;
+    // A text with other characters than Latin ones takes two bytes for each.
+    this.#budget.reserve((entry.json.length * 2 + entryWeight) * copies);
+    const before = log.weight;
+    const appended = log.append(entry, policy, monotonic, now);
+    this.#budget.changed(log.weight - before);
     if (rollUp === undefined || entry.event === endEvent) {
       this.#bus.publish(appended.publication);
       return appended;
     }
     const { key: _key, tag: _tag, ...unkeyed } = entry;
-    const copy = this.#log(rollUpName(channel, rollUp.segments), rollUp.policy).append(
-      unkeyed,
-      rollUp.policy,
-      monotonic,
-      now,
-      channel,
-    );
+    const above = this.#log(rollUpName(channel, rollUp.segments), rollUp.policy);
+    const weightAbove = above.weight;
+    const copy = above.append(unkeyed, rollUp.policy, monotonic, now, channel);
+    this.#budget.changed(above.weight - weightAbove);
     // Both entries must be in their logs before a listener hears of either.
     this.#bus.publish(appended.publication);
     this.#bus.publish(copy.publication);
@@ -108,8 +145,11 @@ export class MemoryChannelLog implements ChannelLog {
       this.#random,
       monotonic,
       this.#epochPrefix,
+      this.#onTrimmed,
     );
+    this.#budget.reserve(log.weight);
     this.#logs.set(channel, log);
+    this.#budget.changed(log.weight);
     this.#sweepLater();
     return log;
   }
@@ -120,18 +160,29 @@ export class MemoryChannelLog implements ChannelLog {
    */
   #living(channel: string): MemoryLog | undefined {
     const log = this.#logs.get(channel);
-    if (log === undefined || !log.expire(this.#clock.monotonic())) return log;
-    this.#logs.delete(channel);
+    if (log === undefined || !this.#expire(log)) return log;
+    this.#delete(channel, log);
     return undefined;
+  }
+
+  #expire(log: MemoryLog): boolean {
+    const before = log.weight;
+    const isOver = log.expire(this.#clock.monotonic());
+    this.#budget.changed(log.weight - before);
+    return isOver;
+  }
+
+  #delete(channel: string, log: MemoryLog): void {
+    this.#logs.delete(channel);
+    this.#budget.changed(-log.weight);
   }
 
   #sweepLater(): void {
     if (this.#sweep !== undefined || this.#closed) return;
     this.#sweep = this.#clock.after(sweepIntervalMs, () => {
       this.#sweep = undefined;
-      const monotonic = this.#clock.monotonic();
       for (const [channel, log] of this.#logs) {
-        if (log.expire(monotonic)) this.#logs.delete(channel);
+        if (this.#expire(log)) this.#delete(channel, log);
       }
       if (this.#logs.size > 0) this.#sweepLater();
     });

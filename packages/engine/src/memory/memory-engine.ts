@@ -1,4 +1,5 @@
 import type { EngineFactory } from "../ports/engine.ts";
+import { defaultMemoryBytes } from "./memory-budget.ts";
 import { MemoryBus } from "./memory-bus.ts";
 import { MemoryChannelLog } from "./memory-channel-log.ts";
 import { MemoryDeadLetterStore } from "./memory-dead-letter-store.ts";
@@ -11,14 +12,26 @@ import { MemoryRevocations } from "./memory-revocations.ts";
 import { MemorySignals } from "./memory-signals.ts";
 import { MemorySingleUse } from "./memory-single-use.ts";
 
+/** Options of {@link memoryEngine}. */
+export interface MemoryEngineOptions {
+  /**
+   * Bytes that the logs of all channels may take in memory; default `maxMemoryBytes` of the node's limits, 64 MiB.
+   * Beyond it the heaviest logs lose their oldest entries.
+   */
+  readonly maxBytes?: number;
+}
+
 /**
  * Returns the factory of an engine that keeps everything in the memory of one process. It needs no store, and
  * loses all when the process ends.
  */
-export function memoryEngine(): EngineFactory {
-  return ({ clock, random }) => {
+export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFactory {
+  return ({ clock, random, onTrimmed, maxMemoryBytes = defaultMemoryBytes }) => {
     const bus = new MemoryBus();
-    const log = new MemoryChannelLog(clock, random, bus);
+    const log = new MemoryChannelLog(clock, random, bus, {
+      maxBytes: maxBytes ?? maxMemoryBytes,
+      ...(onTrimmed === undefined ? {} : { onTrimmed }),
+    });
     return {
       name: "memory",
       log,
@@ -32,6 +45,7 @@ export function memoryEngine(): EngineFactory {
       signals: new MemorySignals(),
       revocations: new MemoryRevocations(clock),
       singleUse: new MemorySingleUse(clock),
+      memoryBytes: () => log.bytes,
       close: () => log.close(),
     };
   };

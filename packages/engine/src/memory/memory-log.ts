@@ -6,14 +6,23 @@ import {
   type Position,
   type Publication,
 } from "@milepost/protocol";
+import { maxBytesOf, pageBytes, utf8Length } from "../log-bytes.ts";
 import type { Appended, LogPolicy, LogSlice, LogSnapshot, NewEntry } from "../ports/channel-log.ts";
+import type { OnTrimmed, TrimReason } from "../ports/engine.ts";
 import type { Random } from "../ports/random.ts";
 import { projectionEntry } from "../projection.ts";
 import { KeyMemory } from "./key-memory.ts";
+import { valueWeight } from "./value-weight.ts";
 
 const epochLength = 10;
 const tagLength = 8;
 const emptyAgeMs = 300_000;
+/** Number of bytes of folded data after which the weight of the state is determined anew. */
+const weighAfter = 65_536;
+/** Approximate number of bytes that a log takes in memory without its entries. */
+const logWeight = 1_024;
+/** Approximate number of bytes that an entry takes in memory besides its data. */
+export const entryWeight = 256;
 
 /**
  * One channel's log in memory, from its beginning to its deletion. Every method is synchronous and therefore
@@ -22,6 +31,7 @@ const emptyAgeMs = 300_000;
 export class MemoryLog {
   readonly channel: string;
   readonly #random: Random;
+  readonly #onTrimmed: OnTrimmed;
   readonly #projection: Projection<unknown> | undefined;
   #state: unknown;
   #head: Position;
@@ -31,7 +41,14 @@ export class MemoryLog {
    */
   #entries: (Publication | undefined)[] = [];
   #appendedAt: number[] = [];
+  /** Bytes of data of each entry. */
+  #sizes: number[] = [];
   #first = 0;
+  /** Bytes of data of all kept entries. */
+  #bytes = 0;
+  #stateWeight = 0;
+  /** Bytes of data that were folded into the state since it was weighed. */
+  #folded = 0;
   #keys: KeyMemory | undefined;
   #end: Publication | undefined;
   #maxAgeMs: number;
@@ -44,7 +61,9 @@ export class MemoryLog {
     random: Random,
     monotonic: number,
     epochPrefix: string,
+    onTrimmed: OnTrimmed,
   ) {
+    this.#onTrimmed = onTrimmed;
     this.channel = channel;
     this.#random = random;
     this.#projection = projection;
@@ -53,6 +72,25 @@ export class MemoryLog {
     this.#floor = this.#head;
     this.#maxAgeMs = policy.maxAgeMs;
     this.#usedAt = monotonic;
+  }
+
+  /** Approximate number of bytes that the log takes in memory. */
+  get weight(): number {
+    return this.trimmableWeight + this.#stateWeight + this.#folded + logWeight + this.#keyWeight;
+  }
+
+  /** Part of the weight that trimming all entries would free. */
+  get trimmableWeight(): number {
+    return this.#bytes + (this.#entries.length - this.#first) * entryWeight;
+  }
+
+  /** Time of the latest use, as monotonic time in milliseconds. */
+  get usedAt(): number {
+    return this.#usedAt;
+  }
+
+  get #keyWeight(): number {
+    return this.#keys?.weight ?? 0;
   }
 
   /**
@@ -67,16 +105,10 @@ export class MemoryLog {
     now: number,
     source?: string,
   ): Appended {
-    this.#touch(policy, monotonic);
+    const known = this.known(entry, policy, monotonic);
+    if (known !== undefined) return { publication: known, duplicate: true };
     const { key, publisher } = entry;
-    if (key !== undefined) {
-      const known = this.find(publisher, key, monotonic);
-      if (known !== undefined) return { publication: known, duplicate: true };
-    }
-    if (this.#end !== undefined) {
-      if (entry.event === endEvent) return { publication: this.#end, duplicate: true };
-      throw new MilepostError("ended", `${this.channel} has ended; publish to another channel`);
-    }
+    const size = utf8Length(entry.json);
     const { epoch, offset, tag: previousTag } = this.#head;
     const publication: Publication = {
       channel: this.channel,
@@ -92,10 +124,14 @@ export class MemoryLog {
     if (entry.event === endEvent) this.#end = publication;
     else if (this.#projection !== undefined) {
       this.#state = this.#projection.reduce(this.#state, projectionEntry(publication));
+      this.#folded += size;
+      if (this.#folded > weighAfter) this.#weighState();
     }
     this.#head = publication.position;
     this.#entries.push(publication);
     this.#appendedAt.push(monotonic);
+    this.#sizes.push(size);
+    this.#bytes += size;
     if (key !== undefined) {
       this.#keys ??= new KeyMemory();
       this.#keys.add(publisher, key, publication, monotonic + policy.dedupeMs);
@@ -104,11 +140,25 @@ export class MemoryLog {
     return { publication, duplicate: false };
   }
 
+  /**
+   * Returns the entry that an append would return as a duplicate: that of its key, or the end. Throws `ended`
+   * where the append would.
+   */
+  known(entry: NewEntry, policy: LogPolicy, monotonic: number): Publication | undefined {
+    this.#touch(policy, monotonic);
+    const { key, publisher, event } = entry;
+    const known = key === undefined ? undefined : this.find(publisher, key, monotonic);
+    if (known !== undefined || this.#end === undefined) return known;
+    if (event === endEvent) return this.#end;
+    throw new MilepostError("ended", `${this.channel} has ended; publish to another channel`);
+  }
+
   read(afterOffset: number, limit: number, policy: LogPolicy, monotonic: number): LogSlice {
     this.#touch(policy, monotonic);
     this.#trim(policy, monotonic);
     const from = this.#first + Math.max(0, afterOffset - this.#floor.offset);
-    const entries = this.#entries.slice(from, from + limit) as Publication[];
+    const to = this.#pageEnd(from, Math.min(from + limit, this.#entries.length));
+    const entries = this.#entries.slice(from, to) as Publication[];
     return { entries, head: this.#head, floor: this.#floor, ...this.#ending() };
   }
 
@@ -139,6 +189,21 @@ export class MemoryLog {
     return this.#keys === undefined && this.#usedAt + ageMs <= monotonic;
   }
 
+  /**
+   * Drops the oldest entries until the log weighs at most `weight`, or has none left. Returns the number of
+   * entries dropped.
+   */
+  trimTo(weight: number): number {
+    let excess = this.weight - weight;
+    let dropped = 0;
+    while (excess > 0 && this.#first < this.#entries.length) {
+      excess -= (this.#sizes[this.#first] ?? 0) + entryWeight;
+      this.#dropFirst();
+      dropped++;
+    }
+    return dropped;
+  }
+
   #ending(): { readonly end?: Publication } {
     return this.#end === undefined ? {} : { end: this.#end };
   }
@@ -149,22 +214,58 @@ export class MemoryLog {
   }
 
   #trim(policy: LogPolicy, monotonic: number): void {
-    while (this.#entries.length - this.#first > policy.maxEntries) this.#dropFirst();
+    const { maxEntries } = policy;
+    const maxBytes = maxBytesOf(policy);
+    const excess = this.#entries.length - this.#first - maxEntries;
+    if (excess > 0) this.#drop("entries", excess);
+    if (this.#bytes > maxBytes) this.#drop("bytes", this.#countOver(maxBytes));
     this.#dropOld(monotonic - policy.maxAgeMs);
     this.#keys?.expire(monotonic);
   }
 
-  #dropOld(until: number): void {
-    while (this.#first < this.#entries.length) {
-      const appendedAt = this.#appendedAt[this.#first];
-      if (appendedAt === undefined || appendedAt > until) return;
-      this.#dropFirst();
+  /** Returns the index at which a page that begins at index `from` ends, `limit` at the latest. */
+  #pageEnd(from: number, limit: number): number {
+    if (this.#bytes <= pageBytes) return limit;
+    let bytes = 0;
+    for (let index = from + 1; index < limit; index++) {
+      bytes += this.#sizes[index] ?? 0;
+      if (bytes >= pageBytes) return index + 1;
     }
+    return limit;
+  }
+
+  #weighState(): void {
+    this.#stateWeight = valueWeight(this.#state);
+    this.#folded = 0;
+  }
+
+  #dropOld(until: number): void {
+    let index = this.#first;
+    while (index < this.#entries.length && (this.#appendedAt[index] ?? 0) <= until) index++;
+    this.#drop("age", index - this.#first);
+  }
+
+  /** Returns how many of the oldest entries must go so that the others have at most `maxBytes`; the newest stays. */
+  #countOver(maxBytes: number): number {
+    let bytes = this.#bytes;
+    let index = this.#first;
+    while (bytes > maxBytes && index < this.#entries.length - 1) {
+      bytes -= this.#sizes[index] ?? 0;
+      index++;
+    }
+    return index - this.#first;
+  }
+
+  #drop(reason: TrimReason, count: number): void {
+    if (count === 0) return;
+    for (let n = 0; n < count; n++) this.#dropFirst();
+    this.#onTrimmed(reason, count);
   }
 
   #dropFirst(): void {
     const dropped = this.#entries[this.#first];
     if (dropped !== undefined) this.#floor = dropped.position;
+    this.#bytes -= this.#sizes[this.#first] ?? 0;
     this.#entries[this.#first] = undefined;
     this.#first += 1;
     // Cutting off the dropped entries only once half of the array is empty keeps the average cost of an append
@@ -172,6 +273,7 @@ export class MemoryLog {
     if (this.#first >= 64 && this.#first * 2 >= this.#entries.length) {
       this.#entries = this.#entries.slice(this.#first);
       this.#appendedAt = this.#appendedAt.slice(this.#first);
+      this.#sizes = this.#sizes.slice(this.#first);
       this.#first = 0;
     }
   }

@@ -37,6 +37,11 @@ export interface LogPolicy {
   /** Maximum number of entries kept. */
   readonly maxEntries: number;
   /**
+   * Maximum number of bytes of the kept entries' data, as JSON in UTF-8; default 8 MiB. The newest entry stays
+   * even if it alone is larger.
+   */
+  readonly maxBytes?: number;
+  /**
    * Maximum age of an entry, in milliseconds. The log itself disappears once it was neither appended to nor
    * read for that long and remembers no key. A log that never had an entry disappears after five minutes at
    * most.
@@ -107,6 +112,8 @@ export interface ChannelLog {
    * same hash tag: the prefix. Every method can derive the prefix from the policy or, for the roll-up itself,
    * from its name.
    *
+   * Rejects with `store_full` and stores nothing when the store has no room for the entry.
+   *
    * An entry whose event is `endEvent` ends the log in the same atomic step. It is neither folded nor copied to
    * a roll-up. Later appends reject with `ended`, with two exceptions: a known key returns the entry it first
    * made, and a second end event returns the first one as a duplicate.
@@ -115,6 +122,9 @@ export interface ChannelLog {
   /**
    * Returns up to `limit` entries with an offset greater than `afterOffset`, oldest first, read atomically.
    * When `afterOffset` is below the floor, the result starts at the oldest kept entry.
+   *
+   * The page ends early with the entry by which the data after its first entry reach `pageBytes` (256 KiB). So a
+   * page that begins with a known entry has at least one entry after it, unless that entry is the head.
    */
   read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice>;
   /**

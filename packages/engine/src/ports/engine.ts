@@ -32,6 +32,8 @@ export interface Engine {
    * behind.
    */
   readonly isShared?: boolean;
+  /** Approximate number of bytes that the logs take in the memory of this process; absent where they take none. */
+  readonly memoryBytes?: () => number;
   /** Health of the store; absent when the store is part of the process, which cannot lose it. */
   readonly store?: StoreWatch;
   close(): Promise<void>;
@@ -41,7 +43,17 @@ export interface Engine {
 export interface EngineContext {
   readonly clock: Clock;
   readonly random: Random;
+  /** Bytes that logs may take in the memory of this process, for an engine that keeps them there. */
+  readonly maxMemoryBytes?: number;
+  /** Called when entries are dropped from logs, with the reason and their number. */
+  readonly onTrimmed?: OnTrimmed;
 }
+
+/** Reason why entries were dropped from a log: the bound of its policy, or the budget of the node's memory. */
+export type TrimReason = "entries" | "bytes" | "age" | "budget";
+
+/** Receives the number of entries that were dropped, and why. */
+export type OnTrimmed = (reason: TrimReason, entries: number) => void;
 
 /** Creates an engine once the node's clock and randomness are known. */
 export type EngineFactory = (context: EngineContext) => Engine;

@@ -43,7 +43,11 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
   pattern: z.string().min(1),
   subscribe: access,
   publish: access,
-  retention: z.strictObject({ maxEntries: z.int().min(1), maxAgeMs: z.int().min(1) }),
+  retention: z.strictObject({
+    maxEntries: z.int().min(1),
+    maxAgeMs: z.int().min(1),
+    maxBytes: z.int().min(1).exactOptional(),
+  }),
   projection: projection.exactOptional(),
   presence: z
     .union([

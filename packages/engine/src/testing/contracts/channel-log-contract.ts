@@ -91,6 +91,26 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.read(channel, 99, 3, policy)).entries).toEqual([]);
     });
 
+    test("[P-STORE-1] a page ends with the entry by which the data after its first entry reach 256 KiB", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const quarter = "x".repeat(65_534);
+      for (let n = 0; n < 10; n++) await log.append(channel, entry(quarter), policy);
+      expect(offsets((await log.read(channel, 0, 100, policy)).entries)).toEqual([1, 2, 3, 4, 5]);
+      expect(offsets((await log.read(channel, 5, 100, policy)).entries)).toEqual([6, 7, 8, 9, 10]);
+      expect(offsets((await log.read(channel, 4, 3, policy)).entries)).toEqual([5, 6, 7]);
+    });
+
+    test("[P-STORE-1] a page that begins with a known large entry goes on with the next entry, however large both are", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await append(log, 3);
+      for (let n = 0; n < 5; n++) await log.append(channel, entry("x".repeat(600_000)), policy);
+      expect(offsets((await log.read(channel, 3, 100, policy)).entries)).toEqual([4, 5]);
+      expect(offsets((await log.read(channel, 7, 100, policy)).entries)).toEqual([8]);
+      expect(offsets((await log.read(channel, 0, 100, policy)).entries)).toEqual([1, 2, 3, 4]);
+    });
+
     test("a read is atomic: its entries reach exactly from floor to head while appends go on", async () => {
       await using harness = await make();
       const { log } = harness.engine;
@@ -231,6 +251,48 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(offsets(entries)).toEqual([198, 199, 200]);
       expect(floor).toEqual(dropped[196]?.position);
       expect(head.offset).toBe(200);
+    });
+
+    test("[P-STORE-2] a log keeps exactly the newest entries whose data fit its maximum number of bytes", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const few = { ...policy, maxBytes: 100 };
+      for (const length of [10, 20, 30, 40, 50, 5, 5, 5, 60, 2, 2, 2]) {
+        await log.append(channel, entry("x".repeat(length - 2)), few);
+        const { entries, head, floor } = await log.read(channel, 0, 1_000, few);
+        const sizes = entries.map(({ json }) => json.length);
+        expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(100);
+        expect(floor.offset + entries.length).toBe(head.offset);
+      }
+      const { entries, floor } = await log.read(channel, 0, 1_000, few);
+      expect(entries.map(({ json }) => json.length)).toEqual([5, 5, 5, 60, 2, 2, 2]);
+      expect(floor).toMatchObject({ offset: 5 });
+      expect(floor.tag).not.toBe("0");
+    });
+
+    test("[P-STORE-2] bytes are counted as UTF-8, and the newest entry stays even if it alone is over the bound", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const few = { ...policy, maxBytes: 20 };
+      for (let n = 0; n < 3; n++) await log.append(channel, entry("éé😀"), few);
+      expect(offsets((await log.read(channel, 0, 10, few)).entries)).toEqual([2, 3]);
+      await log.append(channel, entry("x".repeat(50)), few);
+      expect(offsets((await log.read(channel, 0, 10, few)).entries)).toEqual([4]);
+      await log.append(channel, entry("x"), few);
+      expect(offsets((await log.read(channel, 0, 10, few)).entries)).toEqual([5]);
+    });
+
+    test("[P-STORE-2] trimming by number and by bytes together keeps what both allow", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const few = { ...policy, maxEntries: 5, maxBytes: 100 };
+      for (let n = 1; n <= 200; n++) {
+        const length = n % 7 === 0 ? 90 : 3;
+        await log.append(channel, entry("x".repeat(length)), few);
+      }
+      const kept = await log.read(channel, 0, 100, few);
+      expect(offsets(kept.entries)).toEqual([197, 198, 199, 200]);
+      expect(kept.floor.offset).toBe(196);
     });
 
     test("an entry is kept until its maximum age", async () => {
@@ -418,6 +480,25 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       const { snapshot } = await log.snapshot(channel, keyed);
       expect(snapshot?.projection).toBe("keyed:id");
       expect(Object.keys(snapshot?.state as object).sort()).toEqual(["a", "b", "c", "d"]);
+    });
+
+    test("[P-STORE-2] the state is the fold of entries that were trimmed by their bytes, too", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const keyed = { ...policy, maxBytes: 1_000_000, projection: "keyed:id" };
+      const padding = "x".repeat(100_000);
+      for (let n = 0; n < 40; n++)
+        await log.append(channel, entry({ id: n % 10, n, padding }), keyed);
+      const { position, snapshot } = await log.snapshot(channel, keyed);
+      expect(position.offset).toBe(40);
+      const state = snapshot?.state as Record<string, { n: number }>;
+      expect(
+        Object.values(state)
+          .map(({ n }) => n)
+          .sort(),
+      ).toEqual([30, 31, 32, 33, 34, 35, 36, 37, 38, 39]);
+      const { entries } = await log.read(channel, 39, 10, keyed);
+      expect(entries).toHaveLength(1);
     });
 
     test("a snapshot is atomic: its state belongs to its position while appends go on", async () => {
