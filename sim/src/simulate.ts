@@ -1,7 +1,7 @@
 import type { JournalRecord, Violation } from "@milepost/checker";
 import { hashOf } from "@milepost/checker/recording";
 import type { Rule } from "@milepost/core";
-import { formatPosition } from "@milepost/protocol";
+import { formatPosition, type Publication } from "@milepost/protocol";
 import { Cast } from "./actors/cast.ts";
 import { ClusterNode } from "./cluster-node.ts";
 import { Journal } from "./journal.ts";
@@ -286,7 +286,15 @@ class Simulation {
         dedupeMs,
         ...(rule.projection && { projection: rule.projection.name }),
       };
-      const { head, entries } = await log.read(channel, 0, 100_000, policy);
+      const { head, floor } = await log.read(channel, 0, 1, policy);
+      const entries: Publication[] = [];
+      // A page ends at 256 KiB.
+      for (
+        let after = floor.offset;
+        after < head.offset;
+        after = entries.at(-1)?.position.offset ?? head.offset
+      )
+        entries.push(...(await log.read(channel, after, 100_000, policy)).entries);
       this.#journal.add({
         type: "dump",
         channel,
