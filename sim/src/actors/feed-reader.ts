@@ -119,7 +119,10 @@ export class FeedReader implements Attached {
   }
 
   #take(reader: string, text: string): void {
-    const { transaction_id, sequence, status } = JSON.parse(text) as Record<string, unknown>;
+    const document = JSON.parse(text) as Record<string, unknown>;
+    // The notice before a shutdown is no document. The reader comes back once its connection is closed.
+    if (document.type === "notice") return;
+    const { transaction_id, sequence, status } = document;
     const operation = String(transaction_id);
     this.#world.journal.add({
       type: "document",

@@ -1,5 +1,6 @@
 import type { ConsumerKind } from "@milepost/engine";
 import type { CloseCode } from "@milepost/protocol";
+import type { ReconnectSpan } from "../connection/connected-client.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import { ConnectionLifecycle, type LifecycleOwner } from "../connection/connection-lifecycle.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
@@ -126,9 +127,12 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     }
   }
 
-  // Every frame of a feed is a document, so a feed cannot carry announcements. The close reason says why the
+  announceShutdown(reconnect: ReconnectSpan): void {
+    if (this.isOpen) this.#life.send({ type: "notice", code: "server_shutting_down", reconnect });
+  }
+
+  // Every other frame of a feed is a document. The reader needs no other announcement: the close reason says why the
   // connection ends.
-  announceShutdown(): void {}
   announceStore(): void {}
   announceMove(): void {}
   onExpiring(): void {}

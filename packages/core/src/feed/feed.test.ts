@@ -30,6 +30,20 @@ async function feed(t: TestCore, session: string): Promise<TestSocket> {
   return socket;
 }
 
+test("[P-FEED-6] [P-CLOSE-2] a feed is told that its node shuts down, after its documents, and is then closed with 4000", async () => {
+  await using t = testCore();
+  await create(t, "s");
+  const socket = await feed(t, "s");
+  expect(socket.take()).toMatchObject([{ type: "progress_update" }]);
+  const shutdown = t.core.shutdown(2_000);
+  await t.clock.settle();
+  expect(socket.take()).toEqual([
+    { type: "notice", code: "server_shutting_down", reconnect: { min_ms: 100, max_ms: 2_000 } },
+  ]);
+  await t.clock.until(shutdown);
+  expect(socket.closed?.code).toBe(4000);
+});
+
 describe("access to a session feed", () => {
   test("[P-FEED-1] a feed with no credential, or one of another session, is closed with 1008 before any document", async () => {
     await using t = testCore();

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import type { ReconnectSpan } from "../connection/connected-client.ts";
 import { testCore } from "../testing/index.ts";
+import { reconnectSpan } from "./reconnect-span.ts";
 
 test("[P-CLOSE-2] a shutdown announces itself, refuses new connections, waits, and closes the rest with 4000", async () => {
   await using t = testCore();
@@ -15,10 +17,12 @@ test("[P-CLOSE-2] a shutdown announces itself, refuses new connections, waits, a
   });
   await t.clock.settle();
   expect(leaves.take()).toEqual([
-    { type: "notice", code: "server_shutting_down", reconnect: { min_ms: 100, max_ms: 5_000 } },
+    { type: "notice", code: "server_shutting_down", reconnect: { min_ms: 100, max_ms: 1_325 } },
   ]);
   expect(waits.received()).toEqual([]);
-  expect(feed.received()).toEqual([]);
+  expect(feed.received()).toEqual([
+    { type: "notice", code: "server_shutting_down", reconnect: { min_ms: 3_775, max_ms: 5_000 } },
+  ]);
   expect(t.core.stats().status).toBe("shutting_down");
   const late = t.connect({ principal: t.user("eve") });
   await t.clock.settle();
@@ -54,6 +58,64 @@ test("[P-CLOSE-2] a shutdown announces itself, refuses new connections, waits, a
   );
   expect(t.clock.pendingTimers).toBe(0);
 });
+
+test("[P-CLOSE-2] the clients of a node are asked to reconnect one after the other, over the whole drain", async () => {
+  await using t = testCore();
+  const sockets = Array.from({ length: 500 }, (_, i) =>
+    t.connect({ principal: t.user(`user-${i}`) }),
+  );
+  await t.clock.settle();
+  for (const socket of sockets) socket.take();
+  const shutdown = t.core.shutdown(10_000);
+  await t.clock.settle();
+  const spans = sockets.map((socket) => {
+    const [notice] = socket.take() as { reconnect: ReconnectSpan }[];
+    return notice?.reconnect ?? { min_ms: 0, max_ms: 0 };
+  });
+  const middles = spans.map(({ min_ms, max_ms }) => (min_ms + max_ms) / 2);
+  expect(middles).toEqual(middles.toSorted((a, b) => a - b));
+  for (const { min_ms, max_ms } of spans) expect(max_ms - min_ms).toBeLessThanOrEqual(121);
+  // In no second do more than an even share of the clients come back, and a tenth more.
+  for (let second = 0; second < 10; second++) {
+    const inSecond = middles.filter((at) => Math.floor(at / 1_000) === second);
+    expect(inSecond.length).toBeLessThanOrEqual(55);
+  }
+  for (const socket of sockets) socket.drop();
+  await t.clock.until(shutdown);
+});
+
+test("[P-CLOSE-2] many connections that stay are closed in steps at the end of the drain, and none after it", async () => {
+  await using t = testCore();
+  const sockets = Array.from({ length: 1_000 }, (_, i) =>
+    t.connect({ principal: t.user(`user-${i}`) }),
+  );
+  await t.clock.settle();
+  const shutdown = t.core.shutdown(10_000);
+  const closed = () => sockets.filter((socket) => socket.closed !== undefined).length;
+  await t.clock.advance(7_400);
+  expect(closed()).toBe(0);
+  let before = 0;
+  while (before < sockets.length) {
+    await t.clock.advance(100);
+    expect(closed() - before).toBeLessThanOrEqual(100);
+    before = closed();
+  }
+  expect(t.clock.monotonic()).toBeLessThanOrEqual(10_300);
+  await t.clock.until(shutdown);
+});
+
+test.each([
+  [0, 1, 0, { min_ms: 100, max_ms: 1_000 }],
+  [0, 1, 5_000, { min_ms: 100, max_ms: 5_000 }],
+  [1, 2, 5_000, { min_ms: 2_550, max_ms: 5_000 }],
+  [0, 10_000, 5_000, { min_ms: 100, max_ms: 200 }],
+  [9_999, 10_000, 5_000, { min_ms: 4_900, max_ms: 5_000 }],
+])(
+  "[P-CLOSE-2] client %i of %i is asked to reconnect in its share of a drain of %i ms",
+  (index, count, drainMs, span) => {
+    expect(reconnectSpan(index, count, drainMs)).toEqual(span);
+  },
+);
 
 test("[P-CLOSE-2] a shutdown ends early when every connection has left, and a second call waits for the same shutdown", async () => {
   await using t = testCore();

@@ -1,10 +1,14 @@
 import { MilepostError } from "@milepost/protocol";
 import type { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
 import type { NodeContext } from "./node-context.ts";
+import { reconnectSpan } from "./reconnect-span.ts";
 
 const closeGraceMs = 2_000;
-const minReconnectMs = 100;
-const maxReconnectMs = 1_000;
+/** Most connections that are closed at once when the drain ends. More of them are closed in steps before its end. */
+const closedAtOnce = 50;
+const closeStepMs = 100;
+/** Fraction of the drain, at its end, over which connections are closed in steps. */
+const closingShare = 0.25;
 
 /** Shutdown of a node: announce, drain, close, free. */
 export class Shutdown {
@@ -33,14 +37,36 @@ export class Shutdown {
     return this.#done;
   }
 
+  /**
+   * Waits for the clients to leave, and closes the connections of those that stay. Many connections are closed in
+   * steps towards the end of the drain, so that clients which reconnect at once do not all do so together.
+   */
+  async #drain(drainMs: number): Promise<void> {
+    const { connections, wheel } = this.#context;
+    const closeSteps = (open: number) => {
+      const most = Math.max(1, Math.floor((drainMs * closingShare) / closeStepMs));
+      return Math.min(most, Math.max(1, Math.ceil(open / closedAtOnce)));
+    };
+    const waitMs = drainMs - (closeSteps(connections.size) - 1) * closeStepMs;
+    await Promise.race([connections.empty(), wheel.pause(waitMs)]);
+    const rest = [...connections.all];
+    const size = Math.ceil(rest.length / closeSteps(rest.length));
+    for (let from = 0; from < rest.length; from += size) {
+      if (from > 0) await Promise.race([connections.empty(), wheel.pause(closeStepMs)]);
+      for (const connection of rest.slice(from, from + size)) {
+        connection.close(4000, "the node is shutting down");
+      }
+    }
+  }
+
   async #run(drainMs: number): Promise<void> {
     const { connections, engine, hub, channels, operations, presences } = this.#context;
     const { registration, ownership, wheel, ticker, outage, errorLog } = this.#context;
-    const reconnect = { min_ms: minReconnectMs, max_ms: Math.max(maxReconnectMs, drainMs) };
-    for (const connection of connections.all) connection.announceShutdown(reconnect);
-    await Promise.race([connections.empty(), wheel.pause(drainMs)]);
-    for (const connection of [...connections.all])
-      connection.close(4000, "the node is shutting down");
+    const announced = [...connections.all];
+    for (const [i, connection] of announced.entries()) {
+      connection.announceShutdown(reconnectSpan(i, announced.length, drainMs));
+    }
+    await this.#drain(drainMs);
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
     for (const connection of [...connections.all]) connection.abandon();
     await operations.close().catch(errorLog.report);
