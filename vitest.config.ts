@@ -25,7 +25,7 @@ export default defineConfig({
             "packages/*/src/**/*.test.ts",
             "examples/*/{src,page}/**/*.test.ts",
             "bench/src/**/*.test.ts",
-            "{checker,faults,sim}/src/**/*.test.ts",
+            "{checker,faults,fuzz,sim}/src/**/*.test.ts",
           ],
           exclude: [...configDefaults.exclude, ...documentTests, ...slowTests],
         },

@@ -7,6 +7,7 @@ import { root } from "./workspaces.mjs";
  * are the vitest project `slow`. Unit tests in neither list are the project `unit`.
  */
 export const slowTests = existing([
+  "fuzz/src/fuzz.test.ts",
   "packages/core/src/hub/continuity.test.ts",
   "packages/redis/src/cluster-link.test.ts",
   "packages/redis/src/create-cluster.test.ts",
