@@ -58,7 +58,7 @@ describe("nodes that share a Redis", () => {
     const answer = await fetch(`${gateway.url}/ws/health`);
     expect(await answer.json()).toMatchObject({
       status: "ok",
-      redis: { connected: true, pubsub_connected: true, takes_writes: true },
+      redis: { connected: true, pubsub_connected: true, takes_writes: true, full: false },
     });
   });
 });

@@ -304,10 +304,12 @@ export class ClusterLink implements RedisLink {
     const healths = [...this.#map.masters.keys()].map(
       (name) => this.#links.get(name)?.watch.health,
     );
+    const isFull = healths.some((health) => health?.isFull === true);
     this.watch.set({
       connected: healths.every((health) => health?.connected === true),
       busConnected: healths.every((health) => health?.busConnected === true),
       takesWrites: healths.every((health) => health?.takesWrites === true),
+      ...(isFull ? { isFull } : {}),
     });
     const { connected, busConnected } = this.watch.health;
     if (connected && busConnected) this.#downSince = undefined;

@@ -17,11 +17,12 @@ export class LinkHealth implements StoreWatch {
 
   /** Sets the health, and notifies the listeners if it changed. */
   set(health: StoreHealth): void {
-    const { connected, busConnected, takesWrites } = this.#health;
+    const { connected, busConnected, takesWrites, isFull = false } = this.#health;
     const isSame =
       connected === health.connected &&
       busConnected === health.busConnected &&
-      takesWrites === health.takesWrites;
+      takesWrites === health.takesWrites &&
+      isFull === (health.isFull ?? false);
     if (isSame) return;
     this.#health = health;
     for (const listener of [...this.#listeners]) listener(this.#health);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { test as anyTest, expect, vi } from "vitest";
 import { parseRedisAddress } from "./redis-address.ts";
+import { scripts } from "./script.ts";
 import { ServerConnection } from "./server-connection.ts";
 import { startRedis } from "./testing/redis-server.ts";
 
@@ -30,4 +31,24 @@ test("when one socket of an opening connection is refused, the other is closed e
   const closed = once(late, "close");
   connect();
   await closed;
+});
+
+test("[P-STORE-5] a canary does not wait behind the calls that are not written to the socket yet", async () => {
+  await using server = await startRedis();
+  const events = { onMessage: () => {}, onMoved: () => {}, onEnd: () => {} };
+  const endpoint = { host: "127.0.0.1", port: server.port };
+  const address = parseRedisAddress(server.url);
+  const connection = await ServerConnection.open(address, endpoint, events, async () => {});
+  await using _connection = { [Symbol.asyncDispose]: async () => connection.end(undefined) };
+  const order: string[] = [];
+  const keys = ["milepost:{a}:a"];
+  const large = Array.from({ length: 24 }, (_, n) =>
+    connection.run(scripts.signal, keys, ["PUBLISH", "nobody", "x".repeat(1_000_000)]).then(
+      () => order.push(`call ${n}`),
+      () => order.push(`call ${n}`),
+    ),
+  );
+  const canary = connection.sendCanary("milepost:canary:x").then(() => order.push("canary"));
+  await Promise.all([...large, canary]);
+  expect(order.indexOf("canary")).toBeLessThan(12);
 });

@@ -14,7 +14,7 @@ const connectTimeoutMs = 5_000;
 export const maxQueued = 200_000;
 const channelsPerCommand = 1_000;
 /** Replies by which a server refuses every write, whatever its key. */
-const refusals = /^(?:OOM|MISCONF|NOREPLICAS|READONLY|CLUSTERDOWN)\b/;
+export const writeRefusals = /^(?:OOM|MISCONF|NOREPLICAS|READONLY|CLUSTERDOWN)\b/;
 
 /** Options of opening a {@link ServerConnection}. */
 export interface ConnectionOptions {
@@ -160,8 +160,13 @@ export class ServerConnection {
    */
   async sendCanary(busChannel: string, key?: string): Promise<string | undefined> {
     const [refusal] = await Promise.all([this.writeRefusal(key), this.#mustBeMaster()]);
-    await this.#commands.publish(busChannel, "");
+    await this.#sendFirst(["PUBLISH", busChannel, ""]);
     return refusal;
+  }
+
+  /** Sends a command before all that are not written to the socket yet. */
+  #sendFirst(command: readonly string[]): Promise<unknown> {
+    return this.#commands.sendCommand([...command], { asap: true });
   }
 
   /**
@@ -170,12 +175,18 @@ export class ServerConnection {
    */
   async writeRefusal(key?: string): Promise<string | undefined> {
     if (!this.#hasCanaryScript) return undefined;
+    const { canary } = scripts;
+    const keys = key === undefined ? [] : [key];
     try {
-      await this.run(scripts.canary, key === undefined ? [] : [key], []);
+      await this.#sendFirst(["EVALSHA", canary.sha, String(keys.length), ...keys]);
     } catch (error) {
       if (!(error instanceof ErrorReply)) throw error;
+      if (error.message.startsWith("NOSCRIPT")) {
+        await this.#load(canary);
+        return this.writeRefusal(key);
+      }
       // Any other reply, such as the redirect of a moved slot, says nothing about writes.
-      if (refusals.test(error.message)) return error.message;
+      if (writeRefusals.test(error.message)) return error.message;
     }
     return undefined;
   }
@@ -232,7 +243,7 @@ export class ServerConnection {
    * must be asked for.
    */
   async #mustBeMaster(): Promise<void> {
-    const [role] = (await this.#commands.sendCommand(["ROLE"])) as unknown as string[];
+    const [role] = (await this.#sendFirst(["ROLE"])) as string[];
     if (role !== "master")
       throw new Error(`the server is a ${role}, which takes no writes; connect to the master`);
   }

@@ -7,7 +7,7 @@ import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener, LinkListener, RedisLink } from "./redis-link.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 import type { Script } from "./script.ts";
-import { ServerConnection } from "./server-connection.ts";
+import { ServerConnection, writeRefusals } from "./server-connection.ts";
 
 const reconnectBounds = { firstMs: 50, maxMs: 2_000 };
 /** Number of canaries in a row that the server must refuse before the store counts as taking no writes. */
@@ -40,7 +40,8 @@ export interface ServerLinkOptions {
  * Every second the link sends a canary: it asks whether the server takes writes, then publishes a test message
  * to its own subscription. The connection counts as broken when no canary has returned for three seconds. This
  * detects a paused server, paused writes, and a server that lost its subscribers. When the server refuses two
- * canaries in a row, the store takes no writes until the server accepts one. These times are defaults.
+ * canaries in a row, or one call for a reason for which it refuses every write, the store takes no writes until the
+ * server accepts a canary. These times are defaults.
  *
  * The link reconnects after a random delay of up to 50 ms. This bound doubles with each attempt, up to 2 s. The
  * link counts as connected again only once every subscription is restored and the server has answered whether it
@@ -90,7 +91,10 @@ export class ServerLink implements RedisLink {
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const connection = this.#connection;
     if (connection === undefined) return Promise.reject(noConnection());
-    return connection.run(script, keys, args).catch(refused);
+    return connection.run(script, keys, args).catch((error: unknown) => {
+      if (connection === this.#connection) this.#noteRefusal(error);
+      refused(error);
+    });
   }
 
   async remove(keys: readonly string[]): Promise<void> {
@@ -147,8 +151,7 @@ export class ServerLink implements RedisLink {
     this.#connection = connection;
     this.#downSince = undefined;
     this.#refusals = refusal === undefined ? 0 : refusedCanaries;
-    this.watch.set({ connected: true, busConnected: true, takesWrites: refusal === undefined });
-    if (refusal !== undefined) this.#options.onError(takesNone(refusal));
+    this.#setRefusal(refusal);
     this.#attempts = 0;
     this.#canaryBack = performance.now();
     this.#timer = setTimeout(this.#sendCanary, this.#deadlines.canaryIntervalMs);
@@ -219,11 +222,25 @@ export class ServerLink implements RedisLink {
     );
   };
 
+  /** Takes a call that the server refused as it refuses every write for proof, without waiting for canaries. */
+  #noteRefusal(error: unknown): void {
+    if (!(error instanceof ErrorReply) || !writeRefusals.test(error.message)) return;
+    if (this.#refusals >= refusedCanaries) return;
+    this.#refusals = refusedCanaries;
+    this.#setRefusal(error.message);
+  }
+
+  #setRefusal(refusal: string | undefined): void {
+    const takesWrites = refusal === undefined;
+    const isFull = refusal?.startsWith("OOM") === true;
+    const health = { connected: true, busConnected: true, takesWrites };
+    this.watch.set(isFull ? { ...health, isFull } : health);
+    if (refusal !== undefined) this.#options.onError(takesNone(refusal));
+  }
+
   #onCanaryAnswered(refusal: string | undefined): void {
     this.#refusals = refusal === undefined ? 0 : this.#refusals + 1;
-    const takesWrites = this.#refusals < refusedCanaries;
-    this.watch.set({ ...this.watch.health, takesWrites });
-    if (refusal !== undefined && !takesWrites) this.#options.onError(takesNone(refusal));
+    this.#setRefusal(this.#refusals < refusedCanaries ? undefined : refusal);
   }
 
   readonly #onMessage: BusMessageListener = (message, busChannel) => {

@@ -5,11 +5,15 @@ import { test as anyTest, expect, vi } from "vitest";
 import { ClusterLink } from "./cluster-link.ts";
 import { defaultDeadlines } from "./link-deadlines.ts";
 import { parseRedisAddress } from "./redis-address.ts";
+import { scripts } from "./script.ts";
 import { ServerLink } from "./server-link.ts";
 import { startRedisCluster } from "./testing/redis-cluster.ts";
 import { type RedisServer, startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
+const logKeys = ["meta", "stream", "state"].map((part) => `milepost:{a}:${part}`);
+/** Arguments of an append for its log: epoch, what it keeps, tag and bus channel. */
+const logArgs = ["epoch", "10", "60000", "1000", "", "tag", "milepost:{a}:bus:a"];
 const patience = { timeout: 10_000, interval: 20 };
 /** Deadlines with which a link notices within a second what takes 3 s by default. */
 const deadlines = { ...defaultDeadlines, canaryIntervalMs: 50, canaryMs: 1_000, openMs: 1_000 };
@@ -18,6 +22,7 @@ type Command = (...words: string[]) => Promise<unknown>;
 
 const well: StoreHealth = { connected: true, busConnected: true, takesWrites: true };
 const refusing: StoreHealth = { ...well, takesWrites: false };
+const full: StoreHealth = { ...refusing, isFull: true };
 const gone: StoreHealth = { connected: false, busConnected: false, takesWrites: false };
 
 /** Opens a plain Redis client, in addition to the link. */
@@ -75,11 +80,12 @@ for (const [reply, begin, end] of ways) {
     await using own = await linked(server);
     await using client = await admin(server);
     await begin(client.command);
-    await vi.waitFor(() => expect(own.link.watch.health).toEqual(refusing), patience);
+    const expected = reply === "OOM" ? full : refusing;
+    await vi.waitFor(() => expect(own.link.watch.health).toEqual(expected), patience);
     expect(own.errors[0]).toContain(`Redis takes no writes: ${reply}`);
     await end(client.command);
     await vi.waitFor(() => expect(own.link.watch.health).toEqual(well), patience);
-    expect(own.changes).toEqual([refusing, well]);
+    expect(own.changes).toEqual([expected, well]);
   });
 }
 
@@ -137,12 +143,26 @@ test("a link whose server refuses a single canary stays up", async () => {
   expect([own.changes, own.errors]).toEqual([[], []]);
 });
 
+test("[G6] one call that a full server refuses shows at once that the store is full, without waiting for a canary", async () => {
+  await using server = await startRedis();
+  await using own = await linked(server, 60_000);
+  await using client = await admin(server);
+  await client.command(...fillMemory);
+  const append = () =>
+    own.link.run(scripts.append, logKeys, ["1", "e", "-", "1", "PUBLISH", "", "", ...logArgs]);
+  await expect(append()).rejects.toMatchObject({ code: "store_unavailable" });
+  expect(own.link.watch.health).toEqual(full);
+  expect(own.errors).toEqual([expect.stringContaining("Redis takes no writes: OOM")]);
+  await expect(append()).rejects.toMatchObject({ code: "store_unavailable" });
+  expect(own.errors).toHaveLength(1);
+});
+
 test("[G6] a link that is opened to a server without memory left is connected, and takes no writes", async () => {
   await using server = await startRedis();
   await using client = await admin(server);
   await client.command(...fillMemory);
   await using own = await linked(server);
-  expect(own.link.watch.health).toEqual(refusing);
+  expect(own.link.watch.health).toEqual(full);
   await client.command(...freeMemory);
   await vi.waitFor(() => expect(own.link.watch.health).toEqual(well), patience);
 });
@@ -155,7 +175,7 @@ test("[G6] a link to a cluster takes no writes while any master refuses them, or
   await using _link = { [Symbol.asyncDispose]: () => link.close() };
   expect(link.watch.health).toEqual(well);
   await redis.command(1, ...fillMemory);
-  await vi.waitFor(() => expect(link.watch.health).toEqual(refusing), patience);
+  await vi.waitFor(() => expect(link.watch.health).toEqual(full), patience);
   expect(errors[0]).toContain("Redis takes no writes: OOM");
   await redis.command(1, ...freeMemory);
   await vi.waitFor(() => expect(link.watch.health).toEqual(well), patience);

@@ -40,6 +40,7 @@ import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Signatures } from "../signatures/signatures.ts";
 import type { LogReader } from "../store/shared-reads.ts";
+import { AppendTurns } from "./append-turns.ts";
 import type {
   ChannelService,
   ChannelSnapshot,
@@ -103,6 +104,7 @@ export class Channels implements ChannelService {
   readonly #clock: Clock;
   readonly #signatures: ChannelsParts["signatures"];
   readonly #spool: Spool;
+  readonly #turns = new AppendTurns();
   readonly #instruments: ChannelsParts["instruments"];
   readonly #onPurged: (channel: string) => Promise<void>;
   #closed = false;
@@ -143,6 +145,11 @@ export class Channels implements ChannelService {
   /** Number of publishes in the spool, which holds them until they are stored. */
   get spooled(): number {
     return this.#spool.size;
+  }
+
+  /** Number of characters of large publishes that wait for their turn. */
+  get waitingLength(): number {
+    return this.#turns.waiting;
   }
 
   /** Makes every later call fail with `shutting_down`, since the node is about to close its store. */
@@ -365,9 +372,12 @@ export class Channels implements ChannelService {
     const isSpooled = rule.outage === "spool";
     // The key prevents a second copy when the entry was stored but the store's answer was lost.
     const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
+    const { publisher, json } = kept;
+    const send = (one: NewEntry) =>
+      this.#turns.run(publisher, name, json.length, () => this.#log.append(name, one, policy));
     const append = isSpooled
-      ? repeatable((tag) => this.#log.append(name, { ...kept, tag }, policy), kept, this.#random)
-      : () => this.#log.append(name, kept, policy);
+      ? repeatable((tag) => send({ ...kept, tag }), kept, this.#random)
+      : () => send(kept);
     if (checked === undefined && !this.#waiting.isBusy(name)) {
       return isSpooled ? this.#orSpool(name, kept.json.length, append) : append();
     }

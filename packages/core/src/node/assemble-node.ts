@@ -172,9 +172,11 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     verifyToken: admission.verifyToken,
   };
   instruments.connections.readFrom(() => connections.size);
+  instruments.storeFull.readFrom(() => (availability.health.isFull === true ? 1 : 0));
   instruments.memoryBytes.readFrom(() => store.memoryBytes?.() ?? 0);
   instruments.channels.readFrom(() => hub.channelCount);
   instruments.pendingSubscriptions.readFrom(() => ownership.size);
+  instruments.waitingPublishBytes.readFrom(() => channels.waitingLength);
   instruments.spooledPublishes.readFrom(() => channels.spooled);
   const connectionAdmin = new ConnectionAdmin(context);
   const renew = async () => {

@@ -55,6 +55,18 @@ export const coreInstruments = {
     help: "Publishes that wait for the store.",
     unit: "publishes",
   },
+  waitingPublishBytes: {
+    kind: "gauge",
+    name: "milepost_waiting_publish_bytes",
+    help: "Approximate bytes of large publishes that wait for their turn to be sent to the store.",
+    unit: "bytes",
+  },
+  storeFull: {
+    kind: "gauge",
+    name: "milepost_store_full",
+    help: "1 while Redis refuses writes because its memory is full, otherwise 0.",
+    unit: "stores",
+  },
   memoryBytes: {
     kind: "gauge",
     name: "milepost_log_memory_bytes",

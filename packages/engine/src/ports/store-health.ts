@@ -6,6 +6,8 @@ export interface StoreHealth {
   readonly busConnected: boolean;
   /** True while the store takes writes. A store that answers may refuse them, because its memory is full for instance. */
   readonly takesWrites: boolean;
+  /** True while the store refuses writes because its memory is full; absent where the store never says so. */
+  readonly isFull?: boolean;
 }
 
 /** Health of a store outside of the process. */

@@ -109,6 +109,24 @@ describe("POST /v1/publish", () => {
     expect(entries.at(-1)?.position).toBe(body.results.at(-1).position);
   });
 
+  it("[P-STORE-4] the data of a publish, once for each of its channels, must fit the size of a message", async () => {
+    await using server = await startGateway({ limits: { maxMessageBytes: 10_000 } });
+    const channels = Array.from({ length: 10 }, (_, n) => `chat:${n}`);
+    const publish = (length: number) => {
+      const body = { channels, event: "message", data: "x".repeat(length) };
+      return server.call("POST", "/v1/publish", { body });
+    };
+    expect(await publish(998)).toMatchObject({ status: 200 });
+    expect(await publish(999)).toMatchObject({ status: 413, body: { code: "too_large" } });
+    const line = JSON.stringify({ channels, event: "message", data: "x".repeat(300) });
+    const { body } = await server.call("POST", "/v1/publish", {
+      body: Array(5).fill(line).join("\n"),
+      headers: ndjson,
+    });
+    const codes = body.results.map((result: { error?: { code: string } }) => result.error?.code);
+    expect(codes).toEqual([...Array(30).fill(undefined), "too_large", "too_large"]);
+  });
+
   it("[P-PUB-3] a user may publish where the token grants it and is forbidden elsewhere", async () => {
     await using server = await startGateway();
     const credential = await server.token();

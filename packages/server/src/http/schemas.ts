@@ -329,7 +329,12 @@ export const healthSchema = z
       .record(z.enum(consumerKinds), z.int())
       .meta({ description: "Number of connections of each kind of consumer." }),
     redis: z
-      .object({ connected: z.boolean(), pubsub_connected: z.boolean(), takes_writes: z.boolean() })
+      .object({
+        connected: z.boolean(),
+        pubsub_connected: z.boolean(),
+        takes_writes: z.boolean(),
+        full: z.boolean(),
+      })
       .nullable()
       .meta({ description: "Null on the memory engine." }),
     spooled: z.int().meta({ description: "Publications that wait for Redis." }),

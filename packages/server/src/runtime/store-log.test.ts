@@ -15,8 +15,8 @@ class Watch implements StoreWatch {
     return () => this.listeners.delete(listener);
   }
 
-  set(isWell: boolean, takesWrites = isWell): void {
-    this.health = { connected: isWell, busConnected: isWell, takesWrites };
+  set(isWell: boolean, takesWrites = isWell, isFull = false): void {
+    this.health = { connected: isWell, busConnected: isWell, takesWrites, isFull };
     for (const listener of this.listeners) listener(this.health);
   }
 }
@@ -81,6 +81,26 @@ describe("log lines about an outage of the store", () => {
     ]);
     const reason = "Redis takes no writes: OOM command not allowed";
     expect(lines[0]?.[2]).toEqual({ store: "redis", reason });
+  });
+
+  it("[G6] a full store is logged at once, with what to do, and again only every 30 s", async () => {
+    const { lines, clock, watch, storeLog } = followed();
+    watch.set(true, false, true);
+    storeLog.linkError(new Error("Redis takes no writes: OOM"));
+    await clock.advance(1);
+    const full =
+      "warn the store is full: this node is degraded until there is memory; raise maxmemory, or keep less by the rules";
+    const said = () => lines.map(([level, message]) => `${level} ${message}`);
+    expect(said()).toEqual([full]);
+    await clock.advance(29_000);
+    expect(said()).toEqual([full]);
+    await clock.advance(2_000);
+    watch.set(true);
+    expect(said()).toEqual([
+      full,
+      "warn the store is still full",
+      "info the store has memory again",
+    ]);
   });
 
   it("a second outage is logged like the first", async () => {

@@ -18,6 +18,11 @@ const texts = {
     still: "the store still takes no writes",
     back: "the store takes writes again",
   },
+  full: {
+    lost: "the store is full: this node is degraded until there is memory; raise maxmemory, or keep less by the rules",
+    still: "the store is still full",
+    back: "the store has memory again",
+  },
 } as const;
 
 interface Loss {
@@ -86,7 +91,11 @@ export class StoreLog {
 
   #onState(state: StoreState): void {
     if (state === "away") {
-      this.#logAway();
+      const isSaid = this.#loss?.isLogged === true && this.#loss.said === this.#fault;
+      if (!isSaid) {
+        this.#cancel();
+        this.#logAway();
+      }
       return;
     }
     this.#cancel();
@@ -100,15 +109,22 @@ export class StoreLog {
         failedAttempts: 0,
         isLogged: false,
       };
+      // A store that refuses writes said so itself, so no reconnect can turn out to be the reason.
+      if (this.#fault !== "unreachable") this.#cancel = this.#clock.after(0, () => this.#logAway());
     }
+  }
+
+  get #fault(): keyof typeof texts {
+    const { connected, takesWrites, isFull } = this.#availability?.health ?? {};
+    if (connected !== true || takesWrites !== false) return "unreachable";
+    return isFull === true ? "full" : "refusing";
   }
 
   #logAway(): void {
     const loss = this.#loss;
     if (loss === undefined) return;
     const { at, reason, lastReason, failedAttempts, isLogged } = loss;
-    const { connected, takesWrites } = this.#availability?.health ?? {};
-    loss.said = connected === true && takesWrites === false ? "refusing" : "unreachable";
+    loss.said = this.#fault;
     const { lost, still } = texts[loss.said];
     if (isLogged) {
       const fields = { away_ms: this.#msSince(at), failed_attempts: failedAttempts };

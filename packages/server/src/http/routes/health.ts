@@ -72,6 +72,6 @@ export function healthEndpoints({
 
 function storeHealth(store: StoreHealth | undefined) {
   if (store === undefined) return null;
-  const { connected, busConnected, takesWrites } = store;
-  return { connected, pubsub_connected: busConnected, takes_writes: takesWrites };
+  const { connected, busConnected, takesWrites, isFull = false } = store;
+  return { connected, pubsub_connected: busConnected, takes_writes: takesWrites, full: isFull };
 }

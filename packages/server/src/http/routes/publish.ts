@@ -1,5 +1,6 @@
 import type { Core, Principal, Published, PublishOptions } from "@milepost/core";
-import { type Failure, MilepostError, type Parsed } from "@milepost/protocol";
+import { utf8Length } from "@milepost/engine";
+import { type Failure, JsonText, MilepostError, type Parsed, refused } from "@milepost/protocol";
 import type { z } from "zod";
 import { answerJson } from "../answer.ts";
 import { isNdjson, ndjsonLines, ndjsonMediaType, readBody } from "../body.ts";
@@ -31,7 +32,8 @@ export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
       const text = await readBody(incoming, core.limits.maxMessageBytes);
       if (isNdjson(incoming.headers["content-type"])) {
         const items = ndjsonLines(text).map((line) => readCarryingAs(publishSchema, line, "data"));
-        return answerJson(context, { results: await publishAll(core, principal, items) });
+        const fitting = withinSize(items, core.limits.maxMessageBytes);
+        return answerJson(context, { results: await publishAll(core, principal, fitting) });
       }
       const item = accepted(readCarryingAs(publishSchema, text, "data"));
       if (item.channel !== undefined) {
@@ -45,10 +47,34 @@ export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
         );
         return answerJson(context, { results: [published] });
       }
-      const results = await publishAll(core, principal, [{ ok: true, value: item }]);
+      const one = withinSize([{ ok: true, value: item }], core.limits.maxMessageBytes);
+      for (const each of one) accepted(each);
+      const results = await publishAll(core, principal, one);
       return answerJson(context, { results });
     },
   };
+}
+
+/**
+ * Refuses an item whose data, once for each of its channels, exceed the size of a message together with those of the
+ * items before it. So a request stores no more than it may carry.
+ */
+function withinSize(items: readonly Parsed<Publish>[], maxBytes: number): Parsed<Publish>[] {
+  let bytes = 0;
+  return items.map((item) => {
+    if (!item.ok) return item;
+    const { channels, data } = item.value;
+    const copies = channels?.length ?? 1;
+    const size = data instanceof JsonText ? utf8Length(data.text) * copies : 0;
+    if (copies > 1 && bytes + size > maxBytes) {
+      return refused(
+        "too_large",
+        `the data, once for each channel, are over ${maxBytes} bytes together; publish to fewer channels at once`,
+      );
+    }
+    bytes += size;
+    return item;
+  });
 }
 
 /**
