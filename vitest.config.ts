@@ -28,6 +28,8 @@ export default defineConfig({
             "{checker,faults,fuzz,sim}/src/**/*.test.ts",
           ],
           exclude: [...configDefaults.exclude, ...documentTests, ...slowTests],
+          // A property test runs hundreds of cases, which takes longer beside other work. None of them measures time.
+          testTimeout: 30_000,
         },
       },
       {

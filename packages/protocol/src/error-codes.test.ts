@@ -32,6 +32,7 @@ describe("the table of error codes", () => {
       "shutting_down",
       "unavailable",
       "store_unavailable",
+      "store_full",
       "internal",
     ]);
   });

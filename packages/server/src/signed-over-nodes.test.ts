@@ -25,7 +25,7 @@ test("[P-SIG-3] a signed request works once over all nodes, and while Redis is a
   await using redis = await startRedis();
   const log = { info() {}, warn() {}, error() {} };
   const node = async () => {
-    const store = await openEngine({ redis: redis.url, redisPrefix: "signed" }, log);
+    const store = await openEngine({ redis: redis.url, redisPrefix: "milepost" }, log);
     if (store === undefined) throw new Error("no engine for the URL of Redis");
     return startGateway({ auth, engine: store.factory });
   };
