@@ -237,6 +237,14 @@ const steps: Steps = {
     ],
     read: [({ revocations }) => revocations.read()],
   },
+  records: {
+    put: [
+      ({ records }) => records.put("session", "n", "v", minuteMs),
+      ({ records }) => records.put("ticket", "n", "v", 0.5),
+    ],
+    get: [({ records }) => records.get("session", "n")],
+    take: [({ records }) => records.take("session", "n")],
+  },
   singleUse: {
     claim: [
       ({ singleUse }) => singleUse.claim("nonce", "n", minuteMs),

@@ -107,6 +107,11 @@ export class Keys {
     return `${this.#prefix}:lease:${digest(name)}`;
   }
 
+  /** Returns the key of a record that ends by itself. The name is hashed, since it comes from outside. */
+  record(space: string, name: string): string {
+    return `${this.#prefix}:record:${space}:${digest(name)}`;
+  }
+
   /** Returns the key of a name that is used once. The name is hashed, since it comes from outside. */
   singleUse(space: string, name: string): string {
     return `${this.#prefix}:used:${digest(`${space.length}:${space}${name}`)}`;

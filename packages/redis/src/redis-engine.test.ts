@@ -8,6 +8,7 @@ import {
   ManualClock,
   operationIndexContract,
   presenceContract,
+  recordsContract,
   registryContract,
   revocationsContract,
   SeededRandom,
@@ -69,5 +70,6 @@ describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis])
   registryContract("redis", make);
   signalsContract("redis", make);
   revocationsContract("redis", make);
+  recordsContract("redis", make);
   singleUseContract("redis", make);
 });

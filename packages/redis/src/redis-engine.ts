@@ -10,6 +10,7 @@ import { RedisLeases } from "./redis-leases.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { RedisOperationIndex } from "./redis-operation-index.ts";
 import { RedisPresence } from "./redis-presence.ts";
+import { RedisRecords } from "./redis-records.ts";
 import { RedisRegistry } from "./redis-registry.ts";
 import { RedisRevocations } from "./redis-revocations.ts";
 import { RedisSignals } from "./redis-signals.ts";
@@ -47,6 +48,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       registry: new RedisRegistry(link, keys, clock),
       signals: new RedisSignals(link, keys, router),
       revocations: new RedisRevocations(link, keys, clock, random),
+      records: new RedisRecords(link, keys, clock),
       singleUse: new RedisSingleUse(link, keys, clock),
       isShared: true,
       store: link.watch,

@@ -46,6 +46,7 @@ export const scripts = {
   signal: script("signal"),
   revocationAdd: script("revocation-add", "lifetime", "revocations"),
   revocationRead: script("revocation-read", "revocations"),
+  record: script("record", "lifetime"),
   singleUse: script("single-use", "lifetime"),
   nodeRefresh: script("node-refresh", "small", "lifetime", "nodes"),
   nodeList: script("node-list", "nodes"),

@@ -335,6 +335,14 @@ export const luaMutants = [
     ["if ends > now then return 0 end", "", "a nonce or a ticket may be used any number of times"],
     ["ends > now", "ends > 0", "a name stays used up after its time"],
   ]),
+  ...faultsIn(`${lua}/record.lua`, [
+    [
+      "if action == 'take' then redis.call('DEL', key) end",
+      "",
+      "a ticket works any number of times",
+    ],
+    ["if tonumber(ends) <= now then return false end", "", "a session outlives its time"],
+  ]),
   ...faultsIn(`${lua}/revocation-read.lua`, [
     [
       "epoch == ARGV[2] and ARGV[3] or '0'",

@@ -7,6 +7,7 @@ import type { MakeEngine } from "../testing/contracts/engine-harness.ts";
 import { leasesContract } from "../testing/contracts/leases-contract.ts";
 import { operationIndexContract } from "../testing/contracts/operation-index-contract.ts";
 import { presenceContract } from "../testing/contracts/presence-contract.ts";
+import { recordsContract } from "../testing/contracts/records-contract.ts";
 import { registryContract } from "../testing/contracts/registry-contract.ts";
 import { revocationsContract } from "../testing/contracts/revocations-contract.ts";
 import { signalsContract } from "../testing/contracts/signals-contract.ts";
@@ -35,6 +36,7 @@ deadLettersContract("memory", make);
 registryContract("memory", make);
 signalsContract("memory", make);
 revocationsContract("memory", make);
+recordsContract("memory", make);
 singleUseContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };

@@ -7,6 +7,7 @@ import { MemoryDurableSubscribers } from "./memory-durable-subscribers.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
 import { MemoryPresences } from "./memory-presence.ts";
+import { MemoryRecords } from "./memory-records.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
 import { MemoryRevocations } from "./memory-revocations.ts";
 import { MemorySignals } from "./memory-signals.ts";
@@ -44,6 +45,7 @@ export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFact
       registry: new MemoryRegistry(clock),
       signals: new MemorySignals(),
       revocations: new MemoryRevocations(clock),
+      records: new MemoryRecords(clock),
       singleUse: new MemorySingleUse(clock),
       memoryBytes: () => log.bytes,
       close: () => log.close(),

@@ -7,6 +7,7 @@ import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Presence } from "./presence.ts";
 import type { Random } from "./random.ts";
+import type { Records } from "./records.ts";
 import type { Registry } from "./registry.ts";
 import type { Revocations } from "./revocations.ts";
 import type { Signals } from "./signals.ts";
@@ -26,6 +27,7 @@ export interface Engine {
   readonly registry: Registry;
   readonly signals: Signals;
   readonly revocations: Revocations;
+  readonly records: Records;
   readonly singleUse: SingleUse;
   /**
    * True when several nodes may use the engine, so that each node must also take care of what dead nodes left

@@ -7,6 +7,7 @@ export * from "./contracts/engine-harness.ts";
 export * from "./contracts/leases-contract.ts";
 export * from "./contracts/operation-index-contract.ts";
 export * from "./contracts/presence-contract.ts";
+export * from "./contracts/records-contract.ts";
 export * from "./contracts/registry-contract.ts";
 export * from "./contracts/revocations-contract.ts";
 export * from "./contracts/signals-contract.ts";
