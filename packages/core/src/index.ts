@@ -45,4 +45,5 @@ export {
 export * from "./runtime/meter.ts";
 export type * from "./runtime/options.ts";
 export type * from "./send-queue/transport.ts";
+export type * from "./sessions/sessions-api.ts";
 export type * from "./signatures/service-signing.ts";

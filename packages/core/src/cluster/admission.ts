@@ -2,23 +2,27 @@ import { MilepostError } from "@milepost/protocol";
 import { pickClaims } from "../rules/claims.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { TokenVerifier } from "../runtime/options.ts";
+import type { SessionCheck } from "../sessions/sessions-api.ts";
 import type { RevocationCache } from "./revocation-cache.ts";
 
 /**
- * Admission of callers: verifies a user's token and removes the grants that were revoked since it was issued. A
- * service keeps all its grants, as revocations apply to users only.
+ * Admission of callers: verifies a user's token, removes the grants that were revoked since it was issued, and checks
+ * its session. A service keeps all its grants, as revocations apply to users only.
  */
 export class Admission {
   readonly #verify: TokenVerifier;
   readonly #revocations: RevocationCache;
+  readonly #sessions: SessionCheck;
   readonly #claims: ReadonlySet<string>;
 
   /** Creates the admission. Of the claims of a token it keeps those that `claims` names, which the rules use. */
   constructor(
     verify: TokenVerifier,
     revocations: RevocationCache,
+    sessions: SessionCheck,
     claims: ReadonlySet<string> = new Set(),
   ) {
+    this.#sessions = sessions;
     this.#claims = claims;
     this.#verify = verify;
     this.#revocations = revocations;
@@ -29,7 +33,8 @@ export class Admission {
    *
    * Rejects with `unauthenticated` or `token_expired` when the verifier does, with `unauthenticated` if the expiry
    * is not a number, and with `token_revoked` if the whole token was revoked. Rejects with `store_unavailable` if
-   * this node has never read the revocations and cannot read them now.
+   * this node has never read the revocations and cannot read them now. Where sessions must be registered, rejects
+   * with `unauthenticated` if the token's session is not.
    */
   readonly verifyToken: TokenVerifier = async (token) => this.#admitUser(await this.#verify(token));
 
@@ -41,13 +46,23 @@ export class Admission {
     return principal.kind === "service" ? principal : this.#admitUser(principal);
   }
 
+  /**
+   * Resolves with the principal of a session's own credential; rejects with `unauthenticated` for any other text, and
+   * with `token_revoked` or `store_unavailable`, like {@link Admission.verifyToken}.
+   */
+  async openSession(credential: string): Promise<UserPrincipal> {
+    const principal = await this.#sessions.open(credential);
+    if (!this.#revocations.isKnown) await this.#revocations.refresh();
+    return this.#revocations.narrowed(principal);
+  }
+
   async #admitUser(principal: UserPrincipal): Promise<UserPrincipal> {
     // Such an expiry would be later than every time, so that the connection never ended.
     if (Number.isNaN(principal.expiresAt)) {
       throw new MilepostError("unauthenticated", "the expiry of the token is not a number");
     }
     if (!this.#revocations.isKnown) await this.#revocations.refresh();
-    return this.#revocations.narrowed(this.#withUsedClaims(principal));
+    return this.#sessions.check(this.#revocations.narrowed(this.#withUsedClaims(principal)));
   }
 
   #withUsedClaims(principal: UserPrincipal): UserPrincipal {

@@ -81,6 +81,11 @@ export class ConnectionAdmin implements Connections {
     for (const connection of [...connections.all]) connection.reauthorise();
   }
 
+  /** Checks a session again for all connections of this node that belong to it. */
+  recheckSession(session: string): void {
+    for (const connection of this.#matching({ session })) connection.recheckSession();
+  }
+
   async list(principal: Principal, target: ConnectionTarget): Promise<ConnectionList> {
     requireService(principal);
     const { registration, engine } = this.#context;
@@ -174,6 +179,9 @@ export class ConnectionAdmin implements Connections {
     switch (signal.kind) {
       case "revoked":
         void this.refreshRevocations().catch(errorLog.report);
+        return;
+      case "session":
+        this.recheckSession(signal.session);
         return;
       case "disconnect":
         for (const connection of this.#matching(signal.target))

@@ -12,6 +12,8 @@ export type ConnectionTarget =
 export type NodeSignal =
   /** Tells a node that the store has a new revocation to read. */
   | { readonly kind: "revoked" }
+  /** Tells a node that the end or the user of a session has changed. */
+  | { readonly kind: "session"; readonly session: string }
   /** Tells a node to close the target's connections for good. */
   | { readonly kind: "disconnect"; readonly target: ConnectionTarget; readonly reason: string }
   /** Tells a node to ask the target's clients to reconnect, `minMs` to `maxMs` milliseconds from now. */
@@ -30,6 +32,9 @@ export function readNodeSignal(value: unknown): NodeSignal | undefined {
   if (!isRecord(value)) return undefined;
   const { kind, target, reason, minMs, maxMs } = value;
   if (kind === "revoked") return { kind };
+  if (kind === "session") {
+    return typeof value.session === "string" ? { kind, session: value.session } : undefined;
+  }
   const to = readTarget(target);
   if (to === undefined) return undefined;
   if (kind === "disconnect" && typeof reason === "string") return { kind, target: to, reason };

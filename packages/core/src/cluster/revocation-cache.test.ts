@@ -7,6 +7,10 @@ import { Admission } from "./admission.ts";
 import { RevocationCache } from "./revocation-cache.ts";
 
 const clock = new ManualClock();
+const noSessions = {
+  check: async (principal: UserPrincipal) => principal,
+  open: () => Promise.reject(new Error("no sessions")),
+};
 
 function user(name: string): UserPrincipal {
   return {
@@ -52,7 +56,11 @@ class PagedStore implements Revocations {
 describe("revocations of several pages", () => {
   test("[G10] no token waits forever for its admission, even if another token arrives during every read of the revocations", async () => {
     const store = new PagedStore("bob");
-    const admission = new Admission(async () => user("ada"), new RevocationCache(store, clock));
+    const admission = new Admission(
+      async () => user("ada"),
+      new RevocationCache(store, clock),
+      noSessions,
+    );
     const admitted: number[] = [];
     for (let n = 0; n < 6; n++) {
       void admission.verifyToken("token").then(() => admitted.push(n));
@@ -64,7 +72,11 @@ describe("revocations of several pages", () => {
 
   test("[G10] [P-CONN-5] a revoked token is refused while the node is still reading the revocations for the first time", async () => {
     const store = new PagedStore("bob", "ada");
-    const admission = new Admission(async () => user("ada"), new RevocationCache(store, clock));
+    const admission = new Admission(
+      async () => user("ada"),
+      new RevocationCache(store, clock),
+      noSessions,
+    );
     const first = admission.verifyToken("token").catch((error: unknown) => error);
     await clock.settle();
     await store.answer();

@@ -47,6 +47,8 @@ export interface ConnectedClient {
    * connection if its whole credential was revoked.
    */
   reauthorise(): void;
+  /** Checks again whether the connection's session is valid, and closes the connection if it is not. */
+  recheckSession(): void;
 }
 
 /** Client that also accepts messages outside its own stream, such as the POST requests of an SSE client. */

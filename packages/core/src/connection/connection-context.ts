@@ -13,6 +13,7 @@ import type { CoreLimits } from "../runtime/limits.ts";
 import type { TokenVerifier } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Ticker } from "../send-queue/ticker.ts";
+import type { SessionCheck } from "../sessions/sessions-api.ts";
 import type { Signatures } from "../signatures/signatures.ts";
 import type { ConnectedClient } from "./connected-client.ts";
 import type { ConnectionRegistry } from "./connection-registry.ts";
@@ -54,4 +55,5 @@ export interface ConnectionContext extends LifecycleContext, MethodServices {
     narrowed(principal: UserPrincipal): UserPrincipal;
   };
   readonly verifyToken: TokenVerifier;
+  readonly sessions: SessionCheck;
 }

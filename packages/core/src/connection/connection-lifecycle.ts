@@ -1,4 +1,5 @@
 import type { CloseCode, ServerMessage } from "@milepost/protocol";
+import type { UserPrincipal } from "../rules/principal.ts";
 import { closeClassOf } from "../runtime/instruments.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 import { SendQueue, type SendQueueOwner } from "../send-queue/send-queue.ts";
@@ -128,6 +129,22 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   /** Enters the connection into the registry of all nodes under its id. */
   register(): void {
     if (this.isRegistered) this.#context.registration.enter(this.#owner);
+  }
+
+  /** Sets the expiry of the credential: its own, or the end of its session if that is earlier. */
+  expireWith({ expiresAt, sessionEndsAt }: UserPrincipal): void {
+    const isBySession =
+      sessionEndsAt !== undefined && sessionEndsAt < (expiresAt ?? sessionEndsAt + 1);
+    // A new token would not extend the session, so its end is not announced.
+    if (isBySession) this.endAt(sessionEndsAt);
+    else this.expireAt(expiresAt);
+  }
+
+  /** Sets the expiry of the credential without announcing it, in milliseconds since 1970. */
+  endAt(expiresAt: number): void {
+    if (!this.isOpen) return;
+    this.#state = { name: "open", expiresAt, noticeMs: undefined };
+    this.arm();
   }
 
   /** Sets the expiry of the credential, in milliseconds since 1970; undefined if it never expires. */

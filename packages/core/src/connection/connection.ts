@@ -29,6 +29,7 @@ import type { AddressableClient, ReconnectSpan } from "./connected-client.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { ConnectionLifecycle, type LifecycleOwner } from "./connection-lifecycle.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import { decideBy, recheckSession, type SessionHolder } from "./session-end.ts";
 import type { SubscriptionOwner } from "./subscription-owner.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { UpstreamReplies } from "./upstream-replies.ts";
@@ -47,7 +48,13 @@ type Identity =
 
 /** Connection whose client speaks the Milepost protocol, in any of its dialects. */
 export class Connection
-  implements TransportEvents, LifecycleOwner, AddressableClient, SubscriptionOwner, InboxOwner
+  implements
+    TransportEvents,
+    LifecycleOwner,
+    AddressableClient,
+    SubscriptionOwner,
+    InboxOwner,
+    SessionHolder
 {
   readonly #context: ConnectionContext;
   readonly #life: ConnectionLifecycle;
@@ -292,7 +299,26 @@ export class Connection
   }
 
   onExpired(): void {
-    this.close(4101, "the token has expired");
+    const at = decideBy(this.principal, this.#context.clock.now());
+    if (at === undefined) this.close(4101, "the token or its session has expired");
+    else {
+      this.#life.endAt(at);
+      this.recheckSession();
+    }
+  }
+
+  recheckSession(): void {
+    void recheckSession(this, this.#context);
+  }
+
+  keepSession(principal: UserPrincipal): void {
+    if (!this.#identity.isVerified) return;
+    this.#identity = { ...this.#identity, principal };
+    this.#life.expireWith(principal);
+  }
+
+  onSessionEnded(): void {
+    this.close(4101, "the session has ended");
   }
 
   onExpiring(expiresAt: number): void {
@@ -367,7 +393,7 @@ export class Connection
       expires_at: principal.expiresAt ?? null,
       ...(context.outage.isOn ? { degraded: true } : {}),
     });
-    this.#life.expireAt(principal.expiresAt);
+    this.#life.expireWith(principal);
     for (const channel of new Set([...channels, ...(resume?.keys() ?? [])])) {
       const since = resume?.get(channel);
       this.#subscriptions.start(since === undefined ? { channel } : { channel, since });
@@ -477,7 +503,7 @@ export class Connection
         apply = await this.#subscriptions.review(principal);
       }
       if (this.#identity.isVerified) this.#identity = { ...this.#identity, principal };
-      this.#life.expireAt(principal.expiresAt);
+      this.#life.expireWith(principal);
       apply();
       this.#replyAuth(id, principal);
     } catch (error) {

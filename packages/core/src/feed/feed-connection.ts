@@ -3,6 +3,7 @@ import type { CloseCode } from "@milepost/protocol";
 import type { ReconnectSpan } from "../connection/connected-client.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import { ConnectionLifecycle, type LifecycleOwner } from "../connection/connection-lifecycle.ts";
+import { decideBy, recheckSession, type SessionHolder } from "../connection/session-end.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { FollowedOperation } from "./followed-operation.ts";
@@ -16,9 +17,8 @@ const idLength = 20;
  * Every document is complete. A slow reader is therefore not sent what it missed, but the latest document of
  * each operation once it has room: it delays nobody and costs no memory.
  */
-export class FeedConnection implements TransportEvents, LifecycleOwner, FeedReader {
+export class FeedConnection implements TransportEvents, LifecycleOwner, FeedReader, SessionHolder {
   readonly id: string;
-  readonly principal: UserPrincipal;
   readonly #life: ConnectionLifecycle;
   readonly #context: ConnectionContext;
   readonly #feed: SessionFeed;
@@ -27,6 +27,7 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
   /** Version of the document that was sent last, by operation. */
   readonly #sent = new Map<FollowedOperation, number>();
   #waiting = false;
+  #principal: UserPrincipal;
 
   constructor(
     transport: Transport,
@@ -35,14 +36,18 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     context: ConnectionContext,
   ) {
     this.id = context.random.id(idLength);
-    this.principal = principal;
+    this.#principal = principal;
     this.#context = context;
     this.#feed = feed;
     this.#life = new ConnectionLifecycle(this, transport, context, true);
-    this.#life.expireAt(principal.expiresAt);
+    this.#life.expireWith(principal);
     feed.add(this);
     this.#life.register();
     this.reauthorise();
+  }
+
+  get principal(): UserPrincipal {
+    return this.#principal;
   }
 
   get since(): number {
@@ -148,6 +153,24 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
   }
 
   onExpired(): void {
+    const at = decideBy(this.#principal, this.#context.clock.now());
+    if (at === undefined) this.onSessionEnded();
+    else {
+      this.#life.endAt(at);
+      this.recheckSession();
+    }
+  }
+
+  recheckSession(): void {
+    void recheckSession(this, this.#context);
+  }
+
+  keepSession(principal: UserPrincipal): void {
+    this.#principal = principal;
+    this.#life.expireWith(principal);
+  }
+
+  onSessionEnded(): void {
     this.close(1008, "Session expired");
   }
 

@@ -24,6 +24,7 @@ import { resolveLimits } from "../runtime/limits.ts";
 import { noMeter } from "../runtime/meter.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
+import { SessionService } from "../sessions/session-service.ts";
 import { Signatures } from "../signatures/signatures.ts";
 import { Outage } from "../store/outage.ts";
 import { SharedReads } from "../store/shared-reads.ts";
@@ -39,6 +40,7 @@ export interface AssembledNode {
   readonly deadLetters: DeadLetterService;
   readonly connectionAdmin: ConnectionAdmin;
   readonly admission: Admission;
+  readonly sessions: SessionService;
   readonly maintenance: MaintenanceLoop;
 }
 
@@ -144,7 +146,18 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   });
   const ownership = new OwnershipWatch({ hub, rules, wheel, limits, onError });
   const revocations = new RevocationCache(engine.revocations, clock);
-  const admission = new Admission(options.verifyToken, revocations, rules.claims);
+  const sessions = new SessionService(
+    {
+      engine,
+      clock,
+      random,
+      connections: { revoke: (principal, input) => connectionAdmin.revoke(principal, input) },
+      recheck: (session) => connectionAdmin.recheckSession(session),
+      instruments,
+    },
+    options.sessions,
+  );
+  const admission = new Admission(options.verifyToken, revocations, sessions, rules.claims);
   const context: NodeContext = {
     node,
     engine,
@@ -170,6 +183,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     registration,
     revocations,
     verifyToken: admission.verifyToken,
+    sessions,
   };
   instruments.connections.readFrom(() => connections.size);
   instruments.storeFull.readFrom(() => (availability.health.isFull === true ? 1 : 0));
@@ -197,6 +211,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     deadLetters: new DeadLetterService(engine, rules, clock, errorLog, channels),
     connectionAdmin,
     admission,
+    sessions,
     maintenance: new MaintenanceLoop(wheel, engine.leases, work, onError),
   };
 }

@@ -15,6 +15,7 @@ import type { CoreLimits, LimitOptions } from "../runtime/limits.ts";
 import type { Meter } from "../runtime/meter.ts";
 import type { CoreLog, TokenVerifier } from "../runtime/options.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
+import type { SessionOptions, Sessions } from "../sessions/sessions-api.ts";
 import type { SignatureChecks } from "../signatures/signatures.ts";
 import type { SourceIntake } from "../sources/source-intake.ts";
 
@@ -33,6 +34,8 @@ export interface CoreOptions {
   readonly contract?: DefinedContract;
   readonly limits?: LimitOptions;
   readonly verifyToken: TokenVerifier;
+  /** Settings of sessions that must be registered; without them, sessions need no registration. */
+  readonly sessions?: SessionOptions;
   readonly log?: CoreLog;
   /** Recorder of the node's metrics; `noMeter` when absent. */
   readonly meter?: Meter;
@@ -80,6 +83,7 @@ export interface Core {
   readonly admission: Admission;
   /** Checks of what services sign. */
   readonly signatures: SignatureChecks;
+  readonly sessions: Sessions;
   /**
    * Publishes entries of external queues, as a service named after the source. An entry that can never be
    * published, because it is malformed or because rules and schemas refuse it, becomes a dead letter at once.
@@ -99,6 +103,11 @@ export interface Core {
     session: string,
     principal: UserPrincipal | undefined,
   ): TransportEvents;
+  /**
+   * Verifies a session's own credential. Resolves with a principal for `connectFeed` of that session; rejects with
+   * `unauthenticated` for any other text.
+   */
+  openSession(credential: string): Promise<UserPrincipal>;
   /**
    * Handles a frame that a client sent as a separate request, since its connection `connectionId` is a one-way
    * stream. Resolves with the replies in order.

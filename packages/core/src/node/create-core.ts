@@ -20,7 +20,8 @@ import { Shutdown } from "./shutdown.ts";
  * Throws `bad_message` that names a rule or method that is invalid.
  */
 export function createCore(options: CoreOptions): Core {
-  const { context, connectionAdmin, admission, deadLetters, maintenance } = assembleNode(options);
+  const { context, connectionAdmin, admission, sessions, deadLetters, maintenance } =
+    assembleNode(options);
   const { channels, operations, outage, engine, clock, errorLog, log, limits, connections } =
     context;
   const feeds = new Feeds(context);
@@ -66,6 +67,8 @@ export function createCore(options: CoreOptions): Core {
     connections: connectionAdmin,
     admission,
     signatures: context.signatures,
+    sessions,
+    openSession: (credential) => admission.openSession(credential),
     sources,
     connect: (transport: Transport, request: ConnectOptions) =>
       refused(transport, request.principal !== undefined) ??

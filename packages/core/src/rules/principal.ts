@@ -30,6 +30,11 @@ export interface UserPrincipal {
    * applies to the token.
    */
   readonly issuedAt?: number;
+  /**
+   * Time at which the principal's session ends unless it is extended, in milliseconds since 1970; undefined where
+   * sessions need no registration.
+   */
+  readonly sessionEndsAt?: number;
   /** Claims of the token for the conditions of rules. A node keeps those that its rules use. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }

@@ -193,6 +193,13 @@ export const coreInstruments = {
     help: "Operations that this node marked lost, because their producer stayed silent.",
     unit: "operations",
   },
+  sessionChecks: {
+    kind: "counter",
+    name: "milepost_session_checks_total",
+    help: "Look-ups of sessions that must be registered, by outcome.",
+    unit: "sessions",
+    labels: [["outcome", ["valid", "refused", "unavailable"]]],
+  },
   deadLettersWritten: {
     kind: "counter",
     name: "milepost_dead_letters_written_total",
