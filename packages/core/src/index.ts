@@ -47,3 +47,4 @@ export type * from "./runtime/options.ts";
 export type * from "./send-queue/transport.ts";
 export type * from "./sessions/sessions-api.ts";
 export type * from "./signatures/service-signing.ts";
+export type * from "./tickets/tickets-api.ts";

@@ -4,6 +4,7 @@ import type { DefinedContract } from "@milepost/protocol";
 import type { ForwardingHeader } from "./admission/forwarded.ts";
 import type { AuthOptions } from "./auth/authenticator.ts";
 import type { BackendsOptions } from "./backends/backends.ts";
+import type { SessionCallbackOptions } from "./backends/session-callback.ts";
 import type { Role } from "./config/role.ts";
 import type { ServerTimeouts } from "./http/gateway-server.ts";
 import type { MissingOriginPolicy } from "./http/origin-policy.ts";
@@ -75,4 +76,17 @@ export interface GatewayOptions {
   /** Recorder of metrics, one per gateway; nothing is recorded when absent. */
   readonly meter?: Meter;
   readonly timeouts?: Partial<ServerTimeouts>;
+  /**
+   * Makes the gateway refuse tokens of sessions that are neither registered nor validated. Without it, sessions need
+   * no registration.
+   */
+  readonly sessions?: GatewaySessions;
+}
+
+/** Sessions that must be registered with `PUT /v1/sessions/{id}`, or validated by a backend. */
+export interface GatewaySessions {
+  /** True if a session may have a secret that opens its feed by itself; default false. */
+  readonly credentials?: boolean;
+  /** Backend that is asked for sessions that are not registered. */
+  readonly callback?: SessionCallbackOptions;
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import {
   type CoreStats,
@@ -16,6 +17,7 @@ import { createAuthenticator } from "./auth/authenticator.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends } from "./backends/backends.ts";
+import { SessionCallback } from "./backends/session-callback.ts";
 import { servesReaders } from "./config/role.ts";
 import type { OptionsOf } from "./contract.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
@@ -144,6 +146,11 @@ export function gatewayOf(
     random: systemRandom,
     log,
   });
+  const { sessions } = options;
+  const callback =
+    sessions?.callback === undefined
+      ? undefined
+      : new SessionCallback(sessions.callback, { clock: systemClock, random: systemRandom, log });
   const core = createCore({
     engine: options.engine ?? memoryEngine(),
     clock: systemClock,
@@ -155,6 +162,15 @@ export function gatewayOf(
     limits: options.limits ?? {},
     verifyToken: auth.verifyToken,
     log,
+    ...(sessions === undefined
+      ? {}
+      : {
+          sessions: {
+            credentials: sessions.credentials ?? false,
+            digest: (secret: string) => createHash("sha256").update(secret).digest("base64url"),
+            ...(callback === undefined ? {} : { validate: callback.validate }),
+          },
+        }),
     ...(options.meter === undefined ? {} : { meter: options.meter }),
   });
   const sources = options.sources ?? [];
@@ -223,6 +239,7 @@ export function gatewayOf(
     // must not block the shutdown.
     await within(sourceCloseMs, settled);
     backends.close();
+    callback?.close();
     for (const detach of attached) detach();
     await Promise.all([doors.close(), server?.close()]);
   }
@@ -256,7 +273,10 @@ export function gatewayOf(
       core.channels.publish(embedded, channel, event, data, publishOptions),
     end: (channel, reason) => core.channels.end(embedded, channel, reason),
     mintToken: (content) => auth.mintToken(content),
-    stats: () => ({ ...core.stats(), backends: backends.stats }),
+    stats: () => ({
+      ...core.stats(),
+      backends: [...backends.stats, ...(callback === undefined ? [] : [callback.stats])],
+    }),
     close({ drainMs = 0, leavesPort = false } = {}) {
       ended ??= end(drainMs, leavesPort);
       return ended;

@@ -158,7 +158,7 @@ export const connectionMutants = [
       "a refresh keeps the grants of the old token",
     ],
     [
-      "this.#life.expireAt(principal.expiresAt);\n      apply();",
+      "this.#life.expireWith(principal);\n      apply();",
       "apply();",
       "a connection ends with its old token after a refresh",
     ],

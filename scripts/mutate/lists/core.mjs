@@ -47,6 +47,47 @@ export const coreMutants = [
       "the second of two narrowing revocations undoes the first",
     ],
   ]),
+  ...faultsIn(`${core}/sessions/session-service.ts`, [
+    [
+      "const matches = found?.record.digest === digest(parts.secret);",
+      "const matches = found !== undefined;",
+      "the public id of a session and any secret open its feed",
+    ],
+    [
+      "return isOf(found.record.user, user) ? found.endsAt : undefined;",
+      "return found.endsAt;",
+      "a user has the session of another one",
+    ],
+    [
+      "await this.#context.connections.revoke(principal, { session: id });",
+      "",
+      "the end of a session leaves its connections open",
+    ],
+  ]),
+  ...faultsIn(`${core}/connection/session-end.ts`, [
+    [
+      "const at = Math.min(sessionEndsAt + graceMs, expiresAt);",
+      "const at = Number.POSITIVE_INFINITY;",
+      "a connection outlives its session while the store is away",
+    ],
+    [
+      "holder.keepSession({ ...current, sessionEndsAt });",
+      "",
+      "a session that was extended ends with its first end",
+    ],
+  ]),
+  ...faultsIn(`${core}/tickets/ticket-service.ts`, [
+    [
+      "kept.value.slice(0, at) !== stream",
+      "false",
+      "the ticket of a stream opens any other stream",
+    ],
+    [
+      'const taken = await records.take("ticket", ticket);',
+      'const taken = await records.get("ticket", ticket);',
+      "a ticket works any number of times",
+    ],
+  ]),
   ...faultsIn(`${core}/cluster/admission.ts`, [
     [
       "if (!this.#revocations.isKnown) await this.#revocations.refresh();",

@@ -237,13 +237,13 @@ export const serverMutants = [
   ]),
   ...faultsIn(`${server}/http/authorization.ts`, [
     [
-      "if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return undefined;",
+      "if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return {};",
       "",
       "any request may carry its token in the URL",
     ],
     [
-      "if (header !== undefined || token === undefined) return header;",
-      "if (token === undefined) return header;",
+      "if (authorization !== undefined || (ticket === undefined && token === undefined)) {",
+      "if (ticket === undefined && token === undefined) {",
       "a token in the URL beats the header",
     ],
   ]),

@@ -51,9 +51,7 @@ export class Admission {
    * with `token_revoked` or `store_unavailable`, like {@link Admission.verifyToken}.
    */
   async openSession(credential: string): Promise<UserPrincipal> {
-    const principal = await this.#sessions.open(credential);
-    if (!this.#revocations.isKnown) await this.#revocations.refresh();
-    return this.#revocations.narrowed(principal);
+    return this.#unrevoked(await this.#sessions.open(credential));
   }
 
   async #admitUser(principal: UserPrincipal): Promise<UserPrincipal> {
@@ -61,8 +59,12 @@ export class Admission {
     if (Number.isNaN(principal.expiresAt)) {
       throw new MilepostError("unauthenticated", "the expiry of the token is not a number");
     }
+    return this.#sessions.check(await this.#unrevoked(this.#withUsedClaims(principal)));
+  }
+
+  async #unrevoked(principal: UserPrincipal): Promise<UserPrincipal> {
     if (!this.#revocations.isKnown) await this.#revocations.refresh();
-    return this.#sessions.check(this.#revocations.narrowed(this.#withUsedClaims(principal)));
+    return this.#revocations.narrowed(principal);
   }
 
   #withUsedClaims(principal: UserPrincipal): UserPrincipal {

@@ -29,6 +29,7 @@ import { Signatures } from "../signatures/signatures.ts";
 import { Outage } from "../store/outage.ts";
 import { SharedReads } from "../store/shared-reads.ts";
 import { throughOutages } from "../store/through-outages.ts";
+import { TicketService } from "../tickets/ticket-service.ts";
 import type { CoreOptions } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
 
@@ -41,6 +42,7 @@ export interface AssembledNode {
   readonly connectionAdmin: ConnectionAdmin;
   readonly admission: Admission;
   readonly sessions: SessionService;
+  readonly tickets: TicketService;
   readonly maintenance: MaintenanceLoop;
 }
 
@@ -158,6 +160,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     options.sessions,
   );
   const admission = new Admission(options.verifyToken, revocations, sessions, rules.claims);
+  const tickets = new TicketService({ engine, clock, random, admission });
   const context: NodeContext = {
     node,
     engine,
@@ -212,6 +215,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     connectionAdmin,
     admission,
     sessions,
+    tickets,
     maintenance: new MaintenanceLoop(wheel, engine.leases, work, onError),
   };
 }

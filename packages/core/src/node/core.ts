@@ -18,6 +18,7 @@ import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { SessionOptions, Sessions } from "../sessions/sessions-api.ts";
 import type { SignatureChecks } from "../signatures/signatures.ts";
 import type { SourceIntake } from "../sources/source-intake.ts";
+import type { Tickets } from "../tickets/tickets-api.ts";
 
 /** Parts and settings of a node. */
 export interface CoreOptions {
@@ -84,6 +85,7 @@ export interface Core {
   /** Checks of what services sign. */
   readonly signatures: SignatureChecks;
   readonly sessions: Sessions;
+  readonly tickets: Tickets;
   /**
    * Publishes entries of external queues, as a service named after the source. An entry that can never be
    * published, because it is malformed or because rules and schemas refuse it, becomes a dead letter at once.

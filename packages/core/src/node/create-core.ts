@@ -20,7 +20,7 @@ import { Shutdown } from "./shutdown.ts";
  * Throws `bad_message` that names a rule or method that is invalid.
  */
 export function createCore(options: CoreOptions): Core {
-  const { context, connectionAdmin, admission, sessions, deadLetters, maintenance } =
+  const { context, connectionAdmin, admission, sessions, tickets, deadLetters, maintenance } =
     assembleNode(options);
   const { channels, operations, outage, engine, clock, errorLog, log, limits, connections } =
     context;
@@ -68,6 +68,7 @@ export function createCore(options: CoreOptions): Core {
     admission,
     signatures: context.signatures,
     sessions,
+    tickets,
     openSession: (credential) => admission.openSession(credential),
     sources,
     connect: (transport: Transport, request: ConnectOptions) =>

@@ -2,6 +2,8 @@ import { isRecord, parseJson } from "@milepost/protocol";
 
 /** Content of a registered session, as it is stored. */
 export interface SessionRecord {
+  /** Id of the session. Its record is stored under the encoded id. */
+  readonly id: string;
   readonly user?: string;
   /** Time of the first registration, in milliseconds since 1970. */
   readonly since: number;
@@ -13,9 +15,10 @@ export interface SessionRecord {
 export function readSessionRecord(value: string): SessionRecord | undefined {
   const json = parseJson(value);
   if (!json.ok || !isRecord(json.value)) return undefined;
-  const { user, since, digest } = json.value;
-  if (typeof since !== "number") return undefined;
+  const { id, user, since, digest } = json.value;
+  if (typeof id !== "string" || typeof since !== "number") return undefined;
   return {
+    id,
     since,
     ...(typeof user === "string" ? { user } : {}),
     ...(typeof digest === "string" ? { digest } : {}),
@@ -28,8 +31,8 @@ const credential = new RegExp(`^(.+)\\.([A-Za-z0-9_-]{${secretLength}})$`, "s");
 /** Characters of a session's secret: 258 random bits. */
 export const sessionSecretLength = secretLength;
 
-/** Splits a credential into the public id of its session and its secret; undefined if it has another form. */
-export function splitCredential(text: string): { id: string; secret: string } | undefined {
-  const [, id, secret] = credential.exec(text) ?? [];
-  return id === undefined || secret === undefined ? undefined : { id, secret };
+/** Splits a credential into the encoded id of its session and its secret; undefined if it has another form. */
+export function splitCredential(text: string): { name: string; secret: string } | undefined {
+  const [, name, secret] = credential.exec(text) ?? [];
+  return name === undefined || secret === undefined ? undefined : { name, secret };
 }

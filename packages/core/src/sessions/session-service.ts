@@ -1,5 +1,5 @@
 import { type Clock, type Engine, type Random, SerialQueues } from "@milepost/engine";
-import { identifierOf, isChannelSegment, MilepostError } from "@milepost/protocol";
+import { encodeId, idRule, isId, MilepostError } from "@milepost/protocol";
 import type { Connections } from "../cluster/connection-admin-api.ts";
 import type { NodeSignal } from "../cluster/node-signal.ts";
 import type { Principal, ServicePrincipal, UserPrincipal } from "../rules/principal.ts";
@@ -23,8 +23,6 @@ const space = "session";
 const minTtlMs = 1_000;
 const maxTtlMs = 400 * 86_400_000;
 const madeIdLength = 22;
-const maxIdLength = 200;
-const readUser = identifierOf(1_024);
 
 /** Parts of the node that the {@link SessionService} uses. */
 export interface SessionContext {
@@ -74,9 +72,7 @@ export class SessionService implements Sessions, SessionCheck {
     }
     const session = id ?? `s-${this.#context.random.id(madeIdLength)}`;
     requireSessionId(session);
-    if (user !== undefined && !readUser(user).ok) {
-      throw new MilepostError("bad_message", "user must be a text of 1 to 1,024 characters");
-    }
+    if (user !== undefined && !isId(user)) throw new MilepostError("bad_message", `user ${idRule}`);
     return this.#queues.run(session, () =>
       this.#register(session, user, ttlMs, credential, options),
     );
@@ -85,18 +81,18 @@ export class SessionService implements Sessions, SessionCheck {
   async get(principal: Principal, id: string): Promise<SessionView> {
     requireService(principal);
     this.#required();
-    const found = await this.#read(id);
+    const found = await this.#read(encodeId(id));
     if (found === undefined) {
       throw new MilepostError("not_found", "there is no registered session with this id");
     }
-    return viewOf(id, found.record, found.endsAt);
+    return viewOf(found.record, found.endsAt);
   }
 
   async end(principal: Principal, id: string): Promise<void> {
     requireService(principal);
     this.#required();
     requireSessionId(id);
-    await this.#context.engine.records.take(space, id);
+    await this.#context.engine.records.take(space, encodeId(id));
     // The revocation reaches every node with its next heartbeat, even if a signal is lost.
     await this.#context.connections.revoke(principal, { session: id });
   }
@@ -124,15 +120,15 @@ export class SessionService implements Sessions, SessionCheck {
     const { credentials, digest } = this.#options ?? {};
     const parts = splitCredential(credential);
     if (credentials !== true || digest === undefined || parts === undefined) throw invalidSession();
-    const found = await this.#read(parts.id);
+    const found = await this.#read(parts.name);
     const matches = found?.record.digest === digest(parts.secret);
     this.#context.instruments.sessionChecks[matches ? "valid" : "refused"].add(1);
     if (found === undefined || !matches) throw invalidSession();
-    const { user, since } = found.record;
+    const { id, user, since } = found.record;
     return {
       kind: "user",
       user,
-      session: parts.id,
+      session: id,
       grants: { subscribe: [], publish: [] },
       expiresAt: undefined,
       issuedAt: since,
@@ -148,7 +144,7 @@ export class SessionService implements Sessions, SessionCheck {
     { digest }: SessionOptions,
   ): Promise<RegisteredSession> {
     const { engine, clock, random, recheck } = this.#context;
-    const before = await this.#read(session);
+    const before = await this.#read(encodeId(session));
     const owner = before?.record.user;
     if (owner !== undefined && user !== undefined && owner !== user) {
       throw new MilepostError(
@@ -162,24 +158,25 @@ export class SessionService implements Sessions, SessionCheck {
     const kept = user ?? owner;
     const now = clock.now();
     const record: SessionRecord = {
+      id: session,
       since: before?.record.since ?? now,
       ...(kept === undefined ? {} : { user: kept }),
       ...(hash === undefined ? {} : { digest: hash }),
     };
-    await engine.records.put(space, session, JSON.stringify(record), ttlMs);
+    await engine.records.put(space, encodeId(session), JSON.stringify(record), ttlMs);
     const endsAt = now + ttlMs;
     const isNarrower = before !== undefined && (endsAt < before.endsAt || kept !== owner);
     if (isNarrower) {
       recheck(session);
       await engine.signals.send({ kind: "session", session } satisfies NodeSignal);
     }
-    const view = viewOf(session, record, endsAt);
-    return secret === undefined ? view : { ...view, credential: `${session}.${secret}` };
+    const view = viewOf(record, endsAt);
+    return secret === undefined ? view : { ...view, credential: `${encodeId(session)}.${secret}` };
   }
 
   /** Returns the end of a session that this user may have; undefined if it is not valid. */
   async #endOf(session: string, user: string | undefined): Promise<number | undefined> {
-    const found = await this.#read(session);
+    const found = await this.#read(encodeId(session));
     if (found !== undefined) {
       return isOf(found.record.user, user) ? found.endsAt : undefined;
     }
@@ -189,9 +186,9 @@ export class SessionService implements Sessions, SessionCheck {
   }
 
   async #read(
-    id: string,
+    name: string,
   ): Promise<{ readonly record: SessionRecord; readonly endsAt: number } | undefined> {
-    const found = await this.#context.engine.records.get(space, id);
+    const found = await this.#context.engine.records.get(space, name);
     const record = found === undefined ? undefined : readSessionRecord(found.value);
     return found === undefined || record === undefined
       ? undefined
@@ -211,7 +208,7 @@ function isOf(owner: string | undefined, user: string | undefined): boolean {
   return owner === undefined || user === undefined || owner === user;
 }
 
-function viewOf(id: string, { user, digest }: SessionRecord, endsAt: number): SessionView {
+function viewOf({ id, user, digest }: SessionRecord, endsAt: number): SessionView {
   return {
     session_id: id,
     ...(user === undefined ? {} : { user_id: user }),
@@ -221,11 +218,8 @@ function viewOf(id: string, { user, digest }: SessionRecord, endsAt: number): Se
 }
 
 function requireSessionId(id: string): void {
-  if (isChannelSegment(id) && id.length <= maxIdLength) return;
-  throw new MilepostError(
-    "bad_message",
-    `the id of a session must be 1 to ${maxIdLength} letters, digits, '_', '.', '~' or '-'`,
-  );
+  if (isId(id)) return;
+  throw new MilepostError("bad_message", `the id of a session ${idRule}`);
 }
 
 function invalidSession(): MilepostError {

@@ -189,6 +189,18 @@ describe("a registered session", () => {
     expect(codes(sockets)).toEqual([4101, 1008, 4101, 1008]);
   });
 
+  test("[P-SESS-1] [P-SESS-5] a session may have any id, and its credential fits into a path", async () => {
+    await using t = new Pair();
+    const ids = ["ann@example.com", "a b/c", "é", "a.b~c", "x".repeat(500)];
+    for (const id of ids) {
+      const { credential = "" } = await t.put(id, { credential: true });
+      expect(credential).toMatch(/^[A-Za-z0-9_.~-]{1,200}$/);
+      expect(await t.clock.until(t.b.core.openSession(credential))).toMatchObject({ session: id });
+      await t.admit(t.b, "ada", id);
+    }
+    await expect(t.put("\ud800")).rejects.toMatchObject({ code: "bad_message" });
+  });
+
   test("[P-SESS-4] only a service registers, reads and ends sessions, and a deployment without them answers not_supported", async () => {
     await using t = new Pair();
     const { sessions } = t.a.core;

@@ -97,12 +97,15 @@ export class Backend {
   }
 
   async #answer(params: unknown, call: MethodCall): Promise<unknown> {
-    const posting = await this.#guarded(params, call);
+    const posting = await this.post(params, call);
     return resultOf(posting, call.method);
   }
 
-  /** Posts a request through the circuit breaker. Every answer with a status below 500 counts as a success. */
-  async #guarded(params: unknown, call: MethodCall): Promise<Posting> {
+  /**
+   * Posts a request through the circuit breaker, and resolves with the answer, whatever its status. Every answer with a
+   * status below 500 counts as a success. Rejects with `unavailable` if there is no answer.
+   */
+  async post(params: unknown, call: MethodCall): Promise<Posting> {
     if (this.#inFlight >= this.#maxConcurrent) {
       throw new MilepostError(
         "unavailable",

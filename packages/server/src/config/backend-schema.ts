@@ -27,7 +27,7 @@ const address = z.string().refine(
   { error: "must be an http: or https: address without credentials" },
 );
 
-const backendSchema: z.ZodType<BackendSetting> = z.strictObject({
+const backendShape = {
   url: address,
   secret: backendSecret.exactOptional(),
   secretFile: z.string().min(1).exactOptional(),
@@ -44,7 +44,34 @@ const backendSchema: z.ZodType<BackendSetting> = z.strictObject({
       maxOpenMs: countable.exactOptional(),
     })
     .exactOptional(),
-});
+};
+
+const backendSchema: z.ZodType<BackendSetting> = z.strictObject(backendShape);
+
+/** Sessions in the configuration file. */
+export interface SessionsSetting {
+  /** True to refuse tokens of sessions that are neither registered nor validated. */
+  readonly required: boolean;
+  /** True if a session may have a secret that opens its feed by itself. */
+  readonly credentials?: boolean;
+  /** Backend that is asked for sessions that are not registered. */
+  readonly callback?: BackendSetting & { readonly cacheMs?: number };
+}
+
+/** Schema of the sessions. */
+export const sessionsSchema: z.ZodType<SessionsSetting> = z
+  .strictObject({
+    required: z.boolean(),
+    credentials: z.boolean().exactOptional(),
+    callback: z
+      .strictObject({ ...backendShape, cacheMs: z.int().min(0).max(60_000).exactOptional() })
+      .exactOptional(),
+  })
+  .refine(
+    ({ required, credentials = false, callback }) =>
+      required || (!credentials && callback === undefined),
+    { error: "must have required: true with credentials or a callback" },
+  );
 
 /** Schema of the backends, keyed by the method or method pattern they answer. */
 export const backendsSchema: z.ZodType<Readonly<Record<string, BackendSetting>>> = z

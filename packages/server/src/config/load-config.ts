@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { isRecord } from "@milepost/protocol";
 import type { RedisTls } from "@milepost/redis";
 import type { BackendsOptions } from "../backends/backends.ts";
+import type { SessionCallbackOptions } from "../backends/session-callback.ts";
 import { describeIssue } from "../http/schema-issue.ts";
 import { systemRandom } from "../runtime/system-random.ts";
-import { backendsWithSecrets } from "./backends.ts";
+import { backendsWithSecrets, callbackWithSecret } from "./backends.ts";
 import { ConfigError } from "./config-error.ts";
 import { type Given, type ReadFile, readEnvironment, type SourceSettings } from "./environment.ts";
 import { readConfigFile } from "./file.ts";
@@ -32,6 +33,8 @@ export interface Config extends Settings {
   readonly backends: BackendsOptions;
   /** Certificates of connections to Redis over TLS, read from their files; undefined without any. */
   readonly redisTls?: RedisTls;
+  /** Backend that validates sessions, with its resolved secret; undefined without one. */
+  readonly sessionCallback: SessionCallbackOptions | undefined;
 }
 
 /**
@@ -78,8 +81,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     );
   }
   // Backends are completed only when the settings themselves are valid.
-  const { methods, methodSecret } = mistakes.length === 0 ? merged : noBackends;
+  const { methods, methodSecret, sessions } = mistakes.length === 0 ? merged : noBackends;
   const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);
+  const sessionCallback = callbackWithSecret(sessions, methodSecret, readFile, mistakes);
   const redisTls = mistakes.length === 0 ? readRedisTls(merged, readFile, mistakes) : undefined;
   if (mistakes.length === 0 && merged.proxyProtocol && merged.trustedProxies.length === 0) {
     mistakes.push(
@@ -88,10 +92,15 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const settled = merged.dev ? withMadeUpSecrets(merged, lacking) : merged;
-  return { ...settled, madeUp: merged.dev ? lacking : [], backends, ...(redisTls && { redisTls }) };
+  const madeUp = merged.dev ? lacking : [];
+  return { ...settled, madeUp, backends, sessionCallback, ...(redisTls && { redisTls }) };
 }
 
-const noBackends = { methods: {}, methodSecret: "" };
+const noBackends: Pick<Settings, "methods" | "methodSecret" | "sessions"> = {
+  methods: {},
+  methodSecret: "",
+  sessions: { required: false },
+};
 
 function readFlags(flags: Partial<Settings>): SourceSettings {
   const given = new Map<SettingName, Given>();

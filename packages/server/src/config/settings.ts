@@ -13,7 +13,13 @@ import {
   missingOriginPolicies,
 } from "../http/origin-policy.ts";
 import { type LogLevel, logLevels } from "../runtime/log.ts";
-import { type BackendSetting, backendSecret, backendsSchema } from "./backend-schema.ts";
+import {
+  type BackendSetting,
+  backendSecret,
+  backendsSchema,
+  type SessionsSetting,
+  sessionsSchema,
+} from "./backend-schema.ts";
 import { type Role, roles } from "./role.ts";
 import { rulesSchema } from "./rule-schema.ts";
 import { redisUrl, type SourceSetting, sourcesSchema } from "./source-schema.ts";
@@ -64,6 +70,8 @@ export interface Settings {
   readonly methods: Readonly<Record<string, BackendSetting>>;
   /** Secret that signs requests to backends without a secret of their own. */
   readonly methodSecret: string;
+  /** Sessions that must be registered or validated. */
+  readonly sessions: SessionsSetting;
   readonly limits: LimitOptions;
   /** True if WebSocket messages are compressed for clients that offer it. */
   readonly compression: boolean;
@@ -288,6 +296,14 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     secret: true,
     example: "the output of: openssl rand -base64 48",
   },
+  sessions: {
+    schema: sessionsSchema,
+    env: "MILEPOST_SESSIONS",
+    fromText: sessionsFrom,
+    fallback: { required: false },
+    secret: true,
+    example: '{"required": true, "credentials": true}, or required as the variable',
+  },
   limits: { schema: limits, fallback: {}, example: '{"maxConnections": 10000}' },
   compression: {
     schema: z.boolean(),
@@ -334,6 +350,12 @@ export const settingNames = Object.keys(settings) as readonly SettingName[];
 /** Returns the definition of a setting that names a PEM file. */
 function pemFile(env: string, example: string): Setting<string> {
   return { schema: z.string(), env, fallback: "", example };
+}
+
+function sessionsFrom(text: string): unknown {
+  if (text === "off") return { required: false };
+  if (text === "required") return { required: true };
+  return text === "credentials" ? { required: true, credentials: true } : text;
 }
 
 function numberFrom(text: string): unknown {

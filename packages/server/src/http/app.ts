@@ -5,7 +5,7 @@ import { describeRoute } from "hono-openapi";
 import { otherRole, servesBackends, servesReaders } from "../config/role.ts";
 import type { DoorSet } from "../transports/door-set.ts";
 import { answerFailure, answerProblem } from "./answer.ts";
-import { authorizationOf } from "./authorization.ts";
+import { credentialInQuery, streamOf } from "./authorization.ts";
 import { allowPage, answerPreflight } from "./cors.ts";
 import type { Endpoint, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
 import { describedBy } from "./openapi.ts";
@@ -20,6 +20,8 @@ import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
 import { publishEndpoint } from "./routes/publish.ts";
+import { sessionEndpoints } from "./routes/sessions.ts";
+import { ticketEndpoint } from "./routes/tickets.ts";
 import { requireSignature } from "./signed-request.ts";
 
 /** Parts of the HTTP API. */
@@ -70,9 +72,11 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
       allowPage(context, origins.corsOrigin(origin));
       if (context.req.method === "OPTIONS") return answerPreflight(context);
     }
-    const principal = await auth.authenticate(
-      authorizationOf(context, { tokenPaths, tokenInQuery }),
-    );
+    const query = credentialInQuery(context, { tokenPaths, tokenInQuery });
+    const principal =
+      query.ticket === undefined
+        ? await auth.authenticate(query.authorization)
+        : await core.tickets.use(query.ticket, streamOf(context));
     const ofUser = principal.kind === "user" ? origins.refusalOfUser(headers) : undefined;
     if (ofUser !== undefined) throw MilepostError.from(ofUser);
     context.set("principal", await core.admission.admit(principal));
@@ -91,8 +95,13 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     notificationEndpoint(options),
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),
+    ...sessionEndpoints(options),
   ];
-  const ofReaders: readonly Endpoint[] = [...doors.routes, messagesEndpoint(options)];
+  const ofReaders: readonly Endpoint[] = [
+    ...doors.routes,
+    messagesEndpoint(options),
+    ticketEndpoint(options),
+  ];
   const endpoints: readonly Endpoint[] = [
     ...(servesBackends(role) ? ofBackends : ofBackends.map(elsewhere)),
     ...(servesReaders(role) ? ofReaders : ofReaders.map(elsewhere)),

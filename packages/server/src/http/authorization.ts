@@ -12,23 +12,42 @@ export interface TokenInQuery {
   readonly tokenInQuery: boolean;
 }
 
+/** Credential of a request: its `Authorization`, or a ticket from its query. */
+export interface RequestCredential {
+  readonly authorization?: string | undefined;
+  readonly ticket?: string;
+}
+
 /**
- * Returns the `Authorization` of a request. Without that header, every route of a door takes `?token=` as a bearer
- * token.
+ * Returns the credential of a request. Without an `Authorization` header, every route of a door takes `?ticket=`, and
+ * then `?token=` as a bearer token.
  *
  * Throws `unauthenticated` when the token is in the query and `tokenInQuery` is false.
  */
-export function authorizationOf(
+export function credentialInQuery(
   context: HttpContext,
   { tokenPaths, tokenInQuery }: TokenInQuery,
-): string | undefined {
-  const header = context.req.header("authorization");
+): RequestCredential {
+  const authorization = context.req.header("authorization");
+  const ticket = context.req.query("ticket");
   const token = context.req.query("token");
-  if (header !== undefined || token === undefined) return header;
-  if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return undefined;
-  if (tokenInQuery) return `Bearer ${token}`;
+  if (authorization !== undefined || (ticket === undefined && token === undefined)) {
+    return { authorization };
+  }
+  if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return {};
+  if (ticket !== undefined) return { ticket };
+  if (tokenInQuery) return { authorization: `Bearer ${token}` };
   throw new MilepostError(
     "unauthenticated",
-    "tokens in the URL are disabled; send the token in the Authorization header",
+    "tokens in the URL are disabled; send the token in the Authorization header, or a ticket as ?ticket=",
   );
+}
+
+/**
+ * Returns what identifies a stream whose client reconnects with the same URL: the URL itself, for streams of
+ * server-sent events. Undefined for every other request.
+ */
+export function streamOf(context: HttpContext): string | undefined {
+  const { path, url } = context.req;
+  return path.endsWith("/sse") ? `${path}${new URL(url).search}` : undefined;
 }

@@ -36,7 +36,7 @@ export type HttpContext = Context<HttpEnv>;
 
 /** One method of one path: its handler and its OpenAPI description. */
 export interface Endpoint {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Path with `:name` for each variable segment. */
   readonly path: string;
   readonly spec: DescribeRouteOptions;

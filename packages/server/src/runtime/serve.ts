@@ -139,6 +139,14 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
       sources: config.role === "gateway" ? [] : await openSources(config, log),
       role: config.role,
       limits: config.limits,
+      ...(config.sessions.required
+        ? {
+            sessions: {
+              credentials: config.sessions.credentials ?? false,
+              ...(config.sessionCallback === undefined ? {} : { callback: config.sessionCallback }),
+            },
+          }
+        : {}),
       compression: config.compression,
       allowedOrigins: config.allowedOrigins,
       allowedHosts: config.allowedHosts,

@@ -40,6 +40,10 @@ const pollQuery = z.object({
   since: z.string().meta({ description: "The cursor of the previous batch." }).exactOptional(),
   wait,
   sdk,
+  ticket: z
+    .string()
+    .meta({ description: "A ticket, for clients that cannot send headers." })
+    .exactOptional(),
   token: z
     .string()
     .meta({ description: "The token, for clients that cannot send headers." })

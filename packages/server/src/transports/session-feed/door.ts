@@ -8,7 +8,7 @@ export function sessionFeedDoor(parts: DoorParts): Door {
   const { core } = parts;
   const acceptor = createWebSocketAcceptor<FeedPlan>(parts, {
     plan: planFeedUpgrade,
-    attach(connection, { session }, verdict) {
+    attach(connection, { session, credential }, verdict) {
       // A bad credential gets the feed's own close code. If the gateway could not verify the credential, the
       // close code is the same as at every door.
       if ("close" in verdict && closeVerdict(verdict.close) === "resume") {
@@ -16,7 +16,10 @@ export function sessionFeedDoor(parts: DoorParts): Door {
         return;
       }
       const principal = "principal" in verdict ? verdict.principal : undefined;
-      connection.attach(core.connectFeed(connection, session, principal));
+      // In the place of a session's own credential stands the public id of the session from here on.
+      const isOwn = credential.kind === "session" && principal?.kind === "user";
+      const id = isOwn ? (principal.session ?? session) : session;
+      connection.attach(core.connectFeed(connection, id, principal));
     },
   });
   return {

@@ -32,5 +32,9 @@ export function planFeedUpgrade(
   const [, session] = segmentsOf(path);
   if (!isId(session)) return invalidSegment();
   const handshake = readHandshake(request, search, options);
-  return handshake.ok ? parsed({ ...handshake.value.handshake, session }) : handshake;
+  if (!handshake.ok) return handshake;
+  const { credential, ...rest } = handshake.value.handshake;
+  // Without any other credential, the path itself may be one.
+  const own = { kind: "session", credential: session } as const;
+  return parsed({ ...rest, credential: credential.kind === "none" ? own : credential, session });
 }

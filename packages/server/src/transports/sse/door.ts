@@ -20,6 +20,10 @@ const streamQuery = z.object({
     .string()
     .meta({ description: "Name and version of the SDK, for the counts of consumers." })
     .exactOptional(),
+  ticket: z
+    .string()
+    .meta({ description: "A ticket, for clients that cannot send headers." })
+    .exactOptional(),
   token: z
     .string()
     .meta({ description: "The token, for clients that cannot send headers." })

@@ -202,12 +202,25 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     return isConnected;
   }
 
+  function principalOf(
+    credential: Exclude<ConnectCredential, { kind: "none" | "refused" }>,
+  ): Promise<UserPrincipal> {
+    switch (credential.kind) {
+      case "token":
+        return core.admission.verifyToken(credential.token);
+      case "ticket":
+        return core.tickets.use(credential.ticket);
+      case "session":
+        return core.openSession(credential.credential);
+    }
+  }
+
   /** Verifies a credential. Never rejects: a failure becomes the code and reason to close with. */
   async function verify(credential: ConnectCredential): Promise<Verdict> {
     if (credential.kind === "none") return { principal: undefined };
     if (credential.kind === "refused") return { close: 4401, reason: credential.reason };
     try {
-      return { principal: await core.admission.verifyToken(credential.token) };
+      return { principal: await principalOf(credential) };
     } catch (error) {
       if (!(error instanceof MilepostError))
         log.error({ err: error }, "a token could not be verified");

@@ -23,6 +23,10 @@ export interface UpgradeRequest {
 export type ConnectCredential =
   | { readonly kind: "none" }
   | { readonly kind: "token"; readonly token: string }
+  /** A credential for one connect. */
+  | { readonly kind: "ticket"; readonly ticket: string }
+  /** A session's own credential, which may open the feed of that session. */
+  | { readonly kind: "session"; readonly credential: string }
   /** The credential came in a way that this deployment does not accept. */
   | { readonly kind: "refused"; readonly reason: string };
 
@@ -59,6 +63,7 @@ export function readHandshake(
     credential: chooseCredential(
       request.authorization,
       token,
+      query.value.get("ticket"),
       query.value.get("token"),
       options.tokenInQuery,
     ),
@@ -108,19 +113,21 @@ function readSubprotocols(header: string | undefined): Parsed<readonly string[]>
 function chooseCredential(
   authorization: string | undefined,
   subprotocolToken: string | undefined,
+  ticket: string | null,
   queryToken: string | null,
   tokenInQuery: boolean,
 ): ConnectCredential {
   const bearer = readBearer(authorization);
   if (bearer.kind === "bearer") return { kind: "token", token: bearer.credential };
   if (subprotocolToken !== undefined) return { kind: "token", token: subprotocolToken };
+  if (ticket !== null) return { kind: "ticket", ticket };
   if (queryToken === null) return { kind: "none" };
   return tokenInQuery
     ? { kind: "token", token: queryToken }
     : {
         kind: "refused",
         reason:
-          "tokens in the URL are disabled; send the token in the Authorization header or a subprotocol",
+          "tokens in the URL are disabled; send the token in the Authorization header or a subprotocol, or a ticket as ?ticket=",
       };
 }
 
