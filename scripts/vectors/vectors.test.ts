@@ -1,8 +1,13 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { encryptionVectors } from "./encryption.mjs";
 import { signingVectors } from "./signing.mjs";
 
-test("vectors/signing.json is what its script writes; npm run vectors renews it", async () => {
-  const file = new URL("../../vectors/signing.json", import.meta.url);
-  expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(await signingVectors());
+function read(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), "utf8"));
+}
+
+test("the files in vectors/ are what their scripts write; npm run vectors renews them", async () => {
+  expect(read("signing.json")).toEqual(await signingVectors());
+  expect(read("encryption.json")).toEqual(await encryptionVectors());
 });

@@ -5,6 +5,7 @@ export interface ChatMessageData {
    * earlier one with the same id.
    */
   readonly id?: string;
+  /** Text of the message. A sender may encrypt it: readers that do not decrypt find an `Envelope` in its place. */
   readonly content: string;
   /** Role of the speaker: `user`, `assistant`, or another role that the application defines. */
   readonly role: string;
@@ -44,6 +45,8 @@ export const chatBounds = {
   id: 64,
   role: 32,
   content: 64 * 1_024,
+  /** Characters of JSON of an encrypted text. */
+  encrypted: 128 * 1_024,
   task: 500,
   attachments: 20,
   attachment: 4 * 1_024,

@@ -1,4 +1,4 @@
-import { endOf, isRecord } from "@milepost/protocol";
+import { type Envelope, endOf, isEnvelope, isRecord } from "@milepost/protocol";
 import { type AgentStatusUpdate, chatBounds } from "./chat-event.ts";
 import type { Projection } from "./projection.ts";
 
@@ -9,6 +9,8 @@ export interface ChatMessage {
   readonly role: string;
   /** Text of the message; at most its last 64 Ki characters. */
   readonly content: string;
+  /** Encrypted text, in place of the `content`, which is then empty. */
+  readonly encrypted?: Envelope;
   readonly attachments?: readonly unknown[];
   /** True once the message is complete: later pieces are ignored. */
   readonly isComplete: boolean;
@@ -60,15 +62,23 @@ function changed(state: ChatState, event: string, data: Data, at: number, offset
 
 function withMessage(state: ChatState, data: Data, at: number, offset: number): ChatState {
   const { content, role, attachments } = data;
-  if (typeof content !== "string") return state;
+  const text = typeof content === "string" ? bounded(content) : sealed(content);
+  if (text === undefined) return state;
   return put(state, {
     id: readId(data.id) ?? `@${offset}`,
     role: typeof role === "string" ? role : "user",
-    ...bounded(content),
+    ...text,
     ...(Array.isArray(attachments) ? { attachments } : {}),
     isComplete: true,
     at,
   });
+}
+
+/** Returns the content of a message whose text is encrypted; undefined for anything else than an envelope. */
+function sealed(content: unknown): Pick<ChatMessage, "content" | "encrypted"> | undefined {
+  return isEnvelope(content) && envelopeSize(content as Envelope) <= chatBounds.encrypted
+    ? { content: "", encrypted: content as Envelope }
+    : undefined;
 }
 
 function withChunk(state: ChatState, data: Data, at: number): ChatState {
@@ -132,14 +142,19 @@ function bounded(text: string): { readonly content: string; readonly truncated?:
 
 const attachmentSizes = new WeakMap<readonly unknown[], number>();
 
-function sizeOf({ content, attachments }: ChatMessage): number {
-  if (attachments === undefined) return content.length;
+function sizeOf({ content, encrypted, attachments }: ChatMessage): number {
+  const length = encrypted === undefined ? content.length : envelopeSize(encrypted);
+  if (attachments === undefined) return length;
   let size = attachmentSizes.get(attachments);
   if (size === undefined) {
     size = JSON.stringify(attachments).length;
     attachmentSizes.set(attachments, size);
   }
-  return content.length + size;
+  return length + size;
+}
+
+function envelopeSize(envelope: Envelope): number {
+  return JSON.stringify(envelope).length;
 }
 
 function readId(value: unknown): string | undefined {

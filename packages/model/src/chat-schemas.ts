@@ -1,9 +1,11 @@
 import {
   compact,
+  isEnvelope,
   listOf,
   numberIn,
   type Reader,
   readBoolean,
+  readEnvelope,
   refused,
   type StandardSchema,
   textOf,
@@ -15,6 +17,18 @@ import { schemaOfFields } from "./reader-schema.ts";
 const readId = textOf(chatBounds.id);
 const readRole = textOf(chatBounds.role);
 const readContent = textOf(chatBounds.content, 0);
+
+/** Accepts an encrypted text as well, which has the type of a text only for readers that decrypt it. */
+const readContentOrEnvelope: Reader<string> = (value) => {
+  if (!isEnvelope(value)) return readContent(value);
+  if (isLargerThan(value, chatBounds.encrypted)) {
+    return refused("bad_message", `must be at most ${chatBounds.encrypted} characters of JSON`);
+  }
+  const sealed = readEnvelope(value);
+  return typeof sealed === "string"
+    ? refused("bad_message", `is an envelope that is ${sealed}`)
+    : { ok: true, value: value as string };
+};
 
 const readAttachment: Reader<unknown> = (value) =>
   isLargerThan(value, chatBounds.attachment)
@@ -28,7 +42,7 @@ export const chatSchemas: {
   chat_message: schemaOfFields((fields) =>
     compact({
       id: fields.optional("id", readId),
-      content: fields.required("content", readContent),
+      content: fields.required("content", readContentOrEnvelope),
       role: fields.required("role", readRole),
       attachments: fields.optional(
         "attachments",

@@ -2,6 +2,11 @@ export { type Answer, type AnswerOptions, type Publish, streamAnswer } from "./a
 export type { Cancel, Clock } from "./clock.ts";
 export type { JobOf, OperationOf, RunOptions, WorkerOf, WorkOf } from "./contract.ts";
 export {
+  createEncryption,
+  type EncryptedPublishOptions,
+  encryptedPublish,
+} from "./encryption.ts";
+export {
   type GatewaySigning,
   type HttpGateway,
   type HttpGatewayOptions,

@@ -50,6 +50,7 @@ import type {
   Published,
   PublishOptions,
 } from "./channels-api.ts";
+import { requireEncrypted, requireReadable } from "./encrypted-data.ts";
 import { endingOf } from "./ending-of.ts";
 import { checkEventData, requireExactData, schemaOf } from "./event-data.ts";
 import { readHistory } from "./history-page.ts";
@@ -252,6 +253,10 @@ export class Channels implements ChannelService {
       // Data from JavaScript's own values cannot change in this way.
       if (data instanceof JsonText)
         requireExactData(schema, resolved.policy.projection, name, json);
+      if (resolved.rule.encrypted !== undefined) {
+        requireEncrypted(resolved.rule.encrypted, name, json);
+      }
+      requireReadable(resolved.policy.projection, name, json);
       const signed =
         sig === undefined
           ? undefined

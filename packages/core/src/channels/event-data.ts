@@ -9,6 +9,7 @@ import {
 import { hasOwnEvents, ownEvents } from "../rules/own-events.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+import { maybeEncrypted } from "./encrypted-data.ts";
 
 /** Maximum time that an asynchronous schema may take, in milliseconds. */
 const answerMs = 5_000;
@@ -70,18 +71,23 @@ export function checkEventData(
 ): Promise<void> | undefined {
   // The schema gets a parsed copy of what subscribers will receive. Its changes to the copy cannot reach them.
   const read = readWith(schema, JSON.parse(json), "data");
+  const isSealed = maybeEncrypted(json);
   if (read instanceof Promise) {
-    return inTime(read, event, wheel).then((answer) => refuseUnfit(answer, event));
+    return inTime(read, event, wheel).then((answer) => refuseUnfit(answer, event, isSealed));
   }
-  refuseUnfit(read, event);
+  refuseUnfit(read, event, isSealed);
   return undefined;
 }
 
-function refuseUnfit(read: Parsed<unknown>, event: string): void {
+function refuseUnfit(read: Parsed<unknown>, event: string, isSealed: boolean): void {
   if (read.ok) return;
   // Field names come from the sender, so control characters in them must not break a log line.
   const says = read.failure.message.replace(/\p{Cc}/gu, " ");
-  throw new MilepostError("invalid_data", `the data of ${event} do not match its schema: ${says}`);
+  const hint = isSealed ? "; the data are encrypted, and a schema sees only the envelopes" : "";
+  throw new MilepostError(
+    "invalid_data",
+    `the data of ${event} do not match its schema: ${says}${hint}`,
+  );
 }
 
 async function inTime<T>(answer: Promise<T>, event: string, wheel: TimerWheel): Promise<T> {

@@ -131,6 +131,12 @@ export interface Rule {
    * whose data do not match is `invalid_data`. Data are stored as sent, not as a schema transforms them.
    */
   readonly schema?: Readonly<Record<string, StandardSchema>>;
+  /**
+   * Requires encrypted data, see `Encryption` of the protocol: `true` for the whole data of each event, or the names of
+   * the fields that must be encrypted where an event has them. Other publishes are `invalid_data`. Absent: the rule
+   * accepts plain and encrypted data. Schemas, merging by a field and projections see only the envelopes.
+   */
+  readonly encrypted?: true | readonly string[];
   /** Delivery limits of the channel's durable subscribers; every field has a default. */
   readonly durable?: DurableRule;
   /**

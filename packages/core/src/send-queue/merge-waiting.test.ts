@@ -251,3 +251,22 @@ test("[P-SIG-8] an entry that was merged from several has no signature, and ever
     ["1", "sig4"],
   ]);
 });
+
+test("[P-ENC-6] encrypted patches and texts are never composed, and encrypted states replace each other by a plain field", () => {
+  const sealed = (ct: string) => ({ $encrypted: { v: 1, ct } });
+  const patch = { p: "patch", t: "text", s: { class: "state", by: "id" } } as const;
+  const entries = [
+    ["p", sealed("a")],
+    ["p", sealed("b")],
+    ["p", { x: sealed("a") }],
+    ["p", { x: sealed("b") }],
+    ["t", { append: "a", more: sealed("a") }],
+    ["t", { append: "b", more: sealed("a") }],
+  ] as const;
+  expect(rest(patch, ...entries)).toHaveLength(entries.length);
+  const states = [
+    ["s", { id: 1, value: sealed("a") }],
+    ["s", { id: 1, value: sealed("b") }],
+  ] as const;
+  expect(rest(patch, ...states)).toEqual([[2, 0, { id: 1, value: sealed("b") }]]);
+});

@@ -1,5 +1,6 @@
 import { mergeReports } from "@milepost/model";
 import { endEvent, findLoss, isRecord, type Position, type Publication } from "@milepost/protocol";
+import { maybeEncrypted } from "../channels/encrypted-data.ts";
 import type { MergeClass, Rule } from "../rules/rule.ts";
 import { composePatches } from "./compose-patches.ts";
 import { concatenateTexts } from "./concatenate-texts.ts";
@@ -28,6 +29,11 @@ class Candidate {
   /** True if the data can be read and written again without a change of its value. */
   get isExact(): boolean {
     return this.#isMerged || isExact(this.publication);
+  }
+
+  /** True if the data may contain an envelope. */
+  get isEncrypted(): boolean {
+    return maybeEncrypted(this.publication.json);
   }
 
   get data(): unknown {
@@ -105,6 +111,8 @@ function unite(
   if (merge !== "text" && merge !== "patch" && merge !== "report") return undefined;
   // The merged entry is written anew, and must not change what the publisher sent.
   if (!earlier.isExact || !later.isExact) return undefined;
+  // Nobody but the reader can compose what is encrypted.
+  if (merge !== "report" && (earlier.isEncrypted || later.isEncrypted)) return undefined;
   const data = unitedData(merge, first, earlier, later);
   if (data === undefined) return undefined;
   return new Candidate(later.publication, earlier.from, { data });

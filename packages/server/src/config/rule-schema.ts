@@ -76,6 +76,7 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
       burst: z.int().min(1).exactOptional(),
     })
     .exactOptional(),
+  encrypted: z.union([z.literal(true), z.array(z.string().min(1)).min(1)]).exactOptional(),
   schema: z.record(z.string(), jsonSchema).exactOptional(),
 });
 

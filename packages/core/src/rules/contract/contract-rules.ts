@@ -12,6 +12,7 @@ const settings = {
   priority: true,
   rollUp: true,
   rate: true,
+  encrypted: true,
   batchMs: true,
   merge: true,
   presence: true,
