@@ -8,6 +8,7 @@ import type { SessionCallbackOptions } from "./backends/session-callback.ts";
 import type { Role } from "./config/role.ts";
 import type { ServerTimeouts } from "./http/gateway-server.ts";
 import type { MissingOriginPolicy } from "./http/origin-policy.ts";
+import type { TlsFiles } from "./http/tls-certificate.ts";
 
 /** Options of {@link createGateway}. */
 export interface GatewayOptions {
@@ -89,4 +90,8 @@ export interface GatewaySessions {
   readonly credentials?: boolean;
   /** Backend that is asked for sessions that are not registered. */
   readonly callback?: SessionCallbackOptions;
+   * Certificate and private key, as PEM files, with which {@link Gateway.listen} serves TLS; plain HTTP when absent.
+   * When the files change, new connections use the new certificate.
+   */
+  readonly tls?: TlsFiles;
 }

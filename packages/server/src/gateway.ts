@@ -259,6 +259,8 @@ export function gatewayOf(
         timeouts: options.timeouts ?? {},
         sockets,
         proxyProtocol: options.proxyProtocol ?? false,
+        ...(options.tls === undefined ? {} : { tls: options.tls }),
+        clock: systemClock,
         log,
       });
       try {

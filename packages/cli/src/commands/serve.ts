@@ -20,6 +20,8 @@ interface ServeFlags {
   readonly port?: number;
   readonly host?: string;
   readonly config?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly redis?: string;
   readonly workers?: number;
   readonly role?: Role;
@@ -42,6 +44,11 @@ export function serveCommand(terminal: Terminal): Command {
       "--host <address>",
       "address to listen on, 0.0.0.0 for all (MILEPOST_HOST; default 127.0.0.1)",
     )
+    .option(
+      "--tls-cert <file>",
+      "PEM file of the certificate to serve TLS with (MILEPOST_TLS_CERT)",
+    )
+    .option("--tls-key <file>", "PEM file of its private key (MILEPOST_TLS_KEY)")
     .option(
       "--redis <url>",
       "URL of the Redis that several gateways share (MILEPOST_REDIS_URL; default none)",
@@ -117,7 +124,8 @@ async function supervise(config: Config, read: () => Config, terminal: Terminal)
     // The worker process has already printed the reason.
     throw new CommandFailure("", started.code);
   }
-  const url = `http://${host === "0.0.0.0" || host === "::" ? "localhost" : host}:${started.port}`;
+  const scheme = config.tlsCert === "" ? "http" : "https";
+  const url = `${scheme}://${host === "0.0.0.0" || host === "::" ? "localhost" : host}:${started.port}`;
   if (dev) for (const line of developmentHints(config, url)) terminal.err(line);
   const code = await started.stopped;
   if (code !== 0) throw new CommandFailure("the workers did not stop cleanly", code);

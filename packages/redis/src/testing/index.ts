@@ -1,3 +1,4 @@
+export * from "./certificates.ts";
 export * from "./lasting-keys.ts";
 export * from "./redis-cluster.ts";
 export * from "./redis-server.ts";

@@ -48,6 +48,12 @@ export class ClientAddresses {
     this.#peers.set(socket, peer);
   }
 
+  /** Gives a socket the client that a PROXY protocol header has named for another one. */
+  copyPeer(from: Duplex, to: Duplex): void {
+    const peer = this.#peers.get(from);
+    if (peer !== undefined) this.#peers.set(to, peer);
+  }
+
   /**
    * Returns the key under which a new socket is counted; undefined if it is not limited by its address, or if its
    * address is known only from a request.

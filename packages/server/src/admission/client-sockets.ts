@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import type { AdmissionMetrics, CoreLimits } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
 import { failure, MilepostError } from "@milepost/protocol";
@@ -47,6 +48,8 @@ export class ClientSockets {
   readonly #pace: HandshakePace;
   /** Sockets that became WebSockets before their credential was verified. */
   readonly #upgraded = new WeakSet<Duplex>();
+  /** Sockets whose TLS handshake is not finished, by address and port of the peer. */
+  readonly #handshakes = new Map<string, Socket>();
   readonly #onAnswered: (this: ServerResponse) => void;
 
   constructor({ addresses, limits, metrics, clock }: ClientSocketsOptions) {
@@ -80,8 +83,30 @@ export class ClientSockets {
     return this.#waiting.size;
   }
 
-  /** Counts a new socket of the gateway's own server among those without a credential. */
-  accepted(socket: Socket): void {
+  /**
+   * Counts a new socket of the gateway's own server among those without a credential. With `isSecure`, it carries the
+   * TLS of a socket for {@link ClientSockets.secured}.
+   */
+  accepted(socket: Socket, isSecure = false): void {
+    if (isSecure) {
+      const peer = peerOf(socket);
+      this.#handshakes.set(peer, socket);
+      socket.once("close", () => {
+        if (this.#handshakes.get(peer) === socket) this.#handshakes.delete(peer);
+      });
+    }
+    this.#waiting.add(socket, this.addresses.ofSocket(socket));
+  }
+
+  /**
+   * Counts a socket that has finished its TLS handshake in place of the one that carries it. Both have the same peer.
+   */
+  secured(socket: TLSSocket): void {
+    const raw = this.#handshakes.get(peerOf(socket));
+    if (raw === undefined) return;
+    this.#handshakes.delete(peerOf(socket));
+    if (!this.#waiting.remove(raw)) return;
+    this.addresses.copyPeer(raw, socket);
     this.#waiting.add(socket, this.addresses.ofSocket(socket));
   }
 
@@ -151,6 +176,10 @@ export class ClientSockets {
 interface HttpExchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function frameOfClose(code: number, reason: string): Buffer {

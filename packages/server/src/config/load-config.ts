@@ -75,6 +75,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     );
   }
   if (mistakes.length === 0) mistakes.push(...sourceMistakes(merged.sources, merged.redis));
+  if (mistakes.length === 0 && (merged.tlsCert === "") !== (merged.tlsKey === "")) {
+    mistakes.push("tlsCert and tlsKey belong together; set both to serve TLS, or neither");
+  }
   if (mistakes.length === 0 && merged.workers > 1 && merged.redis === "") {
     mistakes.push(
       "workers above 1 need redis, because the workers share their state through it; set MILEPOST_REDIS_URL, for example redis://127.0.0.1:6379",

@@ -30,6 +30,10 @@ export interface Settings {
   readonly port: number;
   /** Address to listen on. */
   readonly host: string;
+  /** PEM file of the certificate with which the gateway serves TLS; empty for plain HTTP. */
+  readonly tlsCert: string;
+  /** PEM file of the private key of `tlsCert`. */
+  readonly tlsKey: string;
   /** Secret that signs user tokens (HS256). */
   readonly tokenSecret: string;
   /** API keys of backends. */
@@ -163,6 +167,8 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: "127.0.0.1",
     example: "0.0.0.0 (every address of the machine)",
   },
+  tlsCert: pemFile("MILEPOST_TLS_CERT", "/etc/milepost/tls.pem"),
+  tlsKey: pemFile("MILEPOST_TLS_KEY", "/etc/milepost/tls-key.pem"),
   tokenSecret: {
     schema: z.string().refine((secret) => Buffer.byteLength(secret) >= minTokenSecretBytes, {
       error: `must have at least ${minTokenSecretBytes} bytes`,

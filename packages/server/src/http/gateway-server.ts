@@ -1,11 +1,15 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { CoreLog } from "@milepost/core";
+import type { Clock } from "@milepost/engine";
 import type { ClientSockets } from "../admission/client-sockets.ts";
 import { ProxyReader } from "../admission/proxy-reader.ts";
 import { offersWebSocket } from "./declined-upgrade.ts";
+import type { HttpServer } from "./http-server.ts";
 import { type HttpHandlers, mount } from "./mount.ts";
+import { readTlsFiles, TlsCertificate, type TlsFiles } from "./tls-certificate.ts";
 
 /** Time limits for receiving a request, in milliseconds. */
 export interface ServerTimeouts {
@@ -29,18 +33,22 @@ export interface GatewayServerOptions {
   readonly sockets: ClientSockets;
   /** True if trusted proxies begin each connection with a PROXY protocol header. */
   readonly proxyProtocol: boolean;
-  readonly log: Pick<CoreLog, "warn">;
+  /** Files of the certificate to serve TLS with; plain HTTP when absent. */
+  readonly tls?: TlsFiles;
+  readonly clock: Pick<Clock, "after" | "now">;
+  readonly log: Pick<CoreLog, "info" | "warn">;
 }
 
 /** The gateway's own HTTP server, used when the gateway is not part of a host program's server. */
 export class GatewayServer {
-  readonly #server: Server;
+  readonly #server: HttpServer;
+  #certificate: TlsCertificate | undefined;
   #proxyReader: ProxyReader | undefined;
   #opened = false;
 
   constructor(
     doors: HttpHandlers,
-    { timeouts, sockets, proxyProtocol, log }: GatewayServerOptions,
+    { timeouts, sockets, proxyProtocol, tls, clock, log }: GatewayServerOptions,
   ) {
     const { headersMs = 10_000, requestMs = 30_000 } = timeouts;
     const options = {
@@ -52,12 +60,42 @@ export class GatewayServer {
       // upgrade, and `mount` declines those that do not offer a WebSocket.
       shouldUpgradeCallback: offersWebSocket,
     };
-    this.#server = createServer(options, doors.request);
+    this.#server =
+      tls === undefined
+        ? createServer(options, doors.request)
+        : this.#createSecure(tls, { ...options, handshakeTimeout: headersMs }, doors.request, {
+            clock,
+            log,
+          });
     // Node would drop headers beyond its limit without a word; `mount` refuses such requests instead.
     this.#server.maxHeadersCount = 0;
     mount(this.#server, doors);
     if (proxyProtocol) this.#proxyReader = this.#readHeaders(sockets, headersMs, log);
-    this.#server.prependListener("connection", (socket) => sockets.accepted(socket));
+    this.#server.prependListener("connection", (socket) =>
+      sockets.accepted(socket, tls !== undefined),
+    );
+    if (tls !== undefined) {
+      this.#server.prependListener("secureConnection", (socket) => sockets.secured(socket));
+    }
+  }
+
+  /** Creates a server that speaks TLS 1.2 or newer. Clients need not name the host that they want. */
+  #createSecure(
+    files: TlsFiles,
+    options: object,
+    request: RequestListener,
+    parts: Pick<GatewayServerOptions, "clock" | "log">,
+  ): SecureServer {
+    const material = readTlsFiles(files);
+    const secure = { minVersion: "TLSv1.2" } as const;
+    const server = createSecureServer({ ...options, ...secure, ...material }, request);
+    this.#certificate = new TlsCertificate(files, {
+      ...parts,
+      // Open connections keep the certificate with which they began.
+      onChange: (renewed) => server.setSecureContext({ ...secure, ...renewed }),
+    });
+    this.#certificate.follow(material);
+    return server;
   }
 
   /** Reads a PROXY protocol header before Node's own listeners take a connection. */
@@ -83,6 +121,7 @@ export class GatewayServer {
     try {
       await once(this.#server, "listening");
     } catch (cause) {
+      this.#certificate?.close();
       throw new Error(explain(cause, port, host), { cause });
     }
     this.#opened = true;
@@ -106,6 +145,7 @@ export class GatewayServer {
     if (!this.#opened) return;
     this.#opened = false;
     const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#certificate?.close();
     this.#proxyReader?.close();
     const cutOff = setTimeout(() => this.#server.closeAllConnections(), closeGraceMs);
     await closed;

@@ -63,7 +63,7 @@ export async function serve(
   const log = isWorker ? ownLog.child({ pid: process.pid }) : ownLog;
   const engine = await openEngine(config, log);
   const { gateway, address } = await start(config, log, engine);
-  const url = urlOf(address);
+  const url = urlOf(address, config.tlsCert !== "");
   // All workers use the same store, so the first worker alone logs the warnings.
   if (cluster.worker === undefined || cluster.worker.id === 1) void logStoreWarnings(config, log);
   let finish: (code: number) => void = () => {};
@@ -148,6 +148,9 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
           }
         : {}),
       compression: config.compression,
+      ...(config.tlsCert === "" || config.tlsKey === ""
+        ? {}
+        : { tls: { certFile: config.tlsCert, keyFile: config.tlsKey } }),
       allowedOrigins: config.allowedOrigins,
       allowedHosts: config.allowedHosts,
       missingOrigin: config.missingOrigin,
@@ -165,7 +168,8 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
   }
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
-  if (address === "0.0.0.0" || address === "::") return `http://localhost:${port}`;
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+function urlOf({ address, family, port }: AddressInfo, isSecure: boolean): string {
+  const scheme = isSecure ? "https" : "http";
+  if (address === "0.0.0.0" || address === "::") return `${scheme}://localhost:${port}`;
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

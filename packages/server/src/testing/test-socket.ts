@@ -8,6 +8,8 @@ export interface SocketOptions {
   readonly token?: string | null;
   readonly subprotocols?: readonly string[];
   readonly headers?: Record<string, string>;
+  /** Certificate of the authority that signed that of a `wss:` gateway. */
+  readonly ca?: string;
 }
 
 /** Code and reason of a closed socket. */
@@ -111,8 +113,9 @@ export class UpgradeRefused extends Error {
 
 /** Opens a socket; rejects with {@link UpgradeRefused} if the upgrade is refused. */
 export async function openSocket(url: string, options: SocketOptions = {}): Promise<TestSocket> {
-  const { token, subprotocols = [], headers = {} } = options;
+  const { token, subprotocols = [], headers = {}, ca } = options;
   const ws = new WebSocket(url, [...subprotocols], {
+    ...(ca !== undefined && { ca }),
     headers: { ...(typeof token === "string" && { Authorization: `Bearer ${token}` }), ...headers },
   });
   const refused = new Promise<never>((_, reject) => {
