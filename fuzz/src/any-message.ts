@@ -78,7 +78,12 @@ export function anyFrameText(random: Random): string {
   const messages = random.chance(0.9) ? 1 : random.below(20);
   const made = Array.from({ length: messages }, () => anyMessage(random));
   const frame = made.length === 1 ? (made[0] ?? "") : `[${made.join(",")}]`;
-  return random.chance(0.08) ? damaged(frame, random) : frame;
+  return random.chance(0.08) ? damaged(unmarked(frame), random) : frame;
+}
+
+/** Returns the text without the marks that say in which channel data was published: damage would make them wrong. */
+export function unmarked(frame: string): string {
+  return frame.replaceAll('"at"', '"was"');
 }
 
 function damaged(frame: string, random: Random): string {

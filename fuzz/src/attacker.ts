@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { constants, inflateRawSync } from "node:zlib";
 import { type DialectName, decodeMsgpack, encodeMsgpack } from "@milepost/protocol";
-import { anyFrameText } from "./any-message.ts";
+import { anyFrameText, unmarked } from "./any-message.ts";
 import type { Random } from "./random.ts";
 import { brokenFrames, frameOf, opcodes, validFrames } from "./web-socket-frame.ts";
 
@@ -205,15 +205,16 @@ function codeOf(error: unknown): unknown {
     : undefined;
 }
 
-/** Returns a text as MessagePack: of its value if it is JSON, of damaged bytes now and then. */
+/** Returns a text as MessagePack: of its value if it is JSON, with damaged bytes now and then. */
 function packed(text: string, random: Random): Buffer {
+  const isDamaged = random.chance(0.05) && !text.includes('"last"');
   let bytes: Buffer;
   try {
-    bytes = Buffer.from(encodeMsgpack(JSON.parse(text)));
+    bytes = Buffer.from(encodeMsgpack(JSON.parse(isDamaged ? unmarked(text) : text)));
   } catch {
     return random.bytes(random.below(100));
   }
-  if (!random.chance(0.05) || text.includes('"last"')) return bytes;
+  if (!isDamaged) return bytes;
   const at = random.below(bytes.length + 1);
   return Buffer.concat([bytes.subarray(0, at), random.bytes(random.below(4)), bytes.subarray(at)]);
 }
