@@ -78,6 +78,11 @@ export interface GatewayOptions {
   readonly meter?: Meter;
   readonly timeouts?: Partial<ServerTimeouts>;
   /**
+   * Certificate and private key, as PEM files, with which {@link Gateway.listen} serves TLS; plain HTTP when absent.
+   * When the files change, new connections use the new certificate.
+   */
+  readonly tls?: TlsFiles;
+  /**
    * Makes the gateway refuse tokens of sessions that are neither registered nor validated. Without it, sessions need
    * no registration.
    */
@@ -90,8 +95,4 @@ export interface GatewaySessions {
   readonly credentials?: boolean;
   /** Backend that is asked for sessions that are not registered. */
   readonly callback?: SessionCallbackOptions;
-   * Certificate and private key, as PEM files, with which {@link Gateway.listen} serves TLS; plain HTTP when absent.
-   * When the files change, new connections use the new certificate.
-   */
-  readonly tls?: TlsFiles;
 }
