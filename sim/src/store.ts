@@ -107,7 +107,7 @@ export class Store {
       this.#buses.delete(bus);
     };
     const { log, operations, leases, durable, deadLetters } = this.#engine;
-    const { registry, signals, revocations, records, singleUse } = this.#engine;
+    const { registry, signals, revocations, records, singleUse, holdings } = this.#engine;
     const presence = this.#presences.connect();
     const logOverLine: ChannelLog = spoil(
       overLine(log, line, {
@@ -168,6 +168,7 @@ export class Store {
       revocations: overLine(revocations, line),
       records: overLine(records, line),
       singleUse: overLine(singleUse, line),
+      holdings: overLine(holdings, line),
       isShared: true,
       store: watch.store,
       close: async () => disconnect(),

@@ -12,6 +12,7 @@ export * from "./ports/clock.ts";
 export * from "./ports/dead-letter-store.ts";
 export * from "./ports/durable-subscribers.ts";
 export * from "./ports/engine.ts";
+export * from "./ports/holdings.ts";
 export * from "./ports/leases.ts";
 export * from "./ports/operation-index.ts";
 export * from "./ports/presence.ts";

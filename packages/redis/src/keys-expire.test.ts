@@ -245,6 +245,15 @@ const steps: Steps = {
     get: [({ records }) => records.get("session", "n")],
     take: [({ records }) => records.take("session", "n")],
   },
+  holdings: {
+    hold: [
+      ({ holdings }) =>
+        holdings.hold("ada", [{ item: "a", bytes: 1, maxBytes: 9, keepMs: minuteMs }], 2),
+      ({ holdings }) =>
+        holdings.hold("ada", [{ item: "b", bytes: 1, maxBytes: 9, keepMs: 60 * minuteMs }], 2),
+      ({ holdings }) => holdings.hold("bob", [], 2),
+    ],
+  },
   singleUse: {
     claim: [
       ({ singleUse }) => singleUse.claim("nonce", "n", minuteMs),

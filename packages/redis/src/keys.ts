@@ -103,6 +103,17 @@ export class Keys {
     return { bucket, key: `${this.#prefix}:{owners:${bucket}}:${kind}:${hash}` };
   }
 
+  /** Returns the keys of what an owner holds: bytes by item, and the time until which each item is held. */
+  holdings(owner: string): readonly [items: string, ends: string] {
+    const tagged = `${this.#prefix}:{holdings:${digest(owner)}}`;
+    return [`${tagged}:items`, `${tagged}:ends`];
+  }
+
+  /** Returns the name of an item in those keys. It is hashed, since names come from outside. */
+  heldItem(item: string): string {
+    return digest(item);
+  }
+
   lease(name: string): string {
     return `${this.#prefix}:lease:${digest(name)}`;
   }

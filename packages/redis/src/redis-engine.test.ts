@@ -3,6 +3,7 @@ import {
   channelLogContract,
   deadLettersContract,
   durableSubscribersContract,
+  holdingsContract,
   leasesContract,
   type MakeEngine,
   ManualClock,
@@ -72,4 +73,5 @@ describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis])
   revocationsContract("redis", make);
   recordsContract("redis", make);
   singleUseContract("redis", make);
+  holdingsContract("redis", make);
 });

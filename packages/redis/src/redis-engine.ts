@@ -6,6 +6,7 @@ import { RedisChannelLog } from "./redis-channel-log.ts";
 import { RedisClock } from "./redis-clock.ts";
 import { RedisDeadLetterStore } from "./redis-dead-letter-store.ts";
 import { RedisDurableSubscribers } from "./redis-durable-subscribers.ts";
+import { RedisHoldings } from "./redis-holdings.ts";
 import { RedisLeases } from "./redis-leases.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { RedisOperationIndex } from "./redis-operation-index.ts";
@@ -50,6 +51,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       revocations: new RedisRevocations(link, keys, clock, random),
       records: new RedisRecords(link, keys, clock),
       singleUse: new RedisSingleUse(link, keys, clock),
+      holdings: new RedisHoldings(link, keys, clock),
       isShared: true,
       store: link.watch,
       close: () => link.close(),

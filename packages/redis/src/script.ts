@@ -25,6 +25,7 @@ export const scripts = {
   checkpoint: script("checkpoint", "log"),
   find: script("find", "log"),
   lease: script("lease", "small"),
+  hold: script("hold", "lifetime"),
   operationPut: script("operation-put", "lifetime", "operations"),
   operationGet: script("operation-get", "operations"),
   operationPage: script("operation-page", "operations"),

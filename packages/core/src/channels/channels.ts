@@ -2,6 +2,7 @@ import {
   type Appended,
   type ChannelLog,
   type Clock,
+  type Holdings,
   isLocal,
   type NewEntry,
   type Random,
@@ -55,6 +56,7 @@ import { endingOf } from "./ending-of.ts";
 import { checkEventData, requireExactData, schemaOf } from "./event-data.ts";
 import { readHistory } from "./history-page.ts";
 import { PublishRates } from "./publish-rates.ts";
+import { PublisherShares } from "./publisher-shares.ts";
 import { isAway, repeatable, Spool } from "./spool.ts";
 
 const readKey = identifierOf(messageBounds.keyLength);
@@ -86,6 +88,8 @@ export interface ChannelsParts {
   readonly wheel: TimerWheel;
   readonly signatures: Pick<Signatures, "checkPublication">;
   readonly instruments: Pick<CoreInstruments, "publicationsAccepted" | "publicationsRefused">;
+  readonly holdings: Holdings;
+  readonly onError: (error: unknown) => void;
   /** Called with the name of a channel whose log was deleted. */
   readonly onPurged: (channel: string) => Promise<void>;
 }
@@ -106,6 +110,7 @@ export class Channels implements ChannelService {
   readonly #signatures: ChannelsParts["signatures"];
   readonly #spool: Spool;
   readonly #turns = new AppendTurns();
+  readonly #shares: PublisherShares;
   readonly #instruments: ChannelsParts["instruments"];
   readonly #onPurged: (channel: string) => Promise<void>;
   #closed = false;
@@ -126,8 +131,11 @@ export class Channels implements ChannelService {
     wheel,
     signatures,
     instruments,
+    holdings,
+    onError,
     onPurged,
   }: ChannelsParts) {
+    this.#shares = new PublisherShares({ holdings, clock, limits, onError });
     this.#instruments = instruments;
     this.#onPurged = onPurged;
     this.#log = log;
@@ -265,7 +273,10 @@ export class Channels implements ChannelService {
       signed?.catch(() => {});
       const fits = schema && checkEventData(schema, name, json, this.#wheel);
       const checked = signed === undefined ? fits : bothOf(signed, fits);
-      const { publication, duplicate } = await this.#append(resolved, entry, checked);
+      const { publication, duplicate } =
+        principal.kind === "service"
+          ? await this.#append(resolved, entry, checked)
+          : await this.#appendWithin(resolved, entry, checked);
       if (!duplicate) this.#instruments.publicationsAccepted.add(1);
       const { position } = publication;
       const published = { channel, position: formatPosition(position), duplicate };
@@ -369,6 +380,30 @@ export class Channels implements ChannelService {
   #refuseWhenClosed(): void {
     if (this.#closed)
       throw new MilepostError("shutting_down", "this node has shut down; retry on another node");
+  }
+
+  /** Appends an entry within the publisher's share of the store. */
+  async #appendWithin(
+    resolved: ResolvedChannel,
+    entry: NewEntry,
+    checked: Promise<void> | undefined,
+  ): Promise<Appended> {
+    const { name, policy } = resolved;
+    const entered = this.#shares.enter(name, entry, policy);
+    if (entered !== undefined) {
+      // Nobody awaits a rejected check until the publish's turn comes.
+      checked?.catch(() => {});
+      await entered;
+    }
+    let appended: Appended | undefined;
+    try {
+      appended = await this.#append(resolved, entry, checked);
+      return appended;
+    } finally {
+      const isStored = appended?.duplicate === false && !isLocal(appended.publication.position);
+      if (isStored) this.#shares.stored(name, entry, policy);
+      else this.#shares.leave(name, entry);
+    }
   }
 
   /** Appends an entry: at once, or after earlier publishes to the channel if some of them are waiting. */

@@ -24,6 +24,7 @@ import type { DurableOwner } from "./durable-owner.ts";
 import { type DurableSince, findDurableStart } from "./durable-start.ts";
 import { type DurableTerms, durableBounds, durableTerms } from "./durable-terms.ts";
 import { findKept } from "./kept-position.ts";
+import { requireNameRoom } from "./name-room.ts";
 import { SubscriberSignal, signalChannel, wakeHolder } from "./subscriber-signal.ts";
 import { UndeliveredEntries } from "./undelivered-entries.ts";
 
@@ -42,6 +43,8 @@ export interface DurableContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
+  /** Maximum number of durable subscribers of one owner. */
+  readonly maxNames: number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -134,6 +137,7 @@ export class DurableReader extends Deadline {
       await Promise.all([this.#news.started, this.#signal.started]);
       const start = await findDurableStart(engine.log, this.#resolved, since);
       if (this.#isOver) return;
+      await requireNameRoom(engine.holdings, this.#key, this.#context.maxNames);
       const claim = await engine.durable.claim(this.#key, start.position, durableBounds);
       if (claim === undefined) {
         const message =

@@ -741,3 +741,26 @@ describe("[P-ACK-9] durable subscribers in the plain dialect", () => {
     expect(socket.take().filter(({ type }) => type === "n")).toEqual([]);
   });
 });
+
+test("[P-STORE-7] a user may have a bounded number of durable subscribers over all channels, and uses known ones again", async () => {
+  await using t = core({ limits: { maxDurableNames: 3 } });
+  const socket = await open(t);
+  const begin = async (channel: string, as: string, id: number) => {
+    socket.send({ type: "subscribe", id, channel, as });
+    await t.clock.settle();
+    const [reply] = socket.take();
+    socket.send({ type: "unsubscribe", id: id + 100, channel });
+    await t.clock.settle();
+    socket.take();
+    return reply;
+  };
+  expect(await begin("job:a", "one", 1)).toHaveProperty("result");
+  expect(await begin("job:a", "two", 2)).toHaveProperty("result");
+  expect(await begin("job:b", "one", 3)).toHaveProperty("result");
+  expect(await begin("job:b", "two", 4)).toMatchObject({
+    error: { code: "too_many_subscriptions", message: expect.stringContaining("3 durable") },
+  });
+  expect(await begin("job:a", "two", 5)).toHaveProperty("result");
+  const other = await open(t, "eve");
+  expect(await subscribe(t, other)).toMatchObject([{ type: "reply", result: {} }]);
+});

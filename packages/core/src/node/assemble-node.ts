@@ -144,6 +144,8 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     wheel,
     signatures,
     instruments,
+    holdings: engine.holdings,
+    onError,
     onPurged: (channel) => operations.forgetChannel(channel),
   });
   const ownership = new OwnershipWatch({ hub, rules, wheel, limits, onError });
@@ -180,7 +182,16 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     operations,
     presences,
     presence: new PresenceService(channels, presences),
-    durable: { engine, rules, hub, clock, wheel, random, onError },
+    durable: {
+      engine,
+      rules,
+      hub,
+      clock,
+      wheel,
+      random,
+      maxNames: limits.maxDurableNames,
+      onError,
+    },
     connections,
     outage,
     registration,

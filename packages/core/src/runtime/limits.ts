@@ -20,6 +20,15 @@ export const defaultLimits = {
    * heaviest logs lose their oldest entries, and what still does not fit is refused.
    */
   maxMemoryBytes: 67_108_864,
+  /**
+   * Bytes that one user, session or guest may keep in the store by what it publishes, over all nodes and approximately.
+   * Further publishes are refused with `store_full`. Services have no such limit.
+   */
+  maxPublisherBytes: 16_777_216,
+  /** Maximum number of channels with entries of one user, session or guest, over all nodes. */
+  maxPublisherChannels: 1_000,
+  /** Maximum number of durable subscribers of one user, session or guest, over all channels and nodes. */
+  maxDurableNames: 100,
   /** Maximum number of subscriptions of one connection; further ones are refused. */
   maxSubscriptions: 100,
   /**

@@ -4,6 +4,7 @@ import { channelLogContract } from "../testing/contracts/channel-log-contract.ts
 import { deadLettersContract } from "../testing/contracts/dead-letters-contract.ts";
 import { durableSubscribersContract } from "../testing/contracts/durable-subscribers-contract.ts";
 import type { MakeEngine } from "../testing/contracts/engine-harness.ts";
+import { holdingsContract } from "../testing/contracts/holdings-contract.ts";
 import { leasesContract } from "../testing/contracts/leases-contract.ts";
 import { operationIndexContract } from "../testing/contracts/operation-index-contract.ts";
 import { presenceContract } from "../testing/contracts/presence-contract.ts";
@@ -38,6 +39,7 @@ signalsContract("memory", make);
 revocationsContract("memory", make);
 recordsContract("memory", make);
 singleUseContract("memory", make);
+holdingsContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

@@ -4,6 +4,7 @@ import { MemoryBus } from "./memory-bus.ts";
 import { MemoryChannelLog } from "./memory-channel-log.ts";
 import { MemoryDeadLetterStore } from "./memory-dead-letter-store.ts";
 import { MemoryDurableSubscribers } from "./memory-durable-subscribers.ts";
+import { MemoryHoldings } from "./memory-holdings.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
 import { MemoryPresences } from "./memory-presence.ts";
@@ -47,6 +48,7 @@ export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFact
       revocations: new MemoryRevocations(clock),
       records: new MemoryRecords(clock),
       singleUse: new MemorySingleUse(clock),
+      holdings: new MemoryHoldings(clock),
       memoryBytes: () => log.bytes,
       close: () => log.close(),
     };

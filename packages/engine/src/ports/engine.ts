@@ -3,6 +3,7 @@ import type { ChannelLog } from "./channel-log.ts";
 import type { Clock } from "./clock.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DurableSubscribers } from "./durable-subscribers.ts";
+import type { Holdings } from "./holdings.ts";
 import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Presence } from "./presence.ts";
@@ -29,6 +30,7 @@ export interface Engine {
   readonly revocations: Revocations;
   readonly records: Records;
   readonly singleUse: SingleUse;
+  readonly holdings: Holdings;
   /**
    * True when several nodes may use the engine, so that each node must also take care of what dead nodes left
    * behind.

@@ -4,6 +4,7 @@ export * from "./contracts/channel-log-contract.ts";
 export * from "./contracts/dead-letters-contract.ts";
 export * from "./contracts/durable-subscribers-contract.ts";
 export * from "./contracts/engine-harness.ts";
+export * from "./contracts/holdings-contract.ts";
 export * from "./contracts/leases-contract.ts";
 export * from "./contracts/operation-index-contract.ts";
 export * from "./contracts/presence-contract.ts";

@@ -90,6 +90,7 @@ export class SharedEngine {
         signals: severable(engine.signals, () => isDead),
         records: severable(engine.records, () => isDead),
         singleUse: severable(engine.singleUse, () => isDead),
+        holdings: severable(engine.holdings, () => isDead),
       };
     };
     return {
