@@ -20,6 +20,7 @@ export {
   type AccessName,
   type Action,
   accessNames,
+  actions,
   type ClaimCondition,
   isAccess,
 } from "./rules/access.ts";

@@ -139,7 +139,11 @@ export function gatewayOf(
   factories: readonly DoorFactory[] = doorFactories,
 ): Gateway {
   const log = options.log ?? createLog({ level: "warn" });
-  const auth = createAuthenticator(options.auth, systemClock);
+  const auth = createAuthenticator(options.auth, systemClock, {
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
   const origins = originPolicy(options, log);
   const backends = new Backends(options.backends ?? {}, {
     clock: systemClock,

@@ -42,7 +42,11 @@ export {
 export { signatureHeader } from "@milepost/protocol";
 export type { ApiKey } from "./auth/api-keys.ts";
 export type { AuthOptions } from "./auth/authenticator.ts";
+export type { KeySetOptions } from "./auth/key-set.ts";
 export type { SigningOptions } from "./auth/request-signing.ts";
+export type { ClaimNames, TokenPolicy } from "./auth/token-claims.ts";
+export type { TokenKeyOptions } from "./auth/token-key.ts";
+export type { TokenOptions } from "./auth/token-verifier.ts";
 export { createTokens, type TokenContent, type Tokens } from "./auth/tokens.ts";
 export type { BackendOptions, BackendStats } from "./backends/backend.ts";
 export type { BackendsOptions } from "./backends/backends.ts";

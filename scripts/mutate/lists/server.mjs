@@ -6,42 +6,85 @@ const server = "packages/server/src";
 export const serverMutants = [
   ...faultsIn(`${server}/auth/tokens.ts`, [
     [
-      "if (expiresAt <= now) throw expired();",
-      "",
-      "a token is taken for five seconds after its end",
+      "issued + Math.ceil(ttlMs / 1000)",
+      "issued + Math.ceil(ttlMs / 100)",
+      "tokens live ten times as long as asked",
     ],
     [
-      "algorithms: [algorithm],",
-      "",
-      "a token with another algorithm is taken",
-      "the key is bound to HMAC with SHA-256, so the library refuses every other algorithm",
+      "  if (value === undefined || isId(value)) {\n",
+      "  if (value !== 0) {\n",
+      "a token is issued for a user id that no door accepts",
     ],
-    ['requiredClaims: ["exp"],', "", "a token without an end is taken"],
+  ]),
+  ...faultsIn(`${server}/auth/token-claims.ts`, [
+    ["if (expiresAt <= now) {", "if (false) {", "a token is taken after its end"],
     [
-      "if (bytes.byteLength < minTokenSecretBytes) {",
-      "if (bytes.byteLength < minTokenSecretBytes - 1) {",
-      "a secret of 31 bytes is taken",
+      'if (value === undefined && name !== "exp") continue;',
+      "if (value === undefined) continue;",
+      "a token without an end is taken",
     ],
     [
       "!Array.isArray(value) || value.length > maxPatterns",
       "!Array.isArray(value)",
       "a token grants any number of patterns",
     ],
+    ["if (isGuestId(id)) throw", "if (false) throw", "a token makes its holder a guest"],
+    ["if (begin > now + clockToleranceMs)", "if (false)", "a token from the future is taken"],
     [
-      "issued + Math.ceil(ttlMs / 1000)",
-      "issued + Math.ceil(ttlMs / 100)",
-      "tokens live ten times as long as asked",
+      "if (ids.user === undefined && ids.session === undefined) {",
+      "if (false) {",
+      "a token that names nobody is taken",
+    ],
+  ]),
+  ...faultsIn(`${server}/auth/token-form.ts`, [
+    [
+      'return bytes.toString("base64url") === part ? bytes : undefined;',
+      "return bytes;",
+      "a token has several spellings",
     ],
     [
-      "  if (value === undefined || isId(value)) return;\n",
-      "  if (value !== 0) return;\n",
-      "a token is issued for a user id that no door accepts",
+      'if ("crit" in header || "b64" in header) return "the token\'s header asks for extensions";',
+      "",
+      "a token with unknown extensions is taken",
+      "the library refuses extensions too",
     ],
     [
-      'if (token.length > messageBounds.tokenLength) throw refused("the token is too long");',
+      'return repeated.test(findLoss(text, "") ?? "") ? undefined : json.value;',
+      "return json.value;",
+      "a token in which a claim occurs twice is taken",
+    ],
+    [
+      'if (token.length > messageBounds.tokenLength) return "the token is too long";',
       "",
       "a token of any length is parsed",
-      "a longer token does not verify either, unless somebody with the secret signed it; the bound saves the time of parsing",
+    ],
+  ]),
+  ...faultsIn(`${server}/auth/token-key.ts`, [
+    [
+      "if (bytes.byteLength < minTokenSecretBytes) {",
+      "if (bytes.byteLength < minTokenSecretBytes - 1) {",
+      "a secret of 31 bytes is taken",
+    ],
+    ["return modulusLength >= minRsaBits", "return modulusLength >= 0", "a weak RSA key is taken"],
+  ]),
+  ...faultsIn(`${server}/auth/key-set.ts`, [
+    [
+      "this.#options.cooldownMs - since,",
+      "0,",
+      "each unknown kid makes the gateway fetch the keys of the issuer",
+    ],
+    [
+      "if (age >= this.#options.maxStaleMs) this.#keys = [];",
+      "if (age >= this.#options.maxStaleMs) this.#waitMs();",
+      "keys that the issuer withdrew long ago stay in use",
+    ],
+  ]),
+  ...faultsIn(`${server}/auth/token-verifier.ts`, [
+    [
+      "      (key) =>\n        key.algorithm === algorithm &&",
+      "      (key) =>\n        true &&",
+      "a public key serves as a secret",
+      "the key is bound to its own algorithm when it is verified, too",
     ],
   ]),
   ...faultsIn(`${server}/auth/authenticator.ts`, [
@@ -51,7 +94,7 @@ export const serverMutants = [
       "a wrong API key is called an invalid token",
     ],
     [
-      "if (principal[name] === undefined || isId(principal[name])) continue;",
+      "if (id === undefined || (isId(id) && !isGuestId(id))) continue;",
       "continue;",
       "a custom verifier brings ids that no store can carry",
     ],

@@ -1,14 +1,21 @@
 import type { Principal, TokenVerifier, UserPrincipal } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
-import { idRule, isId, isRecord, MilepostError } from "@milepost/protocol";
+import { idRule, isId, MilepostError } from "@milepost/protocol";
 import { type ApiKey, createApiKeys } from "./api-keys.ts";
 import { readBearer } from "./bearer.ts";
-import { createTokens, type TokenContent } from "./tokens.ts";
+import { KeySet, type KeySetParts } from "./key-set.ts";
+import { isGuestId } from "./token-claims.ts";
+import { isJwt } from "./token-form.ts";
+import { importSecret, secretBytes } from "./token-key.ts";
+import { createTokenVerifier, type TokenOptions } from "./token-verifier.ts";
+import { createMint, type TokenContent, type Tokens } from "./tokens.ts";
 
 /** Settings of authentication: the credentials that the gateway accepts. */
 export interface AuthOptions {
   /** Secret that signs user tokens (HS256); at least 32 bytes. */
   readonly tokenSecret?: string | Uint8Array;
+  /** More keys of user tokens, the key sets of issuers, and what tokens must claim. */
+  readonly tokens?: TokenOptions;
   /**
    * Custom verifier of user tokens; with it, `tokenSecret` is not needed. The `user` and `session` that the
    * verifier returns may be any text of at most 1,024 bytes of UTF-8: `auth0|7`, an e-mail address.
@@ -29,30 +36,32 @@ export interface Authenticator {
   authenticate(authorization: string | undefined): Promise<Principal>;
 }
 
-/** Creates the authenticator; throws a TypeError that names the missing option. */
+/** Creates the authenticator; throws a TypeError that names the missing option. Key sets of issuers need `parts`. */
 export function createAuthenticator(
   options: AuthOptions,
   clock: Pick<Clock, "now">,
+  parts?: KeySetParts,
 ): Authenticator {
-  const tokens =
-    options.tokenSecret === undefined ? undefined : createTokens(options.tokenSecret, clock);
   const { verifyToken: verifyOtherwise } = options;
+  const { verify, mint } = tokensOf(options, clock, parts);
   const verifyToken =
     verifyOtherwise === undefined
-      ? tokens?.verify
+      ? verify
       : async (token: string) => withUsableNames(await verifyOtherwise(token));
   if (verifyToken === undefined) {
-    throw new TypeError("auth needs tokenSecret (at least 32 bytes) or verifyToken");
+    throw new TypeError(
+      "auth needs tokenSecret (at least 32 bytes), tokens with keys or jwks, or verifyToken",
+    );
   }
   const apiKeys = createApiKeys(options.apiKeys ?? []);
 
   return {
     verifyToken,
     async mintToken(content) {
-      if (tokens !== undefined) return tokens.mint(content);
+      if (mint !== undefined) return mint(content);
       throw new MilepostError(
         "not_supported",
-        "this gateway has no tokenSecret, so it cannot issue tokens; get tokens from the issuer that verifyToken accepts",
+        "this gateway has no tokenSecret, so it cannot issue tokens; get tokens from the issuer that it accepts",
       );
     },
     async authenticate(authorization) {
@@ -78,21 +87,35 @@ export function createAuthenticator(
   };
 }
 
-/** True if the text has the form of a JWT: three parts, the first of which is a JSON header that names an algorithm. */
-function isJwt(credential: string): boolean {
-  const [header = "", ...rest] = credential.split(".");
-  if (rest.length !== 2) return false;
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(header, "base64url").toString("utf8"));
-    return isRecord(parsed) && "alg" in parsed;
-  } catch {
-    return false;
-  }
+/** Returns the verifier of tokens and the function that issues them, as far as there are keys for them. */
+function tokensOf(
+  { tokenSecret, tokens = {} }: AuthOptions,
+  clock: Pick<Clock, "now">,
+  parts: KeySetParts | undefined,
+): Partial<Tokens> {
+  const keys = [
+    ...(tokenSecret === undefined ? [] : [{ secret: tokenSecret }]),
+    ...(tokens.keys ?? []),
+  ];
+  const sets = (tokens.jwks ?? []).map((set) => {
+    if (parts === undefined) throw new TypeError("a key set needs a clock, randomness and a log");
+    return new KeySet(set, parts);
+  });
+  if (keys.length + sets.length === 0) return {};
+  const verify = createTokenVerifier({ ...tokens, keys }, clock, sets);
+  const own = keys.find(({ secret }) => secret !== undefined);
+  if (own?.secret === undefined) return { verify };
+  const imported = importSecret(secretBytes(own.secret, "tokenSecret"));
+  return { verify, mint: createMint(imported, own.kid, tokens, clock) };
 }
 
 function withUsableNames(principal: UserPrincipal): UserPrincipal {
   for (const name of ["user", "session"] as const) {
-    if (principal[name] === undefined || isId(principal[name])) continue;
+    const id = principal[name];
+    if (id === undefined || (isId(id) && !isGuestId(id))) continue;
+    if (isId(id)) {
+      throw new MilepostError("unauthenticated", `the token's ${name} begins with guest:`);
+    }
     throw new MilepostError("unauthenticated", `the token's ${name} ${idRule}`);
   }
   return principal;

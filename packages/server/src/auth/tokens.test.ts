@@ -39,6 +39,7 @@ describe("user tokens", () => {
       expiresAt: start + 60_000,
       issuedAt: start,
       tokenId: expect.stringMatching(/^\S{20,}$/),
+      claims: expect.objectContaining({ sub: "7", sid: "s1" }),
     });
   });
 
@@ -139,7 +140,11 @@ describe("user tokens", () => {
   });
 
   it.each([
-    { sub: 7 },
+    { sub: 7.5 },
+    { sub: 2 ** 53 },
+    { sub: true },
+    { sub: "guest:7" },
+    { iss: "me" },
     { sub: "" },
     { sub: "x".repeat(1_025) },
     { sub: "a\ud83d" },

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { type ConfigSources, loadConfig, redacted } from "./load-config.ts";
@@ -134,6 +135,61 @@ describe("the configuration", () => {
       expect(mistakes({ env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_API_KEY: key } })).toEqual([
         expect.stringMatching(/^MILEPOST_API_KEY: .*letters, digits and any of/),
       ]);
+    }
+  });
+
+  it("[X2] loadConfig reads the keys of tokens from their files, and needs no tokenSecret beside them", () => {
+    const { publicKey } = generateKeyPairSync("ed25519");
+    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    const tokens = {
+      keys: [
+        { kid: "1", publicKeyFile: "key.pem" },
+        { kid: "2", secretFile: "secret" },
+      ],
+      audience: "gateway",
+    };
+    const config = load({
+      env: { MILEPOST_TOKENS: JSON.stringify(tokens) },
+      files: { "key.pem": pem, secret: `${secret}\n` },
+    });
+    expect(config.tokenOptions).toEqual({
+      keys: [
+        { kid: "1", publicKey: pem.trim() },
+        { kid: "2", secret },
+      ],
+      audience: "gateway",
+    });
+    expect(config.tokenSecret).toBe("");
+    const jwks = [{ url: "https://issuer.example/jwks.json" }];
+    expect(load({ env: { MILEPOST_TOKENS: JSON.stringify({ jwks }) } }).tokenOptions).toEqual({
+      jwks,
+    });
+  });
+
+  it("[X2] loadConfig reports every mistake of the keys of tokens, with the fix and without the key", () => {
+    const keys = [
+      {},
+      { secret: "canary-1" },
+      { secret, publicKey: "canary-2" },
+      { publicKey: "canary-3" },
+      { publicKeyFile: "absent" },
+    ];
+    const env = { MILEPOST_TOKENS: JSON.stringify({ keys }) };
+    const told = mistakes({ env });
+    expect(told).toEqual([
+      expect.stringMatching(/^tokens.keys\[0\]: set exactly one of secret, secretFile/),
+      expect.stringMatching(/^tokens.keys\[1\]: .*at least 32 bytes.*openssl rand/),
+      expect.stringMatching(/^tokens.keys\[2\]: set exactly one/),
+      expect.stringMatching(/^tokens.keys\[3\]: .*no public key or certificate/),
+      expect.stringMatching(/^tokens.keys\[4\]: cannot read absent/),
+    ]);
+    expect(told.join()).not.toContain("canary");
+    for (const wrong of [
+      "no json",
+      '{"jwks":[{"url":"ftp://a"}]}',
+      '{"clockToleranceMs":999999}',
+    ]) {
+      expect(mistakes({ env: { MILEPOST_TOKENS: wrong } })[0]).toMatch(/^MILEPOST_TOKENS: tokens/);
     }
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isRecord } from "@milepost/protocol";
 import type { RedisTls } from "@milepost/redis";
+import type { TokenOptions } from "../auth/token-verifier.ts";
 import type { BackendsOptions } from "../backends/backends.ts";
 import type { SessionCallbackOptions } from "../backends/session-callback.ts";
 import { describeIssue } from "../http/schema-issue.ts";
@@ -12,6 +13,7 @@ import { readConfigFile } from "./file.ts";
 import { readRedisTls } from "./redis-tls.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
 import { sourceMistakes } from "./source-schema.ts";
+import { tokensWithKeys } from "./token-schema.ts";
 
 /** Sources of settings, in order of precedence. */
 export interface ConfigSources {
@@ -29,6 +31,8 @@ export interface ConfigSources {
 export interface Config extends Settings {
   /** Names of the secret settings that were generated because this is a development start. */
   readonly madeUp: readonly SettingName[];
+  /** Options of user tokens from the setting `tokens`, with the keys read from their files. */
+  readonly tokenOptions: TokenOptions;
   /** Backends from the setting `methods`, each with its resolved secret. */
   readonly backends: BackendsOptions;
   /** Certificates of connections to Redis over TLS, read from their files; undefined without any. */
@@ -71,7 +75,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const lacking = lackingSecrets(merged);
   if (merged.dev !== true && lacking.includes("tokenSecret")) {
     mistakes.push(
-      "tokenSecret is missing; set MILEPOST_TOKEN_SECRET (or _FILE) to the output of: openssl rand -base64 48. To try things out, start with --dev",
+      "tokenSecret is missing; set MILEPOST_TOKEN_SECRET (or _FILE) to the output of: openssl rand -base64 48, or set tokens to the keys of your issuer. To try things out, start with --dev",
     );
   }
   if (mistakes.length === 0) mistakes.push(...sourceMistakes(merged.sources, merged.redis));
@@ -83,6 +87,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
       "workers above 1 need redis, because the workers share their state through it; set MILEPOST_REDIS_URL, for example redis://127.0.0.1:6379",
     );
   }
+  const tokenOptions = tokensWithKeys(
+    mistakes.length === 0 ? merged.tokens : {},
+    readFile,
+    mistakes,
+  );
   // Backends are completed only when the settings themselves are valid.
   const { methods, methodSecret, sessions } = mistakes.length === 0 ? merged : noBackends;
   const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);
@@ -96,7 +105,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const settled = merged.dev ? withMadeUpSecrets(merged, lacking) : merged;
   const madeUp = merged.dev ? lacking : [];
-  return { ...settled, madeUp, backends, sessionCallback, ...(redisTls && { redisTls }) };
+  const complete = { ...settled, madeUp, tokenOptions, backends, sessionCallback };
+  return { ...complete, ...(redisTls && { redisTls }) };
 }
 
 const noBackends: Pick<Settings, "methods" | "methodSecret" | "sessions"> = {
@@ -137,11 +147,15 @@ function check(name: SettingName, { value, source }: Given): Checked {
 const kubernetesHint =
   " (Kubernetes sets this for a service called milepost: give the pod enableServiceLinks: false)";
 
-function lackingSecrets({ tokenSecret, apiKeys }: Settings): SettingName[] {
+function lackingSecrets({ tokenSecret, tokens, apiKeys }: Settings): SettingName[] {
   return [
-    ...(tokenSecret === "" ? (["tokenSecret"] as const) : []),
+    ...(tokenSecret === "" && !hasTokenKeys(tokens) ? (["tokenSecret"] as const) : []),
     ...(apiKeys.length === 0 ? (["apiKeys"] as const) : []),
   ];
+}
+
+function hasTokenKeys({ keys = [], jwks = [] }: Settings["tokens"]): boolean {
+  return keys.length + jwks.length > 0;
 }
 
 function withMadeUpSecrets(given: Settings, lacking: readonly SettingName[]): Settings {

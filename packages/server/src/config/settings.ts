@@ -5,7 +5,7 @@ import { isAddressRange, rangeRule } from "../admission/address-list.ts";
 import { type ForwardingHeader, forwardingHeaders } from "../admission/forwarded.ts";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
-import { minTokenSecretBytes } from "../auth/tokens.ts";
+import { minTokenSecretBytes } from "../auth/token-key.ts";
 import {
   isHost,
   isOrigin,
@@ -23,6 +23,7 @@ import {
 import { type Role, roles } from "./role.ts";
 import { rulesSchema } from "./rule-schema.ts";
 import { redisUrl, type SourceSetting, sourcesSchema } from "./source-schema.ts";
+import { type TokensSetting, tokensSchema } from "./token-schema.ts";
 
 /** All settings of the gateway process. */
 export interface Settings {
@@ -36,6 +37,8 @@ export interface Settings {
   readonly tlsKey: string;
   /** Secret that signs user tokens (HS256). */
   readonly tokenSecret: string;
+  /** More keys of user tokens, the key sets of issuers, and what tokens must claim. */
+  readonly tokens: TokensSetting;
   /** API keys of backends. */
   readonly apiKeys: readonly ApiKey[];
   /** URL of the Redis that the nodes share; empty to keep everything in the memory of this process. */
@@ -177,6 +180,15 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: "",
     secret: true,
     example: "the output of: openssl rand -base64 48",
+  },
+  tokens: {
+    schema: tokensSchema,
+    env: "MILEPOST_TOKENS",
+    fromText: jsonFrom,
+    fallback: {},
+    secret: true,
+    example:
+      '{"jwks": [{"url": "https://issuer.example.com/.well-known/jwks.json"}], "audience": "milepost"}',
   },
   apiKeys: {
     schema: z
@@ -366,6 +378,15 @@ function sessionsFrom(text: string): unknown {
 
 function numberFrom(text: string): unknown {
   return /^-?[0-9]+$/.test(text) ? Number(text) : text;
+}
+
+/** Returns the value of a JSON text; a text that is no JSON is left for the schema to refuse. */
+function jsonFrom(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function listFrom(text: string): unknown {

@@ -130,7 +130,8 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
     gateway = createGateway({
       ...(engine === undefined ? {} : { engine: engine.factory }),
       auth: {
-        tokenSecret: config.tokenSecret,
+        ...(config.tokenSecret !== "" && { tokenSecret: config.tokenSecret }),
+        tokens: config.tokenOptions,
         apiKeys: config.apiKeys,
         tokenInQuery: config.tokenInQuery,
       },

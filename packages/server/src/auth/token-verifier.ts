@@ -1,0 +1,98 @@
+import type { TokenVerifier } from "@milepost/core";
+import { compactVerify } from "jose";
+import type { KeySet, KeySetOptions } from "./key-set.ts";
+import { principalOf, refused, requireType, type TokenPolicy } from "./token-claims.ts";
+import { readTokenForm } from "./token-form.ts";
+import {
+  readTokenKey,
+  type TokenAlgorithm,
+  type TokenKey,
+  type TokenKeyOptions,
+} from "./token-key.ts";
+
+/** Keys that verify user tokens, and the requirements that tokens must meet. */
+export interface TokenOptions extends TokenPolicy {
+  /** Secrets and public keys. Several may be in force at once, so that an issuer can change its key. */
+  readonly keys?: readonly TokenKeyOptions[];
+  /** Sets of public keys that issuers publish. */
+  readonly jwks?: readonly KeySetOptions[];
+}
+
+const algorithms: ReadonlySet<string> = new Set<TokenAlgorithm>([
+  "HS256",
+  "RS256",
+  "ES256",
+  "EdDSA",
+]);
+/** Largest number of keys that one token is tried with, so that its verification stays cheap. */
+const maxTried = 16;
+
+/**
+ * Creates the verifier of user tokens; `sets` are the key sets of issuers. Throws a TypeError for a key that cannot be used.
+ *
+ * A token is verified only with keys whose own algorithm is the one in its header, so a public key never serves as a
+ * secret. A token that names a `kid` is tried with the keys of that name and those without a name; other tokens with
+ * every key of the algorithm. Imported keys are kept, verdicts are not. The verifier rejects with `unauthenticated`,
+ * `token_expired`, `token_not_yet_valid` or, without an issuer's keys, `unavailable`.
+ */
+export function createTokenVerifier(
+  options: Omit<TokenOptions, "jwks">,
+  clock: { now(): number },
+  sets: readonly KeySet[] = [],
+): TokenVerifier {
+  const keys = (options.keys ?? []).map(readTokenKey);
+
+  return async (token) => {
+    const form = readTokenForm(token);
+    if (typeof form === "string") throw refused(form);
+    const { kid, header, claims } = form;
+    const algorithm = form.algorithm as TokenAlgorithm;
+    if (!algorithms.has(algorithm)) {
+      throw refused("the token's algorithm is not one that this gateway accepts");
+    }
+    const own = keys.filter(
+      (key) =>
+        key.algorithm === algorithm &&
+        (kid === undefined || key.kid === undefined || key.kid === kid),
+    );
+    const signer = (await signerOf(token, own)) ?? (await fromSets(token, sets, algorithm, kid));
+    if (signer === undefined) throw refused("the token is not valid");
+    requireType(header, options);
+    return principalOf(claims, options, clock.now(), signer.issuer);
+  };
+}
+
+/** Returns the key of an issuer's set that made the token's signature; undefined if none did. */
+async function fromSets(
+  token: string,
+  sets: readonly KeySet[],
+  algorithm: TokenAlgorithm,
+  kid: string | undefined,
+): Promise<TokenKey | undefined> {
+  // No set has a secret.
+  if (algorithm === "HS256") return undefined;
+  let fault: unknown;
+  for (const set of sets) {
+    try {
+      const signer = await signerOf(token, await set.keysFor(algorithm, kid));
+      if (signer !== undefined) return signer;
+    } catch (error) {
+      fault ??= error;
+    }
+  }
+  // A set that could not be asked may have the key.
+  if (fault !== undefined) throw fault;
+  return undefined;
+}
+
+async function signerOf(token: string, keys: readonly TokenKey[]): Promise<TokenKey | undefined> {
+  for (const key of keys.slice(0, maxTried)) {
+    try {
+      await compactVerify(token, await key.key, { algorithms: [key.algorithm] });
+      return key;
+    } catch {
+      // The next key may have made the signature.
+    }
+  }
+  return undefined;
+}
