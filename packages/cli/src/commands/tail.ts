@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type ChannelItem, type Client, createClient } from "@milepost/client";
 import { JsonText, MilepostError, writeJson } from "@milepost/protocol";
 import { createTokens, loadConfig, printable, printableJson } from "@milepost/server";
@@ -128,7 +129,9 @@ function tokenFor(channel: string, terminal: Terminal): string | (() => Promise<
     );
   }
   const tokens = createTokens(loadConfig({ env: terminal.env }).tokenSecret, Date);
-  return () => tokens.mint({ ttlMs: mintedTtlMs, channels: { subscribe: [channel] } });
+  // A session of its own, so that no limit of another program's session applies.
+  const session = `tail-${randomUUID()}`;
+  return () => tokens.mint({ session, ttlMs: mintedTtlMs, channels: { subscribe: [channel] } });
 }
 
 /** Returns an item whose data is written as its own text. */
