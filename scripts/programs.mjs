@@ -28,6 +28,13 @@ export const programs = [
     env: "MILEPOST_OPENSSL",
     neededBy: "the TLS tests",
   },
+  {
+    name: "python3",
+    commands: ["python3"],
+    debianPackage: "python3",
+    env: "MILEPOST_PYTHON",
+    neededBy: "the check of the vectors in another language",
+  },
 ];
 
 /** @typedef {(typeof programs)[number]} Program */

@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { encryptionVectors } from "./encryption.mjs";
 import { signingVectors } from "./signing.mjs";
@@ -11,3 +13,13 @@ test("the files in vectors/ are what their scripts write; npm run vectors renews
   expect(read("signing.json")).toEqual(await signingVectors());
   expect(read("encryption.json")).toEqual(await encryptionVectors());
 });
+
+test.skipIf(process.env.MILEPOST_PYTHON === undefined)(
+  "[P-SIG-1] [P-SIG-9] a program in Python that knows only the page on signing agrees with vectors/signing.json",
+  () => {
+    const [program, file] = ["check_signing.py", "../../vectors/signing.json"].map((path) =>
+      fileURLToPath(new URL(path, import.meta.url)),
+    );
+    execFileSync(process.env.MILEPOST_PYTHON ?? "", [program ?? "", file ?? ""], { stdio: "pipe" });
+  },
+);

@@ -4,6 +4,18 @@ const core = "packages/core/src";
 
 /** Faults in the rest of the core: the cluster, rules, requests, dead letters, presence, the store's outages. */
 export const coreMutants = [
+  ...faultsIn(`${core}/channels/encrypted-data.ts`, [
+    [
+      'return isEnvelope(value) && typeof readEnvelope(value) !== "string";',
+      "return isEnvelope(value);",
+      "plain text with the mark of an envelope passes for encrypted",
+    ],
+    [
+      "if (changes(projection, event, data) || !changes(projection, event, readable)) return;",
+      "return;",
+      "a state silently leaves out what is encrypted",
+    ],
+  ]),
   ...faultsIn(`${core}/signatures/signatures.ts`, [
     [
       "if (!(Math.abs(aheadMs) <= toleranceMs)) {",

@@ -120,6 +120,34 @@ export const protocolMutants = [
       "a client reconnects after an error of the protocol",
     ],
   ]),
+  ...faultsIn(`${protocol}/envelope.ts`, [
+    [
+      "${channel}\\n${event}\\n${keyId}",
+      "${event}\\n${keyId}",
+      "an encrypted value may be moved to another channel",
+    ],
+    ["if (inside.v !== 1) return", "if (false) return", "an unknown version is read as this one"],
+  ]),
+  ...faultsIn(`${protocol}/key-cache.ts`, [
+    [
+      "if (key === undefined) entry.until = this.#parts.monotonic() + retryMs;",
+      "",
+      "a key that was missing once is missing for ever",
+    ],
+    [
+      "this.#known.size > maxKeys && oldest",
+      "oldest === undefined && oldest",
+      "the keys have no bound",
+    ],
+  ]),
+  ...faultsIn(`${protocol}/signing.ts`, [
+    [
+      "channel: received.source ?? received.channel,",
+      "channel: received.channel,",
+      "a reader of a roll-up refuses every signature",
+    ],
+    ["const isStale =", "const isStale = false &&", "a reader accepts signatures of any age"],
+  ]),
   ...faultsIn(`${protocol}/cursor.ts`, [
     [
       "if (parts.length > maxCursorChannels) return bad();",

@@ -40,7 +40,7 @@ export interface ConnectionContext extends LifecycleContext, MethodServices {
   readonly errorLog: ErrorLog;
   readonly hub: Hub;
   readonly channels: Channels;
-  readonly signatures: Pick<Signatures, "requireSig">;
+  readonly signatures: Pick<Signatures, "requireSig" | "refuseUnsigned">;
   readonly ownership: OwnershipWatch;
   readonly presences: Presences;
   readonly methods: MethodRegistry;

@@ -552,6 +552,12 @@ export class Connection
   }
 
   #onRequest(principal: UserPrincipal, message: RequestMessage): Promise<void> | undefined {
+    try {
+      this.#context.signatures.refuseUnsigned(principal);
+    } catch (error) {
+      this.refuse(message.id, error);
+      return undefined;
+    }
     this.#requests ??= new Requests(this, this.#context);
     this.#inFlight++;
     void this.#requests.run(principal, message).finally(() => this.#answered());

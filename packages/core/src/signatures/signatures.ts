@@ -118,6 +118,15 @@ export class Signatures implements SignatureChecks {
     return this.#check(principal, read.value, publishSubject(read.value), body);
   }
 
+  /** Refuses a request on a connection if its API key requires signatures: such a message has none. */
+  refuseUnsigned(principal: Principal): void {
+    if (principal.kind !== "service" || principal.signing?.isRequired !== true) return;
+    throw this.#refusal(
+      "missing",
+      "this API key must sign what it does, and a request on a connection cannot be signed; use HTTP",
+    );
+  }
+
   /** Refuses a publish on a connection that is not signed although its API key requires it. */
   requireSig(principal: Principal, sig: string | undefined): void {
     if (sig !== undefined || principal.kind !== "service") return;

@@ -350,4 +350,29 @@ describe("the configuration", () => {
     expect(shown).not.toContain(apiKey);
     expect(redacted(config)).toMatchObject({ tokenSecret: "[set]", apiKeys: "[set: default]" });
   });
+
+  it("[P-SIG-1] loadConfig reads the signing keys of an API key, and reports each mistake in them without showing a secret", () => {
+    const signingSecret = "a signing secret of 32 bytes or more";
+    const withSigning = (signing: unknown) => ({
+      env: { MILEPOST_TOKEN_SECRET: secret },
+      file: "c.json",
+      files: { "c.json": JSON.stringify({ apiKeys: [{ name: "w", key: apiKey, signing }] }) },
+    });
+    const right = { keys: { "2026-11": signingSecret }, required: true };
+    const config = load(withSigning(right));
+    expect(config.apiKeys).toMatchObject([{ signing: right }]);
+    expect(JSON.stringify(redacted(config))).not.toContain(signingSecret);
+    for (const [wrong, says] of [
+      [{ keys: {} }, /needs a key/],
+      [{}, /keys/],
+      [{ keys: { "2026-11": "canary-that-is-short" } }, /at least 32 bytes; use the output of/],
+      [{ keys: { "a b": signingSecret } }, /1 to 64 letters/],
+      [{ ...right, required: "yes" }, /required/],
+      [{ ...right, require: true }, /require/],
+    ] as const) {
+      const found = mistakes(withSigning(wrong)).join(" ");
+      expect(found).toMatch(says);
+      expect(found).not.toMatch(/canary|a signing secret/);
+    }
+  });
 });

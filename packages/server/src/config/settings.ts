@@ -106,16 +106,19 @@ interface Setting<T> {
 
 const minApiKeyLength = 16;
 
+const keyIdGrammar = /^[A-Za-z0-9_.~-]{1,64}$/;
+
 const signing = z.strictObject({
   keys: z
     .record(
-      z.string().regex(/^[A-Za-z0-9_.~-]{1,64}$/, {
-        error: "must be 1 to 64 letters, digits, '_', '.', '~' or '-'",
-      }),
+      z.string(),
       z.string().refine((secret) => Buffer.byteLength(secret) >= minSigningSecretBytes, {
         error: `must have at least ${minSigningSecretBytes} bytes; use the output of: openssl rand -base64 48`,
       }),
     )
+    .refine((keys) => Object.keys(keys).every((id) => keyIdGrammar.test(id)), {
+      error: "must have ids of 1 to 64 letters, digits, '_', '.', '~' or '-'",
+    })
     .refine((keys) => Object.keys(keys).length > 0, {
       error: 'needs a key, for example {"2026-11": "the output of: openssl rand -base64 48"}',
     }),
