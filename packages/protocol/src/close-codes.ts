@@ -108,6 +108,7 @@ export const closeCodes = {
     name: "too_many_connections",
     verdict: "stop",
     description: "A limit of connections was reached.",
+    sent: "yes: the user, the session or the service has too many connections",
   },
   4410: {
     name: "disconnected",

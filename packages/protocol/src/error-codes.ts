@@ -107,7 +107,7 @@ export const errorCodes = {
   too_many_connections: {
     status: 503,
     retryable: true,
-    description: "The node has reached its limit of connections.",
+    description: "A limit of connections was reached: of the node, user, session or address.",
   },
   rate_limited: { status: 429, retryable: true, description: "Too many messages; slow down." },
   timed_out: { status: 504, retryable: true, description: "No answer arrived in time." },

@@ -226,6 +226,10 @@ const steps: Steps = {
       ({ registry }) => registry.change(node.id, { enter: [connection], leave: [] }),
       ({ registry }) => registry.change(node.id, { enter: [], leave: [connection] }),
     ],
+    claim: [
+      ({ registry }) => registry.claim(node.id, [{ connection, limits: { user: 9, session: 9 } }]),
+    ],
+    recount: [({ registry }) => registry.recount({ user: "ada" })],
     list: [({ registry }) => registry.list({ user: "ada" }, 10)],
     leave: [({ registry }) => registry.leave(node.id)],
     sweep: [({ registry }) => registry.sweep()],

@@ -1,5 +1,7 @@
 import type {
+  ConnectionClaim,
   LocatedConnection,
+  OwnerKind,
   RegisteredConnection,
   RegisteredNode,
   Registry,
@@ -19,6 +21,18 @@ const changesPerCall = 500;
  */
 const keptMs = 3_600_000;
 const sweptPage = 1_000;
+
+/** Age from which a claim counts as lost that has not become a connection, in milliseconds. */
+const claimMs = 10_000;
+const ownerKinds = ["user", "session"] as const;
+
+/** A claim on the number of one owner. */
+interface OwnerClaim extends OwnerChange {
+  readonly kind: OwnerKind;
+  readonly limit: number;
+  /** Index of the claim that it is part of. */
+  readonly index: number;
+}
 
 interface OwnerChange {
   readonly key: string;
@@ -84,6 +98,60 @@ export class RedisRegistry implements Registry {
     await Promise.all(calls);
   }
 
+  async claim(
+    node: string,
+    claims: readonly ConnectionClaim[],
+  ): Promise<readonly (OwnerKind | undefined)[]> {
+    const buckets = new Map<string, OwnerClaim[]>();
+    // The age of a claim is measured by the clock of Redis, on which all nodes agree.
+    const since = this.#clock.now();
+    for (const [index, { connection, limits }] of claims.entries()) {
+      for (const kind of ownerKinds) {
+        const id = connection[kind];
+        const limit = limits[kind];
+        if (id === undefined || limit === undefined) continue;
+        const { bucket, key } = this.#keys.owner(kind, id);
+        const member = `${connection.id} ${node}`;
+        const list = buckets.get(bucket) ?? [];
+        buckets.set(bucket, list);
+        list.push({ key, since, member, kind, limit, index });
+      }
+    }
+    const pages = [...buckets.values()].flatMap((all) => pagesOf(all, changesPerCall));
+    const answers = await Promise.all(pages.map((page) => this.#claimPage(page)));
+    const full: (OwnerKind | undefined)[] = claims.map(() => undefined);
+    for (const { index, kind } of answers.flatMap(({ refused }) => refused)) full[index] ??= kind;
+    const undone = answers
+      .flatMap(({ counted }) => counted)
+      .filter(({ index }) => full[index] !== undefined);
+    // A connection that one owner may not have is not counted for the other.
+    await Promise.all(
+      undone.map(({ key, member }) =>
+        this.#link.run(scripts.ownersChange, [key], [String(2 * keptMs), "-", member]),
+      ),
+    );
+    return full;
+  }
+
+  async recount(owner: { readonly user: string } | { readonly session: string }): Promise<void> {
+    const { key } =
+      "user" in owner
+        ? this.#keys.owner("user", owner.user)
+        : this.#keys.owner("session", owner.session);
+    const args = ["0", String(changesPerCall)];
+    const [members, nodes] = await Promise.all([
+      this.#link.run(scripts.ownerPage, [key], args) as Promise<string[]>,
+      this.nodes(),
+    ]);
+    const live = new Set(nodes.map(({ id }) => id));
+    const listed = await this.#ofOwner(key, live, changesPerCall);
+    const known = new Set(listed.map(({ id, node }) => `${id} ${node}`));
+    const lost = members.filter((member) => !known.has(member));
+    if (lost.length === 0) return;
+    const before = (Number(this.#clock.now()) - claimMs).toFixed(0);
+    await this.#link.run(scripts.ownerRecount, [key], [before, ...lost]);
+  }
+
   async list(query: RegistryQuery, limit: number): Promise<readonly LocatedConnection[]> {
     const nodes = (await this.nodes()).map(({ id }) => id);
     if ("node" in query) {
@@ -115,6 +183,17 @@ export class RedisRegistry implements Registry {
     const dead = (await this.#link.run(scripts.nodeDead, this.#keys.nodes(), args)) as string[];
     for (const node of dead) await this.leave(node);
     return dead.length;
+  }
+
+  async #claimPage(page: readonly OwnerClaim[]) {
+    const args = page.flatMap(({ since, member, limit }) => [since, member, String(limit)]);
+    const keys = page.map(({ key }) => key);
+    const answer = await this.#link.run(scripts.ownersClaim, keys, [String(2 * keptMs), ...args]);
+    const isCounted = (answer as readonly number[]).map((one) => Number(one) === 1);
+    return {
+      counted: page.filter((_, at) => isCounted[at] === true),
+      refused: page.filter((_, at) => isCounted[at] !== true),
+    };
   }
 
   #changeOwners(node: string, { enter, leave }: RegistryChange): Promise<unknown>[] {

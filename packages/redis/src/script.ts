@@ -57,5 +57,7 @@ export const scripts = {
   connectionsPage: script("connections-page"),
   connectionsGet: script("connections-get"),
   ownersChange: script("owners-change"),
+  ownersClaim: script("owners-claim"),
+  ownerRecount: script("owner-recount"),
   ownerPage: script("owner-page"),
 } as const;

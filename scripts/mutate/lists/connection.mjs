@@ -350,4 +350,34 @@ export const connectionMutants = [
       "messages sent upstream count as empty",
     ],
   ]),
+  ...faultsIn("packages/core/src/limits/connection-slots.ts", [
+    [
+      "(this.#counts[kind].get(id) ?? 0) - freed >= limit",
+      "(this.#counts[kind].get(id) ?? 0) - freed > limit",
+      "an owner has one connection more than its number",
+    ],
+    [
+      "if (!probe.enter()) return owner;",
+      "probe.enter();",
+      "any number of connects wait for one user",
+    ],
+    [
+      "if (outage.isOn) return undefined;",
+      "",
+      "a connect asks the store although it is known to be away",
+    ],
+    ["this.#probes.delete(key);\n", "", "the connections of an owner are probed only once"],
+  ]),
+  ...faultsIn("packages/core/src/limits/connection-probe.ts", [
+    [
+      "if (!connection.isOpen || connection.isAliveSince(since)) continue;",
+      "if (!connection.isOpen) continue;",
+      "a probe drops connections that are alive",
+    ],
+    [
+      "connection.abandon();",
+      "",
+      "a connection whose peer is gone is kept until its close times out",
+    ],
+  ]),
 ];

@@ -379,7 +379,7 @@ export const serverMutants = [
       "all streams of a start end at the same moment",
     ],
     [
-      "code === aged ? agedRetry : closedRetry",
+      "code === aged ? agedRetry : code === 4409",
       "closedRetry",
       "a stream that ends by its age makes its reader wait",
     ],

@@ -105,7 +105,10 @@ export class TransportUpgrade implements Upgrade {
       if (attempt !== this.#attempt) return;
       const transport = this.#fallback.better(this.#tries++);
       // No connection id is sent: the gateway would close the connection with that id before the new one is ready.
-      const to = { url: address(), token, connectionId: undefined, schedule };
+      const url = new URL(address());
+      // The current connection stays until this one has proved itself.
+      url.searchParams.set("upgrade", "1");
+      const to = { url, token, connectionId: undefined, schedule };
       const connection = transport.open(to, {
         onFrame: (...frame) => {
           if (owner !== undefined) {

@@ -10,7 +10,7 @@ const grants = {
 };
 
 async function open(t: TestCore, channel: string, dialect: "json" | "plain" = "json") {
-  const socket = t.connect({ principal: t.user("ada", { grants }), channels: [channel] }, dialect);
+  const socket = t.connect({ principal: t.reader({ grants }), channels: [channel] }, dialect);
   await t.clock.settle();
   const started = socket.take().find(({ type }) => type === "subscribed");
   return { socket, started };

@@ -8,6 +8,7 @@ import type {
 } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
+import { probeConnections } from "../limits/connection-probe.ts";
 import type { Principal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
@@ -36,7 +37,10 @@ export interface ConnectionAdminContext {
   readonly engine: Pick<Engine, "signals" | "registry" | "revocations">;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  readonly connections: { readonly all: Iterable<ConnectedClient> };
+  readonly connections: {
+    readonly all: Iterable<ConnectedClient>;
+    readonly staying: Iterable<ConnectedClient>;
+  };
   readonly registration: ConnectionRegistration;
   readonly revocations: RevocationCache;
   readonly errorLog: ErrorLog;
@@ -183,6 +187,12 @@ export class ConnectionAdmin implements Connections {
       case "session":
         this.recheckSession(signal.session);
         return;
+      case "probe":
+        void probeConnections(this.#context, signal.target).catch(errorLog.report);
+        return;
+      case "replace":
+        this.#replace(signal);
+        return;
       case "disconnect":
         for (const connection of this.#matching(signal.target))
           connection.close(4410, signal.reason);
@@ -190,6 +200,16 @@ export class ConnectionAdmin implements Connections {
       case "move":
         void this.#move(signal);
         return;
+    }
+  }
+
+  #replace({ connection, user, session }: NodeSignal & { kind: "replace" }): void {
+    for (const client of this.#matching({ connection })) {
+      const { principal } = client;
+      if (principal === undefined || principal.user !== user || principal.session !== session)
+        return;
+      if (user === undefined && session === undefined) return;
+      client.close(4001, "the connection continues elsewhere");
     }
   }
 

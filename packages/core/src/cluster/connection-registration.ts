@@ -1,6 +1,8 @@
 import type {
   Cancel,
   Clock,
+  ConnectionClaim,
+  OwnerKind,
   Random,
   RegisteredConnection,
   RegisteredNode,
@@ -28,6 +30,12 @@ export interface RegistrationContext {
   readonly onError: (error: unknown) => void;
 }
 
+interface PendingClaim {
+  readonly claim: ConnectionClaim;
+  readonly resolve: (full: OwnerKind | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Registers this node and its connections in the cluster registry.
  *
@@ -43,6 +51,8 @@ export class ConnectionRegistration {
   #entering = new Map<string, RegisteredConnection>();
   #leaving = new Map<string, RegisteredConnection>();
   #soon: Cancel | undefined;
+  #claims: PendingClaim[] = [];
+  #claimSoon: Cancel | undefined;
   /** Call of {@link settle} that is under way; undefined while nothing is being sent. */
   #sending: Promise<void> | undefined;
   #hasSent = false;
@@ -63,6 +73,29 @@ export class ConnectionRegistration {
    */
   get total(): number {
     return this.#others + this.#context.connections.size;
+  }
+
+  /**
+   * Counts a new connection of this node on all nodes. Resolves with the kind of the owner that has reached its limit,
+   * or undefined if the connection was counted. The claims of one tick are sent in one registry call.
+   */
+  claim(
+    connection: RegisteredConnection,
+    limits: ConnectionClaim["limits"],
+  ): Promise<OwnerKind | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#claims.push({ claim: { connection, limits }, resolve, reject });
+      this.#claimSoon ??= this.#context.clock.soon(() => {
+        this.#claimSoon = undefined;
+        void this.#sendClaims();
+      });
+    });
+  }
+
+  /** Removes a connection that was counted, and did not open. */
+  withdraw(connection: RegisteredConnection): void {
+    this.#leaving.set(connection.id, connection);
+    this.#sendSoon();
   }
 
   /** Registers a connection that has opened. */
@@ -131,8 +164,26 @@ export class ConnectionRegistration {
   async close(): Promise<void> {
     this.#closed = true;
     this.#soon?.();
+    this.#claimSoon?.();
     await this.#sending;
     if (this.#wasEntered || this.#hasSent) await this.#context.registry.leave(this.#id);
+  }
+
+  async #sendClaims(): Promise<void> {
+    const claims = this.#claims;
+    this.#claims = [];
+    // The node must be removed when it closes, as after any change.
+    this.#hasSent = true;
+    try {
+      const { registry } = this.#context;
+      const answers = await registry.claim(
+        this.#id,
+        claims.map(({ claim }) => claim),
+      );
+      for (const [at, { resolve }] of claims.entries()) resolve(answers[at]);
+    } catch (error) {
+      for (const { reject } of claims) reject(error);
+    }
   }
 
   #newId(): string {

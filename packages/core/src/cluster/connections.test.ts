@@ -176,6 +176,8 @@ describe("connections of several nodes", () => {
               changes++;
               return registry.change(...args);
             },
+            claim: (...args) => registry.claim(...args),
+            recount: (...args) => registry.recount(...args),
             list: (...args) => registry.list(...args),
             leave: (...args) => registry.leave(...args),
             sweep: () => registry.sweep(),

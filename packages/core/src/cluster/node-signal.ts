@@ -1,4 +1,5 @@
 import { isRecord } from "@milepost/protocol";
+import type { CountedOwner } from "../limits/connection-probe.ts";
 
 /** Connections that a command applies to: one connection, or all connections of a user, a session or a node. */
 export type ConnectionTarget =
@@ -14,6 +15,15 @@ export type NodeSignal =
   | { readonly kind: "revoked" }
   /** Tells a node that the end or the user of a session has changed. */
   | { readonly kind: "session"; readonly session: string }
+  /** Tells a node to drop the target's connections whose clients do not show within 2 s that they are alive. */
+  | { readonly kind: "probe"; readonly target: CountedOwner }
+  /** Tells a node that a connection of this person continues at another node. */
+  | {
+      readonly kind: "replace";
+      readonly connection: string;
+      readonly user?: string;
+      readonly session?: string;
+    }
   /** Tells a node to close the target's connections for good. */
   | { readonly kind: "disconnect"; readonly target: ConnectionTarget; readonly reason: string }
   /** Tells a node to ask the target's clients to reconnect, `minMs` to `maxMs` milliseconds from now. */
@@ -35,13 +45,28 @@ export function readNodeSignal(value: unknown): NodeSignal | undefined {
   if (kind === "session") {
     return typeof value.session === "string" ? { kind, session: value.session } : undefined;
   }
+  if (kind === "replace") return readReplace(value);
   const to = readTarget(target);
   if (to === undefined) return undefined;
+  if (kind === "probe") {
+    return "user" in to || "session" in to ? { kind, target: to } : undefined;
+  }
   if (kind === "disconnect" && typeof reason === "string") return { kind, target: to, reason };
   if (kind === "move" && typeof minMs === "number" && typeof maxMs === "number") {
     return { kind, target: to, minMs, maxMs };
   }
   return undefined;
+}
+
+function readReplace(value: Record<string, unknown>): NodeSignal | undefined {
+  const { connection, user, session } = value;
+  if (typeof connection !== "string") return undefined;
+  return {
+    kind: "replace",
+    connection,
+    ...(typeof user === "string" && { user }),
+    ...(typeof session === "string" && { session }),
+  };
 }
 
 function readTarget(value: unknown): ConnectionTarget | undefined {

@@ -8,8 +8,15 @@ import type { UserPrincipal } from "../rules/principal.ts";
 export interface ConnectOptions {
   /** Verified credential; when absent, the first message must be `auth`. */
   readonly principal?: UserPrincipal;
+  /**
+   * Id of the connection, of its reserved slot. When absent, the connection takes a slot of this node at once,
+   * or is refused.
+   */
+  readonly reservedId?: string;
   /** Id of the connection that this one replaces. */
   readonly connectionId?: string;
+  /** True if this connection is to take over later from another one of the same client. */
+  readonly upgrades?: boolean;
   /** Channels to subscribe to at once. */
   readonly channels?: readonly string[];
   /** Positions to resume from, by channel. Channels named here need not be listed in `channels`. */

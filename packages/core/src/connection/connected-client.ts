@@ -36,6 +36,10 @@ export interface ConnectedClient {
   close(code: CloseCode, reason: string): void;
   /** Tears the connection down without waiting for the peer. */
   abandon(): void;
+  /** Asks the client to show that it is alive, where the transport can do so. */
+  probe(): void;
+  /** True if something has arrived from the client at `time` on the monotonic clock or later, in milliseconds. */
+  isAliveSince(time: number): boolean;
   /** Asks the client to reconnect within a span, possibly to another node. */
   announceMove(reconnect: ReconnectSpan): void;
   /** Announces that this node is shutting down. */

@@ -2,6 +2,7 @@ import type { Clock, Random } from "@milepost/engine";
 import type { Channels } from "../channels/channels.ts";
 import type { DurableContext } from "../durable/durable-reader.ts";
 import type { Hub } from "../hub/hub.ts";
+import type { ConnectionSlots } from "../limits/connection-slots.ts";
 import type { OwnershipWatch } from "../operations/ownership-watch.ts";
 import type { Presences } from "../presence/presences.ts";
 import type { MethodRegistry } from "../requests/method-registry.ts";
@@ -26,6 +27,7 @@ export interface LifecycleContext {
   readonly limits: CoreLimits;
   readonly instruments: CoreInstruments;
   readonly connections: ConnectionRegistry;
+  readonly slots: ConnectionSlots;
   /** Registration of this node's connections with the cluster. */
   readonly registration: {
     enter(client: ConnectedClient): void;

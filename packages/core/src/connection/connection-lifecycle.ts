@@ -54,6 +54,8 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   readonly #context: LifecycleContext;
   readonly #openedAt: number;
   #state: ConnectionState;
+  /** Principal under which the connection takes its slot. The user of a session may change meanwhile. */
+  #counted: UserPrincipal | undefined;
   #aliveAt: number;
   #pingedAt: number;
 
@@ -77,7 +79,6 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#pingedAt = now;
     connections.add(owner, transport.passes);
     if (transport.passes !== true) {
-      if (isVerified) connections.verified++;
       instruments.connectionsOpened[transport.consumer ?? "websocket"].add(1);
     }
   }
@@ -98,6 +99,11 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   /** True when nothing has arrived from the peer for longer than the ping interval plus 5 s. */
   get isSilent(): boolean {
     return this.#now() - this.#aliveAt > this.#context.limits.pingIntervalMs + silenceSlackMs;
+  }
+
+  /** True if something has arrived from the peer at `time` on the monotonic clock or later, in milliseconds. */
+  isAliveSince(time: number): boolean {
+    return this.#aliveAt >= time;
   }
 
   /**
@@ -122,13 +128,14 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   open(): boolean {
     if (this.#next("verified") !== "open") return false;
     this.#state = unlimited;
-    if (this.isRegistered) this.#context.connections.verified++;
     return true;
   }
 
   /** Enters the connection into the registry of all nodes under its id. */
   register(): void {
-    if (this.isRegistered) this.#context.registration.enter(this.#owner);
+    if (!this.isRegistered) return;
+    this.#counted = this.#owner.principal;
+    this.#context.registration.enter(this.#owner);
   }
 
   /** Sets the expiry of the credential: its own, or the end of its session if that is earlier. */
@@ -216,8 +223,8 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   }
 
   #unregister(): void {
-    const { connections, registration } = this.#context;
-    connections.verified--;
+    const { slots, registration } = this.#context;
+    if (this.#counted !== undefined) slots.release(this.#counted);
     registration.leave(this.#owner);
   }
 

@@ -6,8 +6,6 @@ export class ConnectionRegistry {
   readonly #passing = new Set<ConnectedClient>();
   readonly #byId = new Map<string, AddressableClient>();
   #onEmpty: (() => void)[] = [];
-  /** Number of lasting connections whose credential is verified and that are open. */
-  verified = 0;
 
   /** Number of connections that count in statistics and limits: the {@link staying} clients. */
   get size(): number {

@@ -124,6 +124,14 @@ export class Connection
     this.#life.close(code, reason);
   }
 
+  probe(): void {
+    this.#life.transport.ping();
+  }
+
+  isAliveSince(time: number): boolean {
+    return this.#life.isAliveSince(time);
+  }
+
   abandon(): void {
     this.#life.abandon();
   }
@@ -358,20 +366,18 @@ export class Connection
   }
 
   #open(verified: UserPrincipal, request: ConnectOptions): void {
+    const { reservedId } = request;
     // A revocation may have come since the credential was verified.
     const principal = this.#unrevoked(verified);
-    if (principal === undefined) return;
-    const { connections, limits: numbers, instruments } = this.#context;
-    if (connections.verified >= numbers.maxConnections && this.#life.transport.passes !== true) {
-      instruments.connectionsRefused.node.add(1);
-      this.close(1013, "too many connections");
+    if (principal === undefined) {
+      if (reservedId !== undefined) this.#context.slots.cancel(verified, reservedId);
       return;
     }
-    if (!this.#life.open()) return;
+    if (!this.#takeSlot(principal, request) || !this.#life.open()) return;
     this.#life.transport.verified?.();
     const context = this.#context;
     const { connectionId, channels = [], resume } = request;
-    const id = this.#takeOver(principal, connectionId) ?? context.random.id(idLength);
+    const id = this.#takeOver(principal, connectionId) ?? reservedId ?? context.random.id(idLength);
     this.#identity = { isVerified: true, id, principal };
     context.connections.name(id, this);
     this.#life.register();
@@ -398,6 +404,27 @@ export class Connection
       const since = resume?.get(channel);
       this.#subscriptions.start(since === undefined ? { channel } : { channel, since });
     }
+  }
+
+  /** Opens the connection with a slot on all nodes; resolves with false if it has ended, or was refused. */
+  async #admit(principal: UserPrincipal, request: ConnectOptions): Promise<boolean> {
+    const { slots } = this.#context;
+    const reservation = await slots.reserve(principal, {
+      replaced: request.connectionId,
+      upgrades: request.upgrades,
+    });
+    if (!reservation.isGranted) this.close(reservation.close, reservation.reason);
+    else if (!this.#life.isAwaitingAuth) slots.cancel(principal, reservation.id);
+    else this.#open(principal, { ...request, reservedId: reservation.id });
+    return this.isOpen;
+  }
+
+  /** Takes a slot unless one was reserved; closes the connection and returns false if there is none. */
+  #takeSlot(principal: UserPrincipal, { reservedId, connectionId }: ConnectOptions): boolean {
+    if (reservedId !== undefined || this.#life.transport.passes === true) return true;
+    const refusal = this.#context.slots.take(principal, connectionId);
+    if (refusal !== undefined) this.close(refusal.close, refusal.reason);
+    return refusal === undefined;
   }
 
   /**
@@ -469,7 +496,8 @@ export class Connection
         this.close(4403, "the token belongs to another session");
         return;
       }
-      if (!this.#identity.isVerified) this.#open(principal, this.#identity.request);
+      if (!this.#identity.isVerified && !(await this.#admit(principal, this.#identity.request)))
+        return;
       this.#replyAuth(id, principal);
     } catch (error) {
       if (!this.#life.isAwaitingAuth) return;

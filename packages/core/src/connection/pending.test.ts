@@ -425,7 +425,7 @@ describe("the cost of waiting for operations", () => {
         return { ...made, log: of(made.log, "log"), bus: of(made.bus, "bus") };
       };
     await using t = new Pair({}, counted);
-    const sockets = await Promise.all(Array.from({ length: 20 }, () => opened(t.a)));
+    const sockets = await Promise.all(Array.from({ length: 20 }, (_, n) => opened(t.a, `u${n}`)));
     for (const [n, socket] of sockets.entries()) {
       for (let i = 0; i < 100; i++) {
         socket.send({ type: "subscribe", id: i, channel: `operation:none-${n}-${i}` });

@@ -34,8 +34,9 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     feed: SessionFeed,
     principal: UserPrincipal,
     context: ConnectionContext,
+    reservedId = context.random.id(idLength),
   ) {
-    this.id = context.random.id(idLength);
+    this.id = reservedId;
     this.#principal = principal;
     this.#context = context;
     this.#feed = feed;
@@ -80,6 +81,14 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
 
   close(code: CloseCode, reason: string): void {
     this.#life.close(code, reason);
+  }
+
+  probe(): void {
+    this.#life.transport.ping();
+  }
+
+  isAliveSince(time: number): boolean {
+    return this.#life.isAliveSince(time);
   }
 
   abandon(): void {

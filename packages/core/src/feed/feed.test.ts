@@ -281,7 +281,9 @@ describe("the documents that a reader of a session feed has already", () => {
   }
 
   test("[P-FEED-2] no document is sent twice to readers that join at any time while an operation reports", async () => {
-    await using t = testCore();
+    await using t = testCore({
+      limits: { maxConnectionsPerSession: 100, maxConnectionsPerUser: 100 },
+    });
     const created = await create(t, "s");
     const sockets: TestSocket[] = [];
     for (let n = 1; n <= 60; n++) {

@@ -51,14 +51,9 @@ class WrittenSocket extends Socket {
   }
 }
 
-function attach(
-  t: TestCore,
-  encoder: Encoder,
-  channels: readonly string[],
-  user = "ada",
-): WrittenSocket {
+function attach(t: TestCore, encoder: Encoder, channels: readonly string[]): WrittenSocket {
   const socket = new WrittenSocket(encoder);
-  socket.attach(t.core.connect(socket, { principal: t.user(user), channels }));
+  socket.attach(t.core.connect(socket, { principal: t.reader(), channels }));
   return socket;
 }
 

@@ -17,7 +17,7 @@ async function reading(
   channels: readonly string[],
   dialect: "json" | "plain" = "json",
 ): Promise<TestSocket> {
-  const socket = t.connect({ principal: t.user("ada"), channels }, dialect);
+  const socket = t.connect({ principal: t.reader(), channels }, dialect);
   await t.clock.settle();
   socket.take();
   return socket;
@@ -214,7 +214,7 @@ test("[P-OUT-3] a reader that disconnects in the middle of merged entries resume
   const merged = await drained(t, socket);
   expect(merged.length).toBeLessThan(30);
   for (const [i, { position }] of merged.entries()) {
-    const again = t.connect({ principal: t.user("ada") });
+    const again = t.connect({ principal: t.reader() });
     again.send({ type: "subscribe", id: 1, channel: "text:a", since: position });
     await t.clock.settle();
     const whole = [...merged.slice(0, i + 1), ...again.received()];

@@ -27,7 +27,7 @@ async function publishMany(
 
 /** Subscribes at a position, without waiting for the answer. */
 function resume(t: TestCore, channel: string, since: unknown): TestSocket {
-  const socket = t.connect({ principal: t.user("ada") });
+  const socket = t.connect({ principal: t.reader() });
   socket.send({ type: "subscribe", id: 1, channel, since });
   return socket;
 }
@@ -328,7 +328,7 @@ describe("pages of a replay", () => {
 
   function resumeBy(t: TestCore, encoder: Encoder, since: string | undefined): TestSocket {
     const socket = new TestSocket(encoder);
-    socket.attach(t.core.connect(socket, { principal: t.user("ada") }));
+    socket.attach(t.core.connect(socket, { principal: t.reader() }));
     socket.send({ type: "subscribe", id: 1, channel: "log:a", since });
     return socket;
   }
@@ -376,7 +376,7 @@ describe("pages of a replay", () => {
     for (let n = 0; n < 20; n++) {
       positions.push((await t.publish("log:a", "n", { n, text })).position);
     }
-    const socket = t.connect({ principal: t.user("ada") });
+    const socket = t.connect({ principal: t.reader() });
     await t.clock.settle();
     socket.stall();
     socket.send({ type: "subscribe", id: 1, channel: "log:a", since: positions[0] });

@@ -4,11 +4,14 @@ import { Admission } from "../cluster/admission.ts";
 import { ConnectionAdmin } from "../cluster/connection-admin.ts";
 import { ConnectionRegistration } from "../cluster/connection-registration.ts";
 import { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
+import type { NodeSignal } from "../cluster/node-signal.ts";
 import { RevocationCache } from "../cluster/revocation-cache.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
+import { probeConnections } from "../limits/connection-probe.ts";
+import { ConnectionSlots } from "../limits/connection-slots.ts";
 import { OperationService } from "../operations/operation-service.ts";
 import { OwnershipWatch } from "../operations/ownership-watch.ts";
 import { PresenceService } from "../presence/presence-service.ts";
@@ -163,6 +166,28 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   );
   const admission = new Admission(options.verifyToken, revocations, sessions, rules.claims);
   const tickets = new TicketService({ engine, clock, random, admission });
+  const slots = new ConnectionSlots({
+    limits,
+    clock,
+    random,
+    wheel,
+    instruments,
+    connections,
+    registration,
+    registry,
+    outage,
+    isShared: engine.isShared === true,
+    probe: (owner) => probeConnections({ clock, wheel, connections }, owner),
+    probeElsewhere: (target) => engine.signals.send({ kind: "probe", target } satisfies NodeSignal),
+    replaceElsewhere: (connection, { user, session }) =>
+      engine.signals.send({
+        kind: "replace",
+        connection,
+        ...(user !== undefined && { user }),
+        ...(session !== undefined && { session }),
+      } satisfies NodeSignal),
+    onError,
+  });
   const context: NodeContext = {
     node,
     engine,
@@ -193,6 +218,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       onError,
     },
     connections,
+    slots,
     outage,
     registration,
     revocations,

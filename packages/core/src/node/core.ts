@@ -5,6 +5,7 @@ import type { Admission } from "../cluster/admission.ts";
 import type { Connections } from "../cluster/connection-admin-api.ts";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
+import type { ConnectionSlots } from "../limits/connection-slots.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
 import type { Methods } from "../requests/method.ts";
@@ -82,6 +83,8 @@ export interface Core {
   readonly deadLetters: DeadLetters;
   readonly connections: Connections;
   readonly admission: Admission;
+  /** Slots of the connections that the doors are about to open. */
+  readonly slots: Pick<ConnectionSlots, "reserve" | "cancel">;
   /** Checks of what services sign. */
   readonly signatures: SignatureChecks;
   readonly sessions: Sessions;
@@ -98,12 +101,13 @@ export interface Core {
   connect(transport: Transport, options: ConnectOptions): TransportEvents;
   /**
    * Attaches a subscriber of a session feed. Closes the transport with 1008 unless the principal is
-   * of that session.
+   * of that session. `reservedId` is the id of its reserved slot.
    */
   connectFeed(
     transport: Transport,
     session: string,
     principal: UserPrincipal | undefined,
+    reservedId?: string,
   ): TransportEvents;
   /**
    * Verifies a session's own credential. Resolves with a principal for `connectFeed` of that session; rejects with

@@ -22,8 +22,7 @@ import { Shutdown } from "./shutdown.ts";
 export function createCore(options: CoreOptions): Core {
   const { context, connectionAdmin, admission, sessions, tickets, deadLetters, maintenance } =
     assembleNode(options);
-  const { channels, operations, outage, engine, clock, errorLog, log, limits, connections } =
-    context;
+  const { channels, operations, outage, engine, clock, errorLog, log, limits, slots } = context;
   const feeds = new Feeds(context);
   const shutdown = new Shutdown(context, maintenance);
   const sources = new SourceIntake({
@@ -40,16 +39,18 @@ export function createCore(options: CoreOptions): Core {
     },
   });
 
+  function dropSlot({ principal, reservedId }: Reserved): void {
+    if (principal !== undefined && reservedId !== undefined) slots.cancel(principal, reservedId);
+  }
+
   /**
    * Closes a transport that must be refused, and returns events that do nothing. Returns undefined for a
    * transport that may attach.
    */
-  function refused(transport: Transport, isVerified: boolean): TransportEvents | undefined {
-    if (shutdown.hasBegun) transport.close(4000, "the node is shutting down");
-    else if (isVerified && connections.verified >= limits.maxConnections) {
-      context.instruments.connectionsRefused.node.add(1);
-      transport.close(1013, "too many connections");
-    } else return undefined;
+  function refused(transport: Transport, request: Reserved): TransportEvents | undefined {
+    if (!shutdown.hasBegun) return undefined;
+    dropSlot(request);
+    transport.close(4000, "the node is shutting down");
     return refusedEvents;
   }
 
@@ -66,15 +67,15 @@ export function createCore(options: CoreOptions): Core {
     deadLetters,
     connections: connectionAdmin,
     admission,
+    slots,
     signatures: context.signatures,
     sessions,
     tickets,
     openSession: (credential) => admission.openSession(credential),
     sources,
     connect: (transport: Transport, request: ConnectOptions) =>
-      refused(transport, request.principal !== undefined) ??
-      new Connection(transport, request, context),
-    connectFeed(transport: Transport, session: string, principal: UserPrincipal | undefined) {
+      refused(transport, request) ?? new Connection(transport, request, context),
+    connectFeed(transport, session, principal, reservedId) {
       const own = principal?.session;
       // A path may hold the session's id or its encoded form. The feed is that of the credential in either case.
       if (
@@ -82,12 +83,19 @@ export function createCore(options: CoreOptions): Core {
         own === undefined ||
         (own !== session && encodeId(own) !== session)
       ) {
+        dropSlot({ principal, reservedId });
         transport.close(1008, "Invalid session");
         return refusedEvents;
       }
-      return (
-        refused(transport, true) ?? new FeedConnection(transport, feeds.of(own), principal, context)
-      );
+      const ended = refused(transport, { principal, reservedId });
+      if (ended !== undefined) return ended;
+      const full = reservedId === undefined ? slots.take(principal, undefined) : undefined;
+      if (full !== undefined) {
+        if (full.close === 4409) transport.close(1008, "Too many connections");
+        else transport.close(full.close, full.reason);
+        return refusedEvents;
+      }
+      return new FeedConnection(transport, feeds.of(own), principal, context, reservedId);
     },
     async handleUpstream(principal, connectionId, frame) {
       shutdown.refuseWhenEnded();
@@ -100,6 +108,12 @@ export function createCore(options: CoreOptions): Core {
     stats: () => coreStats(context, shutdown.hasBegun),
     shutdown: (drainMs) => shutdown.run(drainMs),
   };
+}
+
+/** Slot that may have been reserved for a new connection. */
+interface Reserved {
+  readonly principal?: UserPrincipal | undefined;
+  readonly reservedId?: string | undefined;
 }
 
 function nothing(): void {}

@@ -170,7 +170,9 @@ test("[P-OUT-3] [G7] a watcher that stalls, drains and reconnects sees the log's
   let merged = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(acts, { minLength: 5, maxLength: 40 }), async (sequence) => {
-      await using t = testCore({ limits: { idleTimeoutMs: 10_000_000 } });
+      await using t = testCore({
+        limits: { idleTimeoutMs: 10_000_000, maxConnectionsPerUser: 1_000 },
+      });
       const { operation, channel, lease } = await t.core.operations.create(t.service, {
         kind: "index",
         user_id: "ada",

@@ -5,6 +5,12 @@
 export const defaultLimits = {
   /** Maximum number of connections of this node with a verified credential; further ones are refused. */
   maxConnections: 10_000,
+  /** Maximum number of connections of one user on all nodes. */
+  maxConnectionsPerUser: 10,
+  /** Maximum number of connections of one session, or of one guest, on all nodes. */
+  maxConnectionsPerSession: 3,
+  /** Maximum number of connections of one service, which is an API key, at this node. */
+  maxConnectionsPerService: 100,
   /** Maximum number of connections of one address, or of one /64 prefix of IPv6, at this node. */
   maxConnectionsPerAddress: 1_000,
   /**

@@ -32,6 +32,7 @@ export class TestCore implements AsyncDisposable {
   readonly service: ServicePrincipal = { kind: "service", name: "backend" };
   readonly json = testEncoder("milepost.v1.json");
   readonly plain = testEncoder("plain");
+  #readers = 0;
   readonly #tokens = new Map<string, UserPrincipal>();
 
   constructor(options: Partial<CoreOptions> = {}) {
@@ -65,6 +66,11 @@ export class TestCore implements AsyncDisposable {
       expiresAt: undefined,
       ...rest,
     };
+  }
+
+  /** Returns the principal of a user that no other connection has. A user may have only a few connections. */
+  reader(rest: Partial<Omit<UserPrincipal, "kind" | "user">> = {}): UserPrincipal {
+    return this.user(`reader${++this.#readers}`, rest);
   }
 
   /** Returns a token with which the node verifies the principal, until the principal's expiry. */

@@ -1,6 +1,8 @@
 import type { Clock } from "../ports/clock.ts";
 import type {
+  ConnectionClaim,
   LocatedConnection,
+  OwnerKind,
   RegisteredConnection,
   RegisteredNode,
   Registry,
@@ -44,6 +46,23 @@ export class MemoryRegistry implements Registry {
     for (const connection of enter) connections.set(connection.id, connection);
   }
 
+  async claim(
+    id: string,
+    claims: readonly ConnectionClaim[],
+  ): Promise<readonly (OwnerKind | undefined)[]> {
+    const { connections } = this.#known(id);
+    return claims.map(({ connection, limits }) => {
+      const full = (["user", "session"] as const).find((kind) =>
+        this.#isFull(kind, connection, limits[kind]),
+      );
+      if (full === undefined) connections.set(connection.id, connection);
+      return full;
+    });
+  }
+
+  /** Does nothing: a count never contains connections of dead nodes here. */
+  async recount(): Promise<void> {}
+
   async list(query: RegistryQuery, limit: number): Promise<readonly LocatedConnection[]> {
     const found: LocatedConnection[] = [];
     for (const [node, { connections }] of this.#living()) {
@@ -64,6 +83,21 @@ export class MemoryRegistry implements Registry {
     const dead = [...this.#nodes].filter(([, { endsAt }]) => endsAt <= now);
     for (const [id] of dead) this.#nodes.delete(id);
     return dead.length;
+  }
+
+  #isFull(kind: OwnerKind, connection: RegisteredConnection, limit: number | undefined): boolean {
+    const owner = connection[kind];
+    if (owner === undefined || limit === undefined) return false;
+    const now = this.#clock.monotonic();
+    let count = 0;
+    for (const { node, endsAt, connections } of this.#nodes.values()) {
+      // A node may claim before its first refresh.
+      if (node !== undefined && endsAt <= now) continue;
+      for (const other of connections.values()) {
+        if (other[kind] === owner && other.id !== connection.id) count++;
+      }
+    }
+    return count >= limit;
   }
 
   #known(id: string): KnownNode {

@@ -36,6 +36,16 @@ export interface RegistryChange {
   readonly leave: readonly RegisteredConnection[];
 }
 
+/** Kind of an owner whose connections are counted on all nodes. */
+export type OwnerKind = "user" | "session";
+
+/** Claim of a new connection on the numbers of its user and its session. */
+export interface ConnectionClaim {
+  readonly connection: RegisteredConnection;
+  /** Number of connections that each owner may have, this one included. An owner without a limit is not counted. */
+  readonly limits: { readonly [Kind in OwnerKind]?: number };
+}
+
 /** Selects the connections of a node, a user or a session, or one connection by its id. */
 export type RegistryQuery =
   | { readonly node: string }
@@ -65,6 +75,21 @@ export interface Registry {
   nodes(): Promise<readonly RegisteredNode[]>;
   /** Applies many changes at once. Entering a known connection or removing an unknown one changes nothing. */
   change(node: string, change: RegistryChange): Promise<void>;
+  /**
+   * Counts new connections among those of their users and sessions, each in one atomic step for each owner, however
+   * many nodes claim at the same time. Resolves with one item per claim: undefined if it was counted, or else the
+   * kind of the owner that has reached its limit. A connection that is counted already is not counted twice. A
+   * counted connection stays counted until `change` removes it or its node is dead.
+   */
+  claim(
+    node: string,
+    claims: readonly ConnectionClaim[],
+  ): Promise<readonly (OwnerKind | undefined)[]>;
+  /**
+   * Removes connections from the count of an owner that no live node has: those of dead nodes, and claims that are
+   * older than 10 s and never became connections.
+   */
+  recount(owner: { readonly user: string } | { readonly session: string }): Promise<void>;
   /**
    * Lists up to `limit` (1–1,000) connections of live nodes. The connections of a user or session are sorted by
    * the time they were opened, oldest first.

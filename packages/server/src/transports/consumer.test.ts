@@ -17,7 +17,7 @@ describe("[P-CON-11] the kind of a consumer", () => {
   });
 
   it("connections are counted by kind of consumer, and the health endpoint reports the counts", async () => {
-    await using server = await startGateway();
+    await using server = await startGateway({ limits: { maxConnectionsPerSession: 10 } });
     const token = await server.token();
     const open = new AbortController();
     for (const path of ["/ws?sdk=browser/0.1.0", "/ws?sdk=server%2F0.1.0", "/ws", "/ws?sdk=x"]) {

@@ -121,5 +121,80 @@ export function registryContract(name: string, make: MakeEngine): void {
       expect(await ids(registry, { session: "s" })).toEqual([]);
       expect(await ids(registry, { user: "ada" })).toEqual(["2@n"]);
     });
+
+    describe("claims", () => {
+      const claim = (id: string, limits = { user: 2, session: 1 }) => ({
+        connection: connection(id, 1, "ada", "s"),
+        limits,
+      });
+      const two = { user: 2 };
+
+      test("[P-ADM-6] of claims that all nodes make at once, exactly as many are counted as the owner may have", async () => {
+        await using harness = await make();
+        const { registry } = harness.engine;
+        await registry.refresh(node("n"), ttlMs);
+        await registry.refresh(node("m"), ttlMs);
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, (_, n) =>
+            registry.claim(n % 2 === 0 ? "n" : "m", [{ ...claim(`c${n}`), limits: { user: 7 } }]),
+          ),
+        );
+        expect(answers.filter(([full]) => full === undefined)).toHaveLength(7);
+        expect(answers.filter(([full]) => full === "user")).toHaveLength(13);
+      });
+
+      test("[P-ADM-6] a claim that one owner refuses counts for no owner, and says which owner is full", async () => {
+        await using harness = await make();
+        const { registry } = harness.engine;
+        await registry.refresh(node("n"), ttlMs);
+        expect(await registry.claim("n", [claim("1"), claim("2")])).toEqual([undefined, "session"]);
+        const other = { connection: connection("3", 1), limits: two };
+        expect(
+          await registry.claim("n", [other, { ...other, connection: connection("4", 1) }]),
+        ).toEqual([undefined, "user"]);
+      });
+
+      test("a connection that is counted already is not counted twice, and one that left is not counted", async () => {
+        await using harness = await make();
+        const { registry } = harness.engine;
+        await registry.refresh(node("n"), ttlMs);
+        const one = connection("1", 1, "ada", "s");
+        await registry.change("n", { enter: [one], leave: [] });
+        expect(await registry.claim("n", [claim("1")])).toEqual([undefined]);
+        expect(await registry.claim("n", [claim("2")])).toEqual(["session"]);
+        await registry.change("n", { enter: [], leave: [one] });
+        expect(await registry.claim("n", [claim("2")])).toEqual([undefined]);
+      });
+
+      test("an owner without a limit, and a connection without an owner, is never full", async () => {
+        await using harness = await make();
+        const { registry } = harness.engine;
+        await registry.refresh(node("n"), ttlMs);
+        const nobody = { id: "x", since: 1, consumer: "sse" } as const;
+        const answers = await registry.claim("n", [
+          { connection: connection("1", 1), limits: {} },
+          { connection: connection("2", 1), limits: {} },
+          { connection: nobody, limits: { user: 0, session: 0 } },
+        ]);
+        expect(answers).toEqual([undefined, undefined, undefined]);
+      });
+
+      test("[P-ADM-6] [G8] a recount removes the connections of a dead node and lost claims, and no fresh claim", async () => {
+        await using harness = await make();
+        const { registry } = harness.engine;
+        const at = (id: string) => ({ connection: connection(id, 1), limits: two });
+        await registry.refresh(node("dead"), ttlMs);
+        await registry.claim("dead", [at("1")]);
+        await registry.change("dead", { enter: [connection("1", 1)], leave: [] });
+        await harness.advance(ttlMs + 1_000);
+        await registry.refresh(node("n"), ttlMs);
+        expect(await registry.claim("n", [at("2")])).toEqual([undefined]);
+        await registry.recount({ user: "ada" });
+        expect(await registry.claim("n", [at("3")])).toEqual([undefined]);
+        await registry.recount({ user: "ada" });
+        expect(await registry.claim("n", [at("4")])).toEqual(["user"]);
+        expect(await ids(registry, { user: "ada" })).not.toContain("1@dead");
+      });
+    });
   });
 }

@@ -80,9 +80,11 @@ function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
       readonly sdk?: string | undefined;
       readonly since?: string;
     },
-    connect: (poll: Poll) => TransportEvents,
+    connect: (poll: Poll, reservedId: string) => TransportEvents,
   ): Promise<PollOutcome> {
     sockets.hold(context.env);
+    const slot = await core.slots.reserve(userOf(context));
+    if (!slot.isGranted) throw closedError(slot.close);
     const waitMs = (terms.wait ?? maxWaitSeconds) * 1_000;
     const { channels, since } = terms;
     const consumer = consumerOf(terms.sdk, "poll");
@@ -91,7 +93,9 @@ function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
     const { outgoing } = context.env;
     const giveUp = () => poll.giveUp();
     outgoing.once("close", giveUp);
-    poll.attach(connect(poll));
+    // The client may have left while its slot was sought.
+    if (outgoing.destroyed) giveUp();
+    poll.attach(connect(poll, slot.id));
     const outcome = await poll.outcome;
     outgoing.removeListener("close", giveUp);
     if (outcome.closeCode !== undefined && !outcome.hasNews) throw closedError(outcome.closeCode);
@@ -127,8 +131,13 @@ function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
           throw new MilepostError("too_many_subscriptions", message);
         }
         const terms = { ...query, channels: all.size };
-        const { items, hasNews } = await outcomeOf(context, "plain", terms, (poll) =>
-          core.connect(poll, { principal, channels, ...(resume !== undefined && { resume }) }),
+        const { items, hasNews } = await outcomeOf(context, "plain", terms, (poll, reservedId) =>
+          core.connect(poll, {
+            principal,
+            reservedId,
+            channels,
+            ...(resume !== undefined && { resume }),
+          }),
         );
         const refused = items.find(({ kind }) => kind === "refused");
         if (refused !== undefined) throw MilepostError.from(failureIn(refused));
@@ -162,11 +171,16 @@ function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
         const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
         const channels = countSubscribes(accepted(parseJson(text)));
         const terms = { ...query, channels };
-        const { items, hasNews } = await outcomeOf(context, "milepost.v1.json", terms, (poll) => {
-          const events = core.connect(poll, { principal });
-          if (channels > 0) events.onText(text);
-          return events;
-        });
+        const { items, hasNews } = await outcomeOf(
+          context,
+          "milepost.v1.json",
+          terms,
+          (poll, reservedId) => {
+            const events = core.connect(poll, { principal, reservedId });
+            if (channels > 0) events.onText(text);
+            return events;
+          },
+        );
         if (!hasNews && channels > 0 && query.wait !== 0) return answerNothing(context);
         return answerJsonText(context, `[${joined(items.filter(({ kind }) => kind !== "aside"))}]`);
       },
@@ -237,6 +251,13 @@ function closedError(close: number): MilepostError {
   // A poll that was closed on purpose is refused, because over HTTP only a refusal keeps the client from
   // polling again.
   const code = stands === "cancelled" ? "forbidden" : stands;
+  if (close === 4409) {
+    return new MilepostError(
+      code,
+      "this user or session has too many connections; close some, or try again later",
+      { retryAfterMs: 30_000 },
+    );
+  }
   const retry = closeVerdict(close) === "resume" ? { retryAfterMs: 1_000 } : {};
   return new MilepostError(code, closedMessages[code] ?? errorCodes[code].description, retry);
 }

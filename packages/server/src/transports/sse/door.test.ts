@@ -156,7 +156,7 @@ describe("an SSE stream", () => {
   });
 
   it("[P-SSE-7] SSE streams of a node that shuts down get a notice, a close and a random retry delay", async () => {
-    await using server = await startGateway();
+    await using server = await startGateway({ limits: { maxConnectionsPerSession: 8 } });
     const streams = await Promise.all(
       Array.from({ length: 8 }, () => open(server, "channels=chat:1")),
     );

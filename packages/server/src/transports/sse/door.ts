@@ -47,19 +47,26 @@ function sseRoute({ core, clock, random, sockets, sseMaxLifetimeMs }: DoorParts)
       headers: { "Last-Event-ID": "The cursor to resume from; browsers send it by themselves." },
       success: { status: 200, description: "One event per message, until the stream ends." },
     }),
-    handle(context) {
+    async handle(context) {
       const principal = userOf(context);
       const query = accepted(
         readStreamQuery(context.req.queries(), context.req.header("last-event-id")),
       );
       const { incoming, outgoing } = context.env;
       sockets.hold(context.env);
+      if (incoming.method === "HEAD") {
+        new SseStream(outgoing, query, streams);
+        outgoing.end();
+        return RESPONSE_ALREADY_SENT;
+      }
+      const slot = await core.slots.reserve(principal, { replaced: query.connectionId });
       const stream = new SseStream(outgoing, query, streams);
-      if (incoming.method === "HEAD") outgoing.end();
+      if (!slot.isGranted) stream.close(slot.close, slot.reason);
       else {
         stream.attach(
           core.connect(stream, {
             principal,
+            reservedId: slot.id,
             channels: query.channels,
             ...(query.resume !== undefined && { resume: query.resume }),
             ...(query.connectionId !== undefined && { connectionId: query.connectionId }),

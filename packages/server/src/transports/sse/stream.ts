@@ -17,6 +17,8 @@ export interface SseStreamParts {
 const startRetry = { minMs: 1_000, maxMs: 3_000 };
 const agedRetry = { minMs: 0, maxMs: 1_000 };
 const closedRetry = { minMs: 1_000, maxMs: 5_000 };
+/** Wait before the next try where a number was reached, so that retries do not add to the load. */
+const fullRetry = { minMs: 30_000, maxMs: 60_000 };
 /** Close code of a stream that has reached its maximum lifetime. */
 const aged: CloseCode = 1001;
 
@@ -87,7 +89,8 @@ export class SseStream implements Transport {
     this.#ended = true;
     const data = JSON.stringify({ type: "close", code, reason });
     const name = this.#form === "plain-named" ? sseName("close") : {};
-    const retry = encodeSseRetry(this.#within(code === aged ? agedRetry : closedRetry));
+    const span = code === aged ? agedRetry : code === 4409 ? fullRetry : closedRetry;
+    const retry = encodeSseRetry(this.#within(span));
     this.#response.end(retry + encodeSseEvent({ ...name, data }));
   }
 

@@ -22,7 +22,11 @@ import { refuseUpgrade } from "./refusal.ts";
 
 /** Outcome of the verification of a credential: its principal, or the code to close the connection with. */
 export type Verdict =
-  | { readonly principal: UserPrincipal | undefined }
+  | {
+      readonly principal: UserPrincipal | undefined;
+      /** Id of the slot that was reserved for the connection. */
+      readonly reservedId?: string;
+    }
   | {
       readonly close: CloseCode;
       readonly reason: string;
@@ -169,15 +173,13 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       if (socket.destroyed) return false;
     }
     verifying.add(socket);
-    const verdict = await verify(plan.credential);
+    const verified = await verify(plan.credential);
+    const refusal = isService(verified) ? undefined : origins.refusalOfUser(request.headers);
+    const verdict = refusal === undefined ? await reserved(verified, plan) : verified;
     verifying.delete(socket);
-    if (closing) {
-      refuseUpgrade(socket, goingAway);
-      return false;
-    }
-    const refusal = isService(verdict) ? undefined : origins.refusalOfUser(request.headers);
-    if (refusal !== undefined) {
-      refuseUpgrade(socket, refusal);
+    if (closing || refusal !== undefined) {
+      refuseUpgrade(socket, closing ? goingAway : (refusal ?? goingAway));
+      cancel(verdict);
       return false;
     }
     const isVerified = "principal" in verdict && verdict.principal !== undefined;
@@ -199,6 +201,8 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       isConnected = true;
       attach(connection, plan, verdict);
     });
+    // The peer may be gone, or its request may be no proper handshake.
+    if (!isConnected) cancel(verdict);
     return isConnected;
   }
 
@@ -213,6 +217,24 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       case "session":
         return core.openSession(credential.credential);
     }
+  }
+
+  /** Takes the slot of a verified user's connection; the verdict is a close if there is none. */
+  async function reserved(verdict: Verdict, plan: Plan): Promise<Verdict> {
+    if (!("principal" in verdict) || verdict.principal === undefined) return verdict;
+    const { principal } = verdict;
+    const answer = await core.slots.reserve(principal, {
+      replaced: plan.connectionId,
+      upgrades: plan.upgrades,
+    });
+    return answer.isGranted ? { principal, reservedId: answer.id } : answer;
+  }
+
+  function cancel(verdict: Verdict): void {
+    if (!("principal" in verdict)) return;
+    const { principal, reservedId } = verdict;
+    if (principal !== undefined && reservedId !== undefined)
+      core.slots.cancel(principal, reservedId);
   }
 
   /** Verifies a credential. Never rejects: a failure becomes the code and reason to close with. */

@@ -18,6 +18,7 @@ it("[TRAP-14] a WebSocket connection creates no listener and no timer: all socke
   const server = createServer();
   const gateway = createGateway({
     auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },
+    limits: { maxConnectionsPerUser: 30, maxConnectionsPerSession: 30 },
   });
   gateway.attach(server);
   const accepted: Socket[] = [];

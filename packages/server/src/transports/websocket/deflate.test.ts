@@ -174,7 +174,10 @@ describe("WebSocket compression", () => {
   });
 
   it("[P-ZIP-5] 300 sockets that exchanged compressed messages hold no zlib context", async () => {
-    await using server = await startGateway({ compression: true });
+    await using server = await startGateway({
+      compression: true,
+      limits: { maxConnectionsPerUser: 400, maxConnectionsPerSession: 400 },
+    });
     const token = await server.token();
     const sockets: RawWebSocket[] = [];
     const message = deflateRawSync(JSON.stringify({ type: "ping", id: 1, padding: prose(1) }));

@@ -8,24 +8,26 @@ import { openSocket } from "../../testing/test-socket.ts";
 
 describe("a WebSocket with a credential", () => {
   it("[P-CON-1] a WebSocket receives the welcome when its token is in the header, the subprotocol or the query", async () => {
-    await using server = await startGateway();
+    await using server = await startGateway({ limits: { maxConnectionsPerSession: 4 } });
     const token = await server.token();
     const ways = [
-      server.socket("/ws", { token }),
-      server.socket("/ws", { token: null, subprotocols: [`milepost.token.${token}`] }),
-      server.socket("/ws", {
-        token: null,
-        subprotocols: ["milepost.v1.json", `milepost.token.${token}`],
-      }),
-      server.socket(`/ws?token=${token}`, { token: null }),
+      () => server.socket("/ws", { token }),
+      () => server.socket("/ws", { token: null, subprotocols: [`milepost.token.${token}`] }),
+      () =>
+        server.socket("/ws", {
+          token: null,
+          subprotocols: ["milepost.v1.json", `milepost.token.${token}`],
+        }),
+      () => server.socket(`/ws?token=${token}`, { token: null }),
     ];
     for (const way of ways) {
-      const socket = await way;
+      const socket = await way();
       expect(await socket.next()).toMatchObject({
         type: "welcome",
         user_id: "7",
         session_id: "s1",
       });
+      socket.terminate();
     }
   });
 

@@ -22,9 +22,15 @@ export function webSocketDoor(parts: DoorParts): Door {
         connection.close(verdict.close, verdict.reason);
         return;
       }
-      const { principal } = verdict;
+      const { principal, reservedId } = verdict;
       if (principal === undefined) connection.restrain(sockets);
-      connection.attach(core.connect(connection, connectOptions(plan, principal)));
+      const options = connectOptions(plan, principal);
+      connection.attach(
+        core.connect(connection, {
+          ...options,
+          ...(reservedId !== undefined && { reservedId }),
+        }),
+      );
     },
   });
   return {
@@ -43,6 +49,7 @@ function connectOptions(plan: UpgradePlan, principal: UserPrincipal | undefined)
     ...(principal !== undefined && { principal }),
     ...(plan.connectionId !== undefined && { connectionId: plan.connectionId }),
     ...(plan.resume !== undefined && { resume: plan.resume }),
+    ...(plan.upgrades === true && { upgrades: true }),
     channels: plan.channels,
   };
 }

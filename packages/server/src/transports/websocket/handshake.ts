@@ -37,6 +37,10 @@ export interface Handshake {
   readonly subprotocol: string | undefined;
   readonly credential: ConnectCredential;
   readonly consumer: ConsumerKind;
+  /** Id of the connection that the new one replaces. */
+  readonly connectionId?: string | undefined;
+  /** True if the new connection is to take over from one of the same client over another transport. */
+  readonly upgrades?: boolean;
 }
 
 /** Reads the query and the subprotocols of an upgrade request. */

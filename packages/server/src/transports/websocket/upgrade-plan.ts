@@ -45,6 +45,7 @@ export function planUpgrade(
     channels: channels.value,
     resume: resume?.value,
     connectionId: query.get("connection_id") ?? undefined,
+    ...(query.get("upgrade") === "1" && { upgrades: true }),
   });
 }
 

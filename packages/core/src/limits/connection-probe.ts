@@ -1,0 +1,52 @@
+import type { Clock } from "@milepost/engine";
+import type { ConnectedClient } from "../connection/connected-client.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
+
+/** Owner of connections that are counted together. */
+export type CountedOwner = { readonly user: string } | { readonly session: string };
+
+/** Time that a connection has to show that its client is alive, in milliseconds. */
+export const probeMs = 2_000;
+
+/** Parts of the node that {@link probeConnections} uses. */
+export interface ProbeContext {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly connections: { readonly staying: Iterable<ConnectedClient> };
+}
+
+/** Returns the session under which a principal's connections are counted: a guest has one that no token can name. */
+export function countedSession({ session, guest }: UserPrincipal): string | undefined {
+  return guest === undefined ? session : `guest:${guest}`;
+}
+
+/**
+ * Asks the clients of this node's connections of an owner to show that they are alive, and drops those that stay silent
+ * for 2 s. Resolves after that time.
+ */
+export async function probeConnections(
+  { clock, wheel, connections }: ProbeContext,
+  owner: CountedOwner,
+): Promise<void> {
+  // Owners are probed rarely, and an index of their connections would cost every connection memory.
+  const probed = [...connections.staying].filter(
+    (connection) => connection.isOpen && isOf(connection, owner),
+  );
+  const since = Math.floor(clock.monotonic());
+  for (const connection of probed) connection.probe();
+  await wheel.pause(probeMs);
+  for (const connection of probed) {
+    if (!connection.isOpen || connection.isAliveSince(since)) continue;
+    connection.close(4003, "no sign of life");
+    // A peer that is gone does not answer the close.
+    connection.abandon();
+  }
+}
+
+function isOf({ principal }: ConnectedClient, owner: CountedOwner): boolean {
+  if (principal === undefined) return false;
+  return "user" in owner
+    ? principal.user === owner.user
+    : countedSession(principal) === owner.session;
+}
