@@ -27,6 +27,7 @@ import type { HttpServer } from "./http/http-server.ts";
 import { createHttpListener } from "./http/listener.ts";
 import { type Detach, type HttpHandlers, mount } from "./http/mount.ts";
 import { originPolicy } from "./http/origin-policy.ts";
+import { UnreadAnswers } from "./http/unread-answers.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
 import { createLog } from "./runtime/log.ts";
 import { systemClock } from "./runtime/system-clock.ts";
@@ -196,6 +197,11 @@ export function gatewayOf(
     metrics: core.admissionMetrics,
     clock: systemClock,
   });
+  const unread = new UnreadAnswers({
+    clock: systemClock,
+    limits: core.limits,
+    metrics: core.admissionMetrics,
+  });
   const doorParts = {
     sockets,
     core,
@@ -224,8 +230,10 @@ export function gatewayOf(
         role,
         doors,
         sockets,
+        unread,
         tokenInQuery,
       }),
+      unread,
     ),
     upgrades: doors,
   };

@@ -524,4 +524,17 @@ export const serverMutants = [
   ...faultsIn(`${server}/http/header-count.ts`, [
     ["<= 2 * maxHeaders", "<= 20 * maxHeaders", "a request with a thousand headers is handled"],
   ]),
+  ...faultsIn(`${server}/http/unread-answers.ts`, [
+    ["clock.monotonic() >= dueAt", "false", "an answer that nobody reads stays for ever"],
+    ["clock.now() >= expiresAt", "false", "an unread answer outlives the token of its reader"],
+    ["this.#bytes += bytes;", "", "unread answers may hold any number of bytes"],
+  ]),
+  ...faultsIn(`${server}/http/request-turns.ts`, [
+    [
+      "before === undefined || before.writableFinished || before.destroyed",
+      "true",
+      "the answers to all requests of a connection are held at once",
+    ],
+    ["if (count > maxWaiting) {", "if (false) {", "any number of requests of a connection wait"],
+  ]),
 ];

@@ -104,6 +104,13 @@ export const coreInstruments = {
     unit: "connections",
     labels: [["reason", refusalReasons]],
   },
+  answersCut: {
+    kind: "counter",
+    name: "milepost_answers_cut_total",
+    help: "HTTP answers that were cut because nobody read them: their time, their token or the bytes of all were over.",
+    unit: "answers",
+    labels: [["reason", ["time", "token", "bytes"]]],
+  },
   unauthenticatedSockets: {
     kind: "gauge",
     name: "milepost_unauthenticated_sockets",
@@ -214,7 +221,7 @@ export type CoreInstruments = InstrumentsOf<typeof coreInstruments>;
 /** Instruments of the parts that refuse connections before the core has them. */
 export type AdmissionMetrics = Pick<
   CoreInstruments,
-  "connectionsRefused" | "unauthenticatedSockets"
+  "answersCut" | "connectionsRefused" | "unauthenticatedSockets"
 >;
 
 /** Instruments that record nothing. */

@@ -52,6 +52,13 @@ export const defaultLimits = {
    * the connection is closed.
    */
   maxSendQueueBytes: 1_048_576,
+  /**
+   * Time in which the reader of an HTTP answer must take it, in milliseconds, counted from the end of the answer. After it,
+   * the connection is cut.
+   */
+  answerTimeoutMs: 30_000,
+  /** Maximum number of bytes of HTTP answers that wait for their readers at this node; above it, the oldest are cut. */
+  maxUnreadAnswerBytes: 67_108_864,
   /** Time in which a new connection must authenticate, in milliseconds. After it, the connection is closed. */
   authTimeoutMs: 10_000,
   /** Interval of the pings of a connection, in milliseconds. */

@@ -34,7 +34,7 @@ export interface HttpAppOptions extends HttpDoorOptions {
 
 /** Creates the HTTP API: every path of the protocol's table, and problem documents for all other requests. */
 export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
-  const { core, auth, role, origins, log, closing, doors, sockets, tokenInQuery } = options;
+  const { core, auth, role, origins, log, closing, doors, sockets, unread, tokenInQuery } = options;
   const tokenPaths = new Set(doors.routes.map(({ path }) => path));
   const app = new Hono<HttpEnv>();
 
@@ -81,6 +81,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     if (ofUser !== undefined) throw MilepostError.from(ofUser);
     context.set("principal", await core.admission.admit(principal));
     sockets.authenticated(context.env);
+    if (principal.kind === "user") unread.endWithToken(context.env.outgoing, principal.expiresAt);
     await requireSignature(context, core);
     await next();
     return undefined;

@@ -7,6 +7,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { Backends } from "../backends/backends.ts";
 import type { Role } from "../config/role.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
+import type { UnreadAnswers } from "./unread-answers.ts";
 
 /** Parts and settings from which the HTTP API is built. */
 export interface HttpDoorOptions {
@@ -17,6 +18,7 @@ export interface HttpDoorOptions {
   readonly origins: OriginPolicy;
   /** Sockets of the gateway's clients. */
   readonly sockets: ClientSockets;
+  readonly unread: UnreadAnswers;
   readonly log: CoreLog;
   readonly backends: Pick<Backends, "counts">;
   /** Current time, in milliseconds since 1970. */

@@ -4,11 +4,14 @@ import { failure } from "@milepost/protocol";
 import type { Hono } from "hono";
 import type { HttpEnv } from "./endpoint.ts";
 import { problemHeaders, problemOf } from "./problem.ts";
+import { inTurn } from "./request-turns.ts";
 import { safeHeaders } from "./safe-headers.ts";
+import type { UnreadAnswers } from "./unread-answers.ts";
 
 /** Creates Node's request listener for the HTTP API. It changes no global of a host program. */
 export function createHttpListener(
   app: Hono<HttpEnv>,
+  unread: UnreadAnswers,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const listen = getRequestListener((request, bindings) => app.fetch(request, bindings), {
     overrideGlobalObjects: false,
@@ -17,7 +20,9 @@ export function createHttpListener(
     errorHandler: unreadableRequest,
   });
   return (request, response) => {
-    void listen(request, response);
+    inTurn(request, response, () => {
+      void Promise.resolve(listen(request, response)).then(() => unread.watch(response));
+    });
   };
 }
 

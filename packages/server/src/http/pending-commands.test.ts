@@ -15,6 +15,7 @@ import { DoorSet } from "../transports/door-set.ts";
 import { createHttpApp } from "./app.ts";
 import { createHttpListener } from "./listener.ts";
 import { originPolicy } from "./origin-policy.ts";
+import { UnreadAnswers } from "./unread-answers.ts";
 
 it("a wait for commands ends when its client disconnects", async () => {
   const log = { info() {}, warn() {}, error() {} };
@@ -47,8 +48,14 @@ it("a wait for commands ends when its client disconnects", async () => {
       },
     },
   };
+  const unread = new UnreadAnswers({
+    clock: systemClock,
+    limits: core.limits,
+    metrics: core.admissionMetrics,
+  });
   const listener = createHttpListener(
     createHttpApp({
+      unread,
       role: "all",
       core: overheard,
       auth,
@@ -66,6 +73,7 @@ it("a wait for commands ends when its client disconnects", async () => {
       }),
       tokenInQuery: true,
     }),
+    unread,
   );
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
