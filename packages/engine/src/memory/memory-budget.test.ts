@@ -97,4 +97,28 @@ describe("the memory budget of a node", () => {
     await clock.advance(policy.maxAgeMs + 20_000);
     expect(bytes()).toBe(0);
   });
+
+  test("[P-STORE-3] states of many small values do not fill the budget, and stay right while they are packed", async () => {
+    const { engine, bytes } = engineOf(8 * mib);
+    const latest = { ...policy, projection: "latest" };
+    const append = (n: number) =>
+      engine.log.append(
+        `state:${n}`,
+        {
+          event: "e",
+          json: `{"n":${n},"all":[${Array(50_000).fill("[]").join()}]}`,
+          publisher: "p",
+        },
+        latest,
+      );
+    for (let n = 0; n < 24; n++) await append(n);
+    expect(bytes()).toBeLessThanOrEqual(8 * mib);
+    for (let n = 0; n < 24; n++) {
+      const { snapshot } = await engine.log.snapshot(`state:${n}`, latest);
+      expect(snapshot).toMatchObject({ state: { data: { n } } });
+    }
+    await engine.log.append("state:0", { event: "e", json: '{"n":100}', publisher: "p" }, latest);
+    const { snapshot } = await engine.log.snapshot("state:0", latest);
+    expect(snapshot).toMatchObject({ state: { data: { n: 100 } } });
+  });
 });

@@ -13,7 +13,8 @@ const maxRounds = 24;
  *
  * When an append does not fit, the heaviest logs lose their oldest entries first, and among logs of similar weight
  * those that were not used for the longest time. An eighth of the budget is freed at once, so the cost per append
- * stays constant. States, remembered keys and the ends of logs are never dropped.
+ * stays constant. States, remembered keys and the ends of logs are never dropped. Large states are kept as JSON before entries
+ * are dropped: a megabyte of `[[],[],…]` takes 15 MB as a value.
  */
 export class MemoryBudget {
   readonly maxBytes: number;
@@ -36,20 +37,39 @@ export class MemoryBudget {
     return this.#bytes;
   }
 
-  /** Records that the logs take so many bytes more, or fewer where it is negative. */
+  /** Records that the logs take so many bytes more, or fewer where it is negative, and makes room where it can. */
   changed(bytes: number): void {
     this.#bytes += bytes;
+    // A state can take more than the data that it was made of, for which room was reserved.
+    if (bytes > 0 && this.#bytes > this.maxBytes) this.#makeRoom(0);
   }
 
   /** Makes room for so many bytes. Throws `store_full` where dropping entries cannot make enough. */
   reserve(bytes: number): void {
     if (this.#bytes + bytes <= this.maxBytes) return;
+    this.#makeRoom(bytes);
+    if (this.#bytes + bytes > this.maxBytes) throw full(this.maxBytes);
+  }
+
+  #makeRoom(bytes: number): void {
     // Logs also shrink by age, which nobody reports.
     this.#bytes = 0;
     for (const log of this.#logs.values()) this.#bytes += log.weight;
     const target = this.maxBytes - this.maxBytes / 8 - bytes;
-    if (this.#bytes > target) this.#trim(target);
-    if (this.#bytes + bytes > this.maxBytes) throw full(this.maxBytes);
+    if (this.#bytes <= target) return;
+    this.#pack();
+    this.#trim(target);
+  }
+
+  /** Packs the states that take more than a fair part of the budget each. */
+  #pack(): void {
+    const fair = this.maxBytes / 64;
+    for (const log of this.#logs.values()) {
+      if (log.packableWeight <= fair) continue;
+      const before = log.weight;
+      log.packState();
+      this.#bytes -= before - log.weight;
+    }
   }
 
   #trim(target: number): void {

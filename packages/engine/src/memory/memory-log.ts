@@ -34,6 +34,8 @@ export class MemoryLog {
   readonly #onTrimmed: OnTrimmed;
   readonly #projection: Projection<unknown> | undefined;
   #state: unknown;
+  /** JSON of the state while it is packed; `#state` is undefined then. */
+  #packed: string | undefined;
   #head: Position;
   #floor: Position;
   /**
@@ -123,7 +125,11 @@ export class MemoryLog {
     };
     if (entry.event === endEvent) this.#end = publication;
     else if (this.#projection !== undefined) {
-      this.#state = this.#projection.reduce(this.#state, projectionEntry(publication));
+      this.#state = this.#projection.reduce(this.#unpacked(), projectionEntry(publication));
+      if (this.#packed !== undefined) {
+        this.#packed = undefined;
+        this.#weighState();
+      }
       this.#folded += size;
       if (this.#folded > weighAfter) this.#weighState();
     }
@@ -175,7 +181,7 @@ export class MemoryLog {
     const at = { position: this.#head, ...this.#ending() };
     if (this.#projection === undefined) return at;
     const { name } = this.#projection;
-    return { ...at, snapshot: { projection: name, state: this.#state ?? null } };
+    return { ...at, snapshot: { projection: name, state: this.#unpacked() ?? null } };
   }
 
   /**
@@ -187,6 +193,26 @@ export class MemoryLog {
     if (this.#keys?.expire(monotonic) === 0) this.#keys = undefined;
     const ageMs = this.#head.offset === 0 ? Math.min(emptyAgeMs, this.#maxAgeMs) : this.#maxAgeMs;
     return this.#keys === undefined && this.#usedAt + ageMs <= monotonic;
+  }
+
+  /** Weight that packing the state would free at most; 0 while it is packed. */
+  get packableWeight(): number {
+    return this.#packed === undefined ? this.#stateWeight + this.#folded : 0;
+  }
+
+  /**
+   * Keeps the state as JSON until it changes, which takes less memory. Each snapshot then parses it. A small state stays as
+   * it is.
+   */
+  packState(): void {
+    if (this.#packed !== undefined || this.#state === undefined) return;
+    const packed = JSON.stringify(this.#state);
+    const weight = 2 * packed.length;
+    if (weight >= this.#stateWeight + this.#folded) return;
+    this.#packed = packed;
+    this.#state = undefined;
+    this.#stateWeight = weight;
+    this.#folded = 0;
   }
 
   /**
@@ -232,6 +258,10 @@ export class MemoryLog {
       if (bytes >= pageBytes) return index + 1;
     }
     return limit;
+  }
+
+  #unpacked(): unknown {
+    return this.#packed === undefined ? this.#state : (JSON.parse(this.#packed) as unknown);
   }
 
   #weighState(): void {
