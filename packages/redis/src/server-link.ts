@@ -61,6 +61,8 @@ export class ServerLink implements RedisLink {
   #canaryBack = 0;
   /** Number of canaries in a row that the server has refused. */
   #refusals = 0;
+  /** Number of calls that the server refused as it refuses every write. */
+  #refusedCalls = 0;
   #redisNow = 0;
   #redisNowAt = 0;
   #downSince: number | undefined = performance.now();
@@ -214,9 +216,13 @@ export class ServerLink implements RedisLink {
       return;
     }
     this.#timer = setTimeout(this.#sendCanary, Math.min(canaryIntervalMs, Math.ceil(leftMs)));
+    const refusedCalls = this.#refusedCalls;
     connection.sendCanary(this.#canary, this.#options.canaryKey?.()).then(
       (refusal) => {
-        if (connection === this.#connection) this.#onCanaryAnswered(refusal);
+        if (connection !== this.#connection) return;
+        // A call that was refused meanwhile may have run after this canary.
+        const isLate = refusal === undefined && refusedCalls !== this.#refusedCalls;
+        if (!isLate) this.#onCanaryAnswered(refusal);
       },
       (error: unknown) => connection.end(error),
     );
@@ -225,6 +231,7 @@ export class ServerLink implements RedisLink {
   /** Takes a call that the server refused as it refuses every write for proof, without waiting for canaries. */
   #noteRefusal(error: unknown): void {
     if (!(error instanceof ErrorReply) || !writeRefusals.test(error.message)) return;
+    this.#refusedCalls++;
     if (this.#refusals >= refusedCanaries) return;
     this.#refusals = refusedCanaries;
     this.#setRefusal(error.message);

@@ -80,6 +80,20 @@ describe("the share of a publisher", () => {
     await t.core.channels.publish(ada, "log:a", "e", 1, { key: "later" });
   });
 
+  test("[P-STORE-6] all guests together have one share, since a guest can become another one", async () => {
+    await using t = testCore({ rules: [{ ...rules[0], publish: "anyone" }], limits });
+    let stored = 0;
+    const fill = async () => {
+      for (; stored < 19; stored++) {
+        const guest = t.user(undefined, { guest: `g${stored}` });
+        await t.core.channels.publish(guest, `log:${stored}`, "e", "x".repeat(99_000));
+      }
+    };
+    await expect(fill()).rejects.toMatchObject(full);
+    expect(stored).toBe(10);
+    await t.core.channels.publish(t.user("ada"), "log:0", "e", 1);
+  });
+
   test("[P-STORE-6] the share holds over all nodes", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());

@@ -10,6 +10,7 @@ import {
   utf8Length,
 } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
+import { shareNameOf } from "../rules/principal.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import { RecentNames } from "../runtime/recent-names.ts";
 
@@ -59,8 +60,8 @@ class Share {
 }
 
 /**
- * Share of the store that each user, session or guest may fill with what it publishes, over all nodes. Services have no
- * share of their own.
+ * Share of the store that each user or session may fill with what it publishes, over all nodes. All guests together have one
+ * share, since a guest can always become another one. Services have none.
  *
  * The account is approximate, and never behind by more than what nodes have not added yet: 16 KiB per channel and node, and
  * what is on its way. An item counts at most what its channel keeps, until its channel would forget it. So a publisher that
@@ -142,10 +143,11 @@ export class PublisherShares {
   }
 
   #shareOf(publisher: string): Share {
-    let share = this.#shares.get(publisher);
+    const name = shareNameOf(publisher);
+    let share = this.#shares.get(name);
     if (share === undefined) {
       share = new Share();
-      this.#shares.set(publisher, share);
+      this.#shares.set(name, share);
     }
     return share;
   }
@@ -251,7 +253,7 @@ function sizeOf({ json }: NewEntry): number {
 }
 
 function ownerOf(publisher: string): string {
-  return `publisher ${publisher}`;
+  return `publisher ${shareNameOf(publisher)}`;
 }
 
 function holdingOf({ name, bytes, maxBytes, keepMs }: Item): Holding {

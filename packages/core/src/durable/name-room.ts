@@ -1,6 +1,6 @@
 import type { Holdings, SubscriberKey } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
-import { serviceOf } from "../rules/principal.ts";
+import { serviceOf, shareNameOf } from "../rules/principal.ts";
 import { durableBounds } from "./durable-terms.ts";
 
 /**
@@ -14,12 +14,12 @@ export async function requireNameRoom(
 ): Promise<void> {
   if (serviceOf(owner) !== undefined) return;
   const holding = {
-    item: `${channel} ${name}`,
+    item: `${channel} ${name}:${owner}`,
     bytes: 0,
     maxBytes: 0,
     keepMs: durableBounds.keepMs,
   };
-  const { refused } = await holdings.hold(`durable ${owner}`, [holding], maxNames);
+  const { refused } = await holdings.hold(`durable ${shareNameOf(owner)}`, [holding], maxNames);
   if (refused === 0) return;
   throw new MilepostError(
     "too_many_subscriptions",

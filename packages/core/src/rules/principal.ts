@@ -76,6 +76,11 @@ export function publisherOf(principal: Principal): string {
   return principal.session === undefined ? "anyone" : `session:${encodeId(principal.session)}`;
 }
 
+/** Returns the name under which a publisher's limits are counted: its own, or one for all guests together. */
+export function shareNameOf(publisher: string): string {
+  return publisher.startsWith("guest:") ? "guests" : publisher;
+}
+
 /**
  * Returns the names of the channels of a principal's user and session that cannot be formed from the id alone,
  * because the id has an encoded form. A client takes them from its welcome and needs no encoder.

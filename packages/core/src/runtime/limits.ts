@@ -27,13 +27,13 @@ export const defaultLimits = {
    */
   maxMemoryBytes: 67_108_864,
   /**
-   * Bytes that one user, session or guest may keep in the store by what it publishes, over all nodes and approximately.
-   * Further publishes are refused with `store_full`. Services have no such limit.
+   * Bytes that one user or session, or all guests together, may keep in the store by what they publish, over all nodes and
+   * approximately. Further publishes are refused with `store_full`. Services have no such limit.
    */
   maxPublisherBytes: 16_777_216,
-  /** Maximum number of channels with entries of one user, session or guest, over all nodes. */
+  /** Maximum number of channels with entries of one user or session, or of all guests, over all nodes. */
   maxPublisherChannels: 1_000,
-  /** Maximum number of durable subscribers of one user, session or guest, over all channels and nodes. */
+  /** Maximum number of durable subscribers of one user or session, or of all guests, over all channels and nodes. */
   maxDurableNames: 100,
   /** Maximum number of subscriptions of one connection; further ones are refused. */
   maxSubscriptions: 100,

@@ -4,6 +4,7 @@ import { answerJson, answerNothing } from "../answer.ts";
 import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
+import { HeldPages } from "../held-pages.ts";
 import { accepted, readAs, readJsonAs } from "../reading.ts";
 import {
   channelSnapshotSchema,
@@ -20,6 +21,7 @@ const historyQuery = z.object({
 
 /** Endpoints of `/v1/channels/{channel}`: history, snapshot, presence, end and purge. */
 export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
+  const pages = new HeldPages();
   return [
     {
       method: "GET",
@@ -35,6 +37,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       }),
       async handle(context) {
         const { since, limit } = accepted(readAs(historyQuery, context.req.query()));
+        pages.hold(context.get("principal"), context.env.outgoing);
         const page = await core.channels.history(
           context.get("principal"),
           context.req.param("channel") ?? "",
@@ -60,6 +63,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       }),
       async handle(context) {
         const channel = context.req.param("channel") ?? "";
+        pages.hold(context.get("principal"), context.env.outgoing);
         return answerJson(context, await core.channels.snapshot(context.get("principal"), channel));
       },
     },
