@@ -243,6 +243,28 @@ test("[P-SIG-6] with publications, each publish carries a sig that readers can v
   }
 });
 
+test("[P-SIG-3] a call whose signature was refused is sent once more with a new signature, and then fails", async () => {
+  const refusal = {
+    status: 401,
+    headers: { "content-type": "application/problem+json" },
+    body: { type: "urn:milepost:error:bad_signature", code: "bad_signature", detail: "used" },
+  };
+  const answer = { status: 200, body: { results: [{ position: "p" }] } };
+  await using server = await serve(refusal, answer, refusal, refusal);
+  const gateway = httpGateway({
+    url: server.url,
+    apiKey: "key",
+    signing: { key: signingKey, publications: true },
+  });
+  const publish = () => gateway.publish("chat:42", "message", 1, { key: "k" });
+  expect(await publish()).toEqual({ position: "p" });
+  await expect(publish()).rejects.toMatchObject({ code: "bad_signature" });
+  const headers = server.requests.map(({ signature }) => signature);
+  const sigs = server.requests.map(({ body }) => JSON.parse(body).sig);
+  expect(new Set(headers).size).toBe(4);
+  expect(new Set(sigs).size).toBe(4);
+});
+
 test("a request that cannot be signed is not sent, and rejects with bad_signature", async () => {
   await using server = await serve();
   for (const key of [

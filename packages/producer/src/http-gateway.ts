@@ -120,37 +120,52 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
     );
   }
 
+  /**
+   * Runs a call, and once more, signed anew, if its signature was refused. A proxy may have sent the request twice, or
+   * the key may just have been rotated.
+   */
+  async function resigned<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      const isRefused = error instanceof MilepostError && error.code === "bad_signature";
+      if (signing === undefined || !isRefused) throw error;
+      return run();
+    }
+  }
+
+  function post(path: string, body: unknown, signal?: AbortSignal) {
+    return resigned(() => call("POST", path, body, signal));
+  }
+
   return {
     async publish(channel, event, data, { key }) {
-      const sig =
-        signing?.publications === true
-          ? await signed(signing, (by) => signPublication(by, { channel, event, data, key }))
-          : undefined;
-      const answer = await call(
-        "POST",
-        "v1/publish",
-        { channel, event, data, key, sig },
-        undefined,
-      );
+      const answer = await resigned(async () => {
+        const sig =
+          signing?.publications === true
+            ? await signed(signing, (by) => signPublication(by, { channel, event, data, key }))
+            : undefined;
+        return call("POST", "v1/publish", { channel, event, data, key, sig }, undefined);
+      });
       if (!Array.isArray(answer.results)) throw notAGateway("POST /v1/publish");
       return answer.results[0];
     },
     async create(input, signal) {
-      const answer = await call("POST", "v1/operations", input, signal);
+      const answer = await post("v1/operations", input, signal);
       if (!isRecord(answer.operation) || !isLease(answer.lease))
         throw notAGateway("POST /v1/operations");
       return answer as unknown as CreatedOperation;
     },
     async report(operationId, input, signal) {
       const path = `v1/operations/${encodeURIComponent(operationId)}/events`;
-      const answer = await call("POST", path, input, signal);
+      const answer = await post(path, input, signal);
       if (!Array.isArray(answer.results)) throw notAGateway("POST …/events");
       return answer.results as ReportResult[];
     },
     async takeOver(operationId, leaseMs, signal) {
       const path = `v1/operations/${encodeURIComponent(operationId)}/lease`;
       const input = leaseMs === undefined ? {} : { lease_ms: leaseMs };
-      const answer = await call("POST", path, input, signal);
+      const answer = await post(path, input, signal);
       const lease = isLease(answer.lease) ? answer.lease : answer;
       if (!isLease(lease)) throw notAGateway("POST …/lease");
       return lease;

@@ -23,7 +23,7 @@ export const coreMutants = [
       "a recorded request can be sent again for ever",
     ],
     [
-      'if (await this.#parts.singleUse.claim("nonce", name, ttlMs)) return;',
+      "if (await this.#parts.singleUse.claim(`nonce ${signer}`, nonce, ttlMs)) return;",
       "return;",
       "a signed request can be sent again within five minutes",
     ],

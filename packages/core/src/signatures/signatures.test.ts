@@ -75,9 +75,9 @@ describe("Signatures", () => {
     }
     const short = clock.now() % 1_000;
     expect(claims).toEqual([
-      ["nonce", "secret-1 nonce-of-a-test-1", 360_000 - short],
-      ["nonce", "secret-1 nonce-of-a-test-2", 60_000 - short],
-      ["nonce", "secret-1 nonce-of-a-test-3", 660_000 - short],
+      ["nonce secret-1", "nonce-of-a-test-1", 360_000 - short],
+      ["nonce secret-1", "nonce-of-a-test-2", 60_000 - short],
+      ["nonce secret-1", "nonce-of-a-test-3", 660_000 - short],
     ]);
   });
 

@@ -156,11 +156,12 @@ export class Signatures implements SignatureChecks {
         `the time of the signature is ${Math.round(Math.abs(aheadMs) / 1_000)} s ${aheadMs < 0 ? "behind" : "ahead of"} the gateway's clock; sign again, or set the clock`,
       );
     }
-    return this.#useUp(`${signer} ${signature.nonce}`, aheadMs + toleranceMs + clockAllowanceMs);
+    return this.#useUp(signer, signature.nonce, aheadMs + toleranceMs + clockAllowanceMs);
   }
 
-  async #useUp(name: string, ttlMs: number): Promise<void> {
-    if (await this.#parts.singleUse.claim("nonce", name, ttlMs)) return;
+  async #useUp(signer: string, nonce: string, ttlMs: number): Promise<void> {
+    // Each secret has a space of its own, so that a busy signer takes no room of another.
+    if (await this.#parts.singleUse.claim(`nonce ${signer}`, nonce, ttlMs)) return;
     throw this.#refusal(
       "used",
       "the nonce of this signature was used before; sign each request anew",

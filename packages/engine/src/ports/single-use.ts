@@ -6,7 +6,8 @@ export interface SingleUse {
   /**
    * Resolves with true for the first claim of a name, and with false for every further one during `ttlMs`
    * milliseconds, on whatever node. The same name in another space is another name. A space is a word of the
-   * code, such as `nonce`, never input from outside; a name may be any text.
+   * code, such as `ticket`, or belongs to something of the configuration. It is never input from outside, since each
+   * space has a bound of its own; a name may be any text.
    *
    * Rejects with `bad_message` when the name is longer than {@link maxSingleUseName}, with `rate_limited` when
    * the store remembers as many names of the space as it may, and with `store_unavailable` when the store cannot
