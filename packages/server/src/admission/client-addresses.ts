@@ -13,6 +13,9 @@ export interface ClientAddressOptions {
   readonly forwardedHeader?: ForwardingHeader;
 }
 
+/** Number of addresses whose keys are remembered. */
+const maxKeys = 1_000;
+
 /**
  * Finds out the address from which a client uses the gateway.
  *
@@ -28,6 +31,8 @@ export class ClientAddresses {
   /** Peers that the PROXY protocol named, by socket. */
   readonly #peers = new WeakMap<Duplex, IpAddress>();
   readonly #warned = new Set<string>();
+  /** Keys of the addresses that came last, because comparing an address with ranges takes microseconds. */
+  readonly #keys = new Map<string, string | undefined>();
 
   constructor(options: ClientAddressOptions, log: Pick<CoreLog, "warn">) {
     this.#proxies = new AddressList(options.trustedProxies);
@@ -94,8 +99,13 @@ export class ClientAddresses {
    */
   #counted(address: IpAddress | undefined): string | undefined {
     if (address === undefined) return undefined;
+    const { text } = address;
+    if (this.#keys.has(text)) return this.#keys.get(text);
     const isExempt = (this.#hasProxies ? this.#proxies : this.#nearby).has(address);
-    return isExempt ? undefined : countedAddress(address);
+    const key = isExempt ? undefined : countedAddress(address);
+    if (this.#keys.size >= maxKeys) this.#keys.clear();
+    this.#keys.set(text, key);
+    return key;
   }
 
   #warnOfStranger(peer: IpAddress | undefined, header: ForwardingHeader): void {

@@ -1,9 +1,10 @@
 import type { Duplex } from "node:stream";
 import type { Cancel, Clock } from "@milepost/engine";
 
-/** Number of handshakes without a credential in one interval; further ones wait for the next. */
-const perInterval = 4;
-const intervalMs = 1;
+/** Number of handshakes without a credential that may follow each other at once. */
+const burst = 8;
+/** Time for each further handshake, in milliseconds. */
+const eachMs = 1;
 
 interface Waiting {
   readonly socket: Duplex;
@@ -11,42 +12,52 @@ interface Waiting {
 }
 
 /**
- * Paces the WebSocket handshakes that carry no credential, to about 4,000 a second, so that a flood of them leaves time
- * for everybody else. Waiting sockets are bounded by the pool that they are in, which drops the oldest.
+ * Paces the WebSocket handshakes that carry no credential, to about 1,000 a second, so that a flood of them leaves time
+ * for everybody else. A faster pace would only fill the pool of sockets without a credential, which drops the oldest.
  */
 export class HandshakePace {
   readonly #clock: Clock;
-  #waiting: Waiting[] = [];
-  #left = perInterval;
+  readonly #waiting: Waiting[] = [];
+  #left = burst;
+  #refilledAt: number;
   #cancel: Cancel | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#refilledAt = clock.monotonic();
   }
 
   /** Resolves when it is the socket's turn, at once if few others came; also if the socket was closed meanwhile. */
   async turn(socket: Duplex): Promise<void> {
-    this.#cancel ??= this.#clock.after(intervalMs, () => this.#next());
-    if (this.#left > 0 && this.#waiting.length === 0) {
+    this.#refill();
+    if (this.#left >= 1 && this.#waiting.length === 0) {
       this.#left--;
       return;
     }
     await new Promise<void>((resolve) => {
       this.#waiting.push({ socket, resolve });
+      this.#cancel ??= this.#clock.after(eachMs, () => this.#next());
     });
+  }
+
+  /** Refills by the time that has passed, so that a busy event loop makes no more handshakes than an idle one. */
+  #refill(): void {
+    const now = this.#clock.monotonic();
+    this.#left = Math.min(burst, this.#left + (now - this.#refilledAt) / eachMs);
+    this.#refilledAt = now;
   }
 
   #next(): void {
     this.#cancel = undefined;
-    this.#left = perInterval;
+    this.#refill();
     let taken = 0;
     for (const { socket, resolve } of this.#waiting) {
-      if (this.#left === 0) break;
+      if (this.#left < 1) break;
       taken++;
       if (!socket.destroyed) this.#left--;
       resolve();
     }
-    this.#waiting = this.#waiting.slice(taken);
-    if (this.#waiting.length > 0) this.#cancel = this.#clock.after(intervalMs, () => this.#next());
+    this.#waiting.splice(0, taken);
+    if (this.#waiting.length > 0) this.#cancel = this.#clock.after(eachMs, () => this.#next());
   }
 }

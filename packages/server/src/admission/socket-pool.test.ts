@@ -86,17 +86,22 @@ test("a closed socket leaves the pool, and a removed one keeps no listener", asy
   expect(sockets.size).toBe(0);
 });
 
-test("handshakes without a credential take turns: four in a millisecond, and closed sockets take none", async () => {
+test("[P-ADM-1] handshakes without a credential take turns: eight at once, then one in a millisecond, and closed sockets take none", async () => {
   const clock = new ManualClock();
   const pace = new HandshakePace(clock);
   const done: number[] = [];
   const sockets = peers(12);
   sockets.forEach((socket, n) => void pace.turn(socket).then(() => done.push(n)));
   await clock.advance(0);
-  expect(done).toEqual([0, 1, 2, 3]);
-  sockets[4]?.destroy();
+  expect(done).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  sockets[8]?.destroy();
   await clock.advance(1);
-  expect(done).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(done).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   await clock.advance(1);
+  expect(done).toHaveLength(11);
+  await clock.advance(100);
   expect(done).toHaveLength(12);
+  void pace.turn(new Peer()).then(() => done.push(12));
+  await clock.advance(0);
+  expect(done).toHaveLength(13);
 });

@@ -144,7 +144,10 @@ describe.skipIf(isMissing)("a gateway that serves TLS", () => {
     const { port, server } = secured;
     const sockets = [];
     for (let i = 0; i < 4; i++) {
-      const socket = await openSecure(port, await server.token({ user: `u${i}`, session: `s${i}` }));
+      const socket = await openSecure(
+        port,
+        await server.token({ user: `u${i}`, session: `s${i}` }),
+      );
       await socket.nextOf("welcome");
       sockets.push(socket);
     }
