@@ -195,6 +195,7 @@ export function gatewayOf(
     addresses,
     limits: core.limits,
     metrics: core.admissionMetrics,
+    refusals: core.refusals,
     clock: systemClock,
   });
   const unread = new UnreadAnswers({

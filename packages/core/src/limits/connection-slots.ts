@@ -2,11 +2,11 @@ import type { Clock, OwnerKind, Random, RegisteredConnection, Registry } from "@
 import type { CloseCode } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
 import { isSamePerson, type Principal, type UserPrincipal } from "../rules/principal.ts";
-import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type CountedOwner, countedSession, probeMs } from "./connection-probe.ts";
 import { OwnerProbe } from "./owner-probe.ts";
+import type { RefusalCounts } from "./refusal-counts.ts";
 
 interface Owner {
   readonly kind: OwnerKind | "service";
@@ -57,7 +57,7 @@ export interface ConnectionSlotsContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly wheel: TimerWheel;
-  readonly instruments: Pick<CoreInstruments, "connectionsRefused">;
+  readonly refusals: Pick<RefusalCounts, "add">;
   readonly connections: { byId(id: string): ConnectedClient | undefined };
   /** True if other nodes have connections too. */
   readonly isShared: boolean;
@@ -285,7 +285,7 @@ export class ConnectionSlots {
 
   #refused(full: Full): SlotRefusal {
     const limit = full === "node" ? "node" : full.kind;
-    this.#context.instruments.connectionsRefused[limit].add(1);
+    this.#context.refusals.add(limit);
     return full === "node"
       ? { isGranted: false, close: 1013, reason: "too many connections" }
       : { isGranted: false, close: 4409, reason: `too many connections of this ${limit}` };

@@ -12,6 +12,7 @@ import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
 import { ConnectionSlots } from "../limits/connection-slots.ts";
+import { RefusalCounts } from "../limits/refusal-counts.ts";
 import { OperationService } from "../operations/operation-service.ts";
 import { OwnershipWatch } from "../operations/ownership-watch.ts";
 import { PresenceService } from "../presence/presence-service.ts";
@@ -166,12 +167,13 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   );
   const admission = new Admission(options.verifyToken, revocations, sessions, rules.claims);
   const tickets = new TicketService({ engine, clock, random, admission });
+  const refusals = new RefusalCounts(instruments.connectionsRefused);
   const slots = new ConnectionSlots({
+    refusals,
     limits,
     clock,
     random,
     wheel,
-    instruments,
     connections,
     registration,
     registry,
@@ -219,6 +221,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     },
     connections,
     slots,
+    refusals,
     outage,
     registration,
     revocations,

@@ -4,7 +4,7 @@ import type { NodeContext } from "./node-context.ts";
 
 /** Counts a node's connections, subscriptions and channels, and reports the state of its store. */
 export function coreStats(
-  { connections, hub, engine, registration, outage, channels }: NodeContext,
+  { connections, hub, engine, registration, outage, channels, refusals }: NodeContext,
   isShuttingDown: boolean,
 ): CoreStats {
   const store = engine.store?.health;
@@ -28,5 +28,6 @@ export function coreStats(
     ...(store === undefined ? {} : { store }),
     ...(outageMs === undefined ? {} : { outageMs }),
     spooled: channels.spooled,
+    refused: refusals.counts,
   };
 }

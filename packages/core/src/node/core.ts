@@ -6,6 +6,7 @@ import type { Connections } from "../cluster/connection-admin-api.ts";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
 import type { ConnectionSlots } from "../limits/connection-slots.ts";
+import type { RefusalCounts, Refusals } from "../limits/refusal-counts.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
 import type { Methods } from "../requests/method.ts";
@@ -64,6 +65,8 @@ export interface CoreStats {
   readonly outageMs?: number;
   /** Number of publishes that wait for the store. */
   readonly spooled: number;
+  /** Connections and sockets that this node has refused or dropped for a number, by the limit that was reached. */
+  readonly refused: Refusals;
 }
 
 /**
@@ -75,8 +78,10 @@ export interface CoreStats {
 export interface Core {
   readonly node: string;
   readonly limits: CoreLimits;
-  /** Instruments for the doors, which refuse connections before the core has them. */
+  /** Instruments for the doors, which have sockets before the core has their connections. */
   readonly admissionMetrics: AdmissionMetrics;
+  /** Count of the connections and sockets that the doors refuse for a number. */
+  readonly refusals: Pick<RefusalCounts, "add">;
   readonly channels: ChannelService;
   readonly presence: PresenceService;
   readonly operations: Operations;

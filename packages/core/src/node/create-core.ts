@@ -61,6 +61,7 @@ export function createCore(options: CoreOptions): Core {
     node: context.node,
     limits,
     admissionMetrics: context.instruments,
+    refusals: context.refusals,
     channels,
     presence: context.presence,
     operations,

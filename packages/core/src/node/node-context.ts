@@ -3,6 +3,7 @@ import type { Channels } from "../channels/channels.ts";
 import type { ConnectionRegistration } from "../cluster/connection-registration.ts";
 import type { RevocationCache } from "../cluster/revocation-cache.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
+import type { RefusalCounts } from "../limits/refusal-counts.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import type { CoreLog } from "../runtime/options.ts";
 import type { Signatures } from "../signatures/signatures.ts";
@@ -16,6 +17,7 @@ export interface NodeContext extends ConnectionContext {
   readonly signatures: Signatures;
   readonly operations: OperationService;
   readonly outage: Outage;
+  readonly refusals: RefusalCounts;
   readonly registration: ConnectionRegistration;
   readonly revocations: RevocationCache;
 }

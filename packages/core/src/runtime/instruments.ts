@@ -14,17 +14,6 @@ const gapReasons = [
 
 /** Reasons for which a signature is refused. */
 export const signatureFaults = ["missing", "wrong", "stale", "used"] as const;
-/** Limits of numbers for which a connection or a socket is refused. */
-const refusalReasons = [
-  "node",
-  "user",
-  "session",
-  "service",
-  "address",
-  "unauthenticated",
-  "unauthenticated_address",
-] as const;
-
 /**
  * All metrics of a node. A new metric needs a row here and a call where its event happens. The part that counts
  * holds the instrument, or gets it from its context. In code that handles messages, count once per batch and
@@ -102,7 +91,20 @@ export const coreInstruments = {
     name: "milepost_connections_refused_total",
     help: "Connections and sockets that were refused or dropped for a number, by the limit that was reached.",
     unit: "connections",
-    labels: [["reason", refusalReasons]],
+    labels: [
+      [
+        "reason",
+        [
+          "node",
+          "user",
+          "session",
+          "service",
+          "address",
+          "unauthenticated",
+          "unauthenticated_address",
+        ],
+      ],
+    ],
   },
   answersCut: {
     kind: "counter",
@@ -219,10 +221,7 @@ export const coreInstruments = {
 export type CoreInstruments = InstrumentsOf<typeof coreInstruments>;
 
 /** Instruments of the parts that refuse connections before the core has them. */
-export type AdmissionMetrics = Pick<
-  CoreInstruments,
-  "answersCut" | "connectionsRefused" | "unauthenticatedSockets"
->;
+export type AdmissionMetrics = Pick<CoreInstruments, "answersCut" | "unauthenticatedSockets">;
 
 /** Instruments that record nothing. */
 export const noInstruments: CoreInstruments = createInstruments(noMeter, coreInstruments, () => {});

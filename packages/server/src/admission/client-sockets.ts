@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import type { AdmissionMetrics, CoreLimits } from "@milepost/core";
+import type { AdmissionMetrics, Core, CoreLimits } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
 import { failure, MilepostError } from "@milepost/protocol";
 import { AddressCounts } from "./address-counts.ts";
@@ -20,7 +20,8 @@ export interface ClientSocketsOptions {
     | "maxUnauthenticated"
     | "maxUnauthenticatedPerAddress"
   >;
-  readonly metrics: AdmissionMetrics;
+  readonly metrics: Pick<AdmissionMetrics, "unauthenticatedSockets">;
+  readonly refusals: Core["refusals"];
   readonly clock: Clock;
 }
 
@@ -44,7 +45,7 @@ export class ClientSockets {
   readonly #waiting: SocketPool;
   readonly #resting: SocketPool;
   readonly #counts: AddressCounts;
-  readonly #metrics: AdmissionMetrics;
+  readonly #refusals: Core["refusals"];
   readonly #pace: HandshakePace;
   /** Sockets that became WebSockets before their credential was verified. */
   readonly #upgraded = new WeakSet<Duplex>();
@@ -52,11 +53,11 @@ export class ClientSockets {
   readonly #handshakes = new Map<string, Socket>();
   readonly #onAnswered: (this: ServerResponse) => void;
 
-  constructor({ addresses, limits, metrics, clock }: ClientSocketsOptions) {
+  constructor({ addresses, limits, metrics, refusals, clock }: ClientSocketsOptions) {
     const now = () => clock.monotonic();
     this.#pace = new HandshakePace(clock);
     this.addresses = addresses;
-    this.#metrics = metrics;
+    this.#refusals = refusals;
     this.#counts = new AddressCounts(limits.maxConnectionsPerAddress);
     this.#waiting = new SocketPool({
       maxSockets: limits.maxUnauthenticated,
@@ -159,13 +160,13 @@ export class ClientSockets {
 
   #enter(address: string | undefined): void {
     if (address === undefined || this.#counts.enter(address)) return;
-    this.#metrics.connectionsRefused.address.add(1);
+    this.#refusals.add("address");
     throw MilepostError.from(tooMany);
   }
 
   #drop(socket: Duplex, reason: DropReason): void {
     const reasons = { address: "unauthenticated_address", pool: "unauthenticated" } as const;
-    this.#metrics.connectionsRefused[reasons[reason]].add(1);
+    this.#refusals.add(reasons[reason]);
     // The few bytes go to the system at once, unless the peer does not read. Then it gets none.
     if (this.#upgraded.has(socket) && !socket.writableEnded) socket.write(closeFrame);
     socket.destroy();

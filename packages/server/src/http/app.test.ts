@@ -53,6 +53,15 @@ describe("the HTTP API", () => {
       connections: { total: 1, local: 1, alive: 1, dead: 0, unauthenticated: 1 },
       consumers: { browser_sdk: 0, server_sdk: 0, websocket: 1, sse: 0, poll: 0 },
       redis: null,
+      refused: {
+        node: 0,
+        user: 0,
+        session: 0,
+        service: 0,
+        address: 0,
+        unauthenticated: 0,
+        unauthenticated_address: 0,
+      },
       spooled: 0,
       backends: { closed: 0, open: 0, half_open: 0 },
     });

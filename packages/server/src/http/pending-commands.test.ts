@@ -69,6 +69,7 @@ it("a wait for commands ends when its client disconnects", async () => {
         addresses: new ClientAddresses({ trustedProxies: [] }, log),
         limits: core.limits,
         metrics: core.admissionMetrics,
+        refusals: core.refusals,
         clock: systemClock,
       }),
       tokenInQuery: true,

@@ -328,6 +328,10 @@ export const healthSchema = z
     consumers: z
       .record(z.enum(consumerKinds), z.int())
       .meta({ description: "Number of connections of each kind of consumer." }),
+    refused: z.record(z.string(), z.int()).meta({
+      description:
+        "Number of connections and sockets refused since the start, by the limit that was reached.",
+    }),
     redis: z
       .object({
         connected: z.boolean(),

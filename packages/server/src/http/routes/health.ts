@@ -25,7 +25,7 @@ export function healthEndpoints({
         open: true,
       }),
       handle(context) {
-        const { status, connections, totalConnections, consumers, dead, store, spooled } =
+        const { status, connections, totalConnections, consumers, dead, store, spooled, refused } =
           core.stats();
         return answerJson(context, {
           status: closing.aborted ? "shutting_down" : status,
@@ -38,6 +38,7 @@ export function healthEndpoints({
             unauthenticated: sockets.unauthenticated,
           },
           consumers,
+          refused,
           redis: storeHealth(store),
           spooled,
           backends: backends.counts,
