@@ -13,7 +13,7 @@ import { readConfigFile } from "./file.ts";
 import { readRedisTls } from "./redis-tls.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
 import { sourceMistakes } from "./source-schema.ts";
-import { tokensWithKeys } from "./token-schema.ts";
+import { tokensWithKeys } from "./token-keys.ts";
 
 /** Sources of settings, in order of precedence. */
 export interface ConfigSources {
