@@ -8,6 +8,7 @@ import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { endCommand } from "./commands/end.ts";
 import { idCommand } from "./commands/id.ts";
+import { keyCommand } from "./commands/key.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
 import { revokeCommand } from "./commands/revoke.ts";
@@ -33,6 +34,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     serveCommand(terminal),
     tokenCommand(terminal),
     idCommand(terminal),
+    keyCommand(terminal),
     publishCommand(terminal),
     endCommand(terminal),
     tailCommand(terminal),

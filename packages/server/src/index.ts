@@ -40,9 +40,7 @@ export {
   type Taken,
 } from "@milepost/engine";
 export { signatureHeader } from "@milepost/protocol";
-export type { ApiKey } from "./auth/api-keys.ts";
-export type { AuthOptions } from "./auth/authenticator.ts";
-export type { KeySetOptions } from "./auth/key-set.ts";
+export { type ApiKey, hashOfApiKey } from "./auth/api-keys.ts";
 export type { SigningOptions } from "./auth/request-signing.ts";
 export type { ClaimNames, TokenPolicy } from "./auth/token-claims.ts";
 export type { TokenKeyOptions } from "./auth/token-key.ts";

@@ -105,6 +105,11 @@ export const serverMutants = [
       "found = key.principal;",
       "any API key is taken",
     ],
+    [
+      "if (found?.expiresAt !== undefined && found.expiresAt <= clock.now()) {",
+      "if (false) {",
+      "an expired API key is taken",
+    ],
   ]),
   ...faultsIn(`${server}/backends/circuit-breaker.ts`, [
     [

@@ -109,7 +109,7 @@ async function supervise(config: Config, read: () => Config, terminal: Terminal)
   // All workers must use the same generated development secrets.
   const secrets = {
     MILEPOST_TOKEN_SECRET: tokenSecret,
-    ...(key === undefined ? {} : { MILEPOST_API_KEY: key.key }),
+    ...(key?.key === undefined ? {} : { MILEPOST_API_KEY: key.key }),
   };
   const started = await superviseWorkers({
     count,
@@ -152,7 +152,7 @@ function developmentHints(config: Config, url: string): string[] {
     `Milepost runs for development on ${url}.${made} In another terminal:`,
     "",
     `  export MILEPOST_URL=${url}`,
-    ...(key === undefined ? [] : [`  export MILEPOST_API_KEY=${key.key}`]),
+    ...(key?.key === undefined ? [] : [`  export MILEPOST_API_KEY=${key.key}`]),
     `  export MILEPOST_TOKEN_SECRET=${config.tokenSecret}`,
     "",
     "  npx milepost tail chat:42 &",

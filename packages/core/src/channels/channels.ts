@@ -36,6 +36,7 @@ import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
+import { requireService } from "../rules/service-scopes.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
@@ -358,6 +359,7 @@ export class Channels implements ChannelService {
     this.#refuseWhenClosed();
     const { name, policy } = this.resolve(channel);
     if (principal.kind !== "service") throw forbidden("purge", name);
+    requireService(principal, "purge", name);
     await this.#log.purge(name, policy);
     await this.#hub.check(name);
     await this.#onPurged(name);

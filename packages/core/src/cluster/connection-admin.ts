@@ -10,6 +10,7 @@ import { MilepostError } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
 import type { Principal } from "../rules/principal.ts";
+import { requireService } from "../rules/service-scopes.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type {
@@ -91,7 +92,7 @@ export class ConnectionAdmin implements Connections {
   }
 
   async list(principal: Principal, target: ConnectionTarget): Promise<ConnectionList> {
-    requireService(principal);
+    requireService(principal, "connections");
     const { registration, engine } = this.#context;
     await registration.settle();
     const nodes = await registration.refresh();
@@ -114,7 +115,7 @@ export class ConnectionAdmin implements Connections {
   }
 
   async nodes(principal: Principal): Promise<readonly NodeView[]> {
-    requireService(principal);
+    requireService(principal, "connections");
     const nodes = await this.#context.registration.refresh();
     return nodes.map(({ name, connections, since }) => ({ node: name, connections, since }));
   }
@@ -150,7 +151,7 @@ export class ConnectionAdmin implements Connections {
   }
 
   async revoke(principal: Principal, input: RevokeInput): Promise<void> {
-    requireService(principal);
+    requireService(principal, "connections");
     const { engine, clock } = this.#context;
     const { grants, ttlMs = dayMs } = input;
     if (!(ttlMs >= 1_000 && ttlMs <= longestMemoryMs)) {
@@ -245,9 +246,4 @@ function ofInput(input: RevokeInput): Pick<Revocation, "of" | "id"> {
   return "session" in input
     ? { of: "session", id: input.session }
     : { of: "token", id: input.token };
-}
-
-function requireService(principal: Principal): void {
-  if (principal.kind === "service") return;
-  throw new MilepostError("forbidden", "only a service may do this; send an API key");
 }

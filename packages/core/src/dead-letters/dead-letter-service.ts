@@ -16,6 +16,7 @@ import { type DataForm, dataIn } from "../input/data-form.ts";
 import { orThrow, readInput } from "../input/input.ts";
 import { type Principal, serviceOf } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
+import { requireService } from "../rules/service-scopes.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type {
   DeadLetterFilter,
@@ -58,7 +59,7 @@ export class DeadLetterService implements DeadLetters {
     filter: DeadLetterFilter,
     form: DataForm = "value",
   ): Promise<DeadLetterPage> {
-    refuseUnlessService(principal);
+    requireService(principal, "dead-letters");
     const { letters: deadLetters, next } = await this.#page(readFilter(filter));
     const counts = await this.#engine.deadLetters.count();
     return {
@@ -69,27 +70,27 @@ export class DeadLetterService implements DeadLetters {
   }
 
   async get(principal: Principal, id: string, form: DataForm = "value"): Promise<DeadLetterView> {
-    refuseUnlessService(principal);
+    requireService(principal, "dead-letters");
     return viewOf(await this.#existing(id), form);
   }
 
   async replay(principal: Principal, id: string): Promise<Replayed> {
-    refuseUnlessService(principal);
+    requireService(principal, "dead-letters");
     return this.#replay(await this.#existing(id));
   }
 
   async drop(principal: Principal, id: string): Promise<void> {
-    refuseUnlessService(principal);
+    requireService(principal, "dead-letters");
     if (!(await this.#engine.deadLetters.remove(id))) throw notFound();
   }
 
   async replayMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters> {
-    refuseUnlessService(principal);
+    requireService(principal, "dead-letters");
     return this.#each(filter, (deadLetter) => this.#replay(deadLetter));
   }
 
   async dropMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters> {
-    refuseUnlessService(principal);
+    requireService(principal, "dead-letters");
     return this.#each(filter, ({ id }) => this.#engine.deadLetters.remove(id));
   }
 
@@ -224,14 +225,6 @@ function viewOf(
     attempts,
     entry: { ...rest, ...(json === undefined ? {} : { data: dataIn(form, json) }) },
   } satisfies DeadLetterView;
-}
-
-function refuseUnlessService(principal: Principal): void {
-  if (principal.kind === "service") return;
-  throw new MilepostError(
-    "forbidden",
-    "only a service may list, read, replay or drop dead letters; send an API key",
-  );
 }
 
 function notFound(): MilepostError {

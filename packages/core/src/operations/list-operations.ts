@@ -1,5 +1,6 @@
 import type { IndexedOperation, OperationIndex, OperationQuery } from "@milepost/engine";
 import type { Principal } from "../rules/principal.ts";
+import { requireService } from "../rules/service-scopes.ts";
 
 /**
  * Lists the operations that the principal may see. A service sees all operations. A user sees the operations of
@@ -10,7 +11,10 @@ export async function listFor(
   query: OperationQuery,
   index: OperationIndex,
 ): Promise<readonly IndexedOperation[]> {
-  if (principal.kind === "service") return index.list(query);
+  if (principal.kind === "service") {
+    requireService(principal, "operations");
+    return index.list(query);
+  }
   const { user, session } = principal;
   const foreign =
     (query.user !== undefined && query.user !== user) ||

@@ -29,6 +29,7 @@ import type { OperationContract } from "../rules/contract/operation-contract.ts"
 import { owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
+import { isInScope, requireService } from "../rules/service-scopes.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
@@ -117,9 +118,10 @@ export class OperationService implements Operations {
 
   async create(principal: Principal, input: CreateOperation): Promise<CreatedOperation> {
     this.#refuseWhenClosed();
-    const service = serviceOf(principal);
+    serviceOf(principal);
     const operation = orThrow(readCreate(input, this.#context.random.id(idLength)));
     const { operation_id: id, kind, input: given } = operation.created;
+    const service = requireService(principal, "operations", operationChannel(id));
     await this.#context.contract.checkInput(kind, given);
     return this.#queues.run(id, () => this.#create(service, operation));
   }
@@ -143,7 +145,7 @@ export class OperationService implements Operations {
     input: ReportEvents,
   ): Promise<readonly ReportResult[]> {
     this.#refuseWhenClosed();
-    const service = serviceOf(principal);
+    const service = requireService(principal, "operations", operationChannel(operationId));
     const { lease, events = [] } = orThrow(readReport(input));
     return this.#queues.run(operationId, () => this.#report(service, operationId, lease, events));
   }
@@ -154,7 +156,7 @@ export class OperationService implements Operations {
     leaseMs?: number,
   ): Promise<OperationLease> {
     this.#refuseWhenClosed();
-    const service = serviceOf(principal);
+    const service = requireService(principal, "operations", operationChannel(operationId));
     const length = orThrow(readLeaseLength(leaseMs));
     return this.#queues.run(operationId, async () => {
       const { state } = await this.#existing(operationId);
@@ -181,7 +183,8 @@ export class OperationService implements Operations {
     signal?: AbortSignal,
   ): Promise<readonly PendingCommand[]> {
     this.#refuseWhenClosed();
-    serviceOf(principal);
+    const channel = "operation" in source ? operationChannel(source.operation) : undefined;
+    requireService(principal, "operations", channel);
     const wait = Number.isFinite(waitMs) ? Math.min(Math.max(waitMs, 0), maxWaitMs) : 0;
     return this.#pending.wait(source, wait, signal);
   }
@@ -396,7 +399,15 @@ export class OperationService implements Operations {
   }
 
   #permits(principal: Principal, { state }: OperationAt, action: "subscribe" | "command"): boolean {
-    const resolved = this.#context.rules.of(operationChannel(state.id));
+    const channel = operationChannel(state.id);
+    // Whoever may report on an operation or command it may also see it.
+    const isSeen = action === "subscribe" && principal.kind === "service";
+    if (
+      isSeen &&
+      (["operations", "command"] as const).some((of) => isInScope(principal, of, channel))
+    )
+      return true;
+    const resolved = this.#context.rules.of(channel);
     const permission = permissionFor(principal, resolved, action);
     return permission === "allowed" || (permission !== "refused" && owns(principal, state));
   }

@@ -12,6 +12,7 @@ import type { ClaimValue } from "./claims.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
 import { captureIn, inheritedAccess, inheritedFrom, ownAccess } from "./rule-access.ts";
 import type { ResolvedChannel } from "./rule-book.ts";
+import { isInScope } from "./service-scopes.ts";
 
 /** User and session to whom an operation belongs. */
 export interface Ownership {
@@ -42,7 +43,8 @@ export function permissionFor(
   const own = ownAccess(rule, action);
   const access = own ?? inheritedAccess(rule, action);
   if (access === "nobody") return refused;
-  if (principal.kind === "service" || isGranted(principal, action, name)) return allowed;
+  if (principal.kind === "service") return isInScope(principal, action, name) ? allowed : refused;
+  if (isGranted(principal, action, name)) return allowed;
   const inherited = inheritedFrom[action];
   if (own === undefined && inherited !== undefined && isGranted(principal, inherited, name)) {
     return allowed;

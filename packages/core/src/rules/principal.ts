@@ -39,6 +39,11 @@ export interface UserPrincipal {
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
+/** Decides whether the scopes of an API key allow an action, on a channel or on all. */
+export interface ScopeCheck {
+  allow(action: string, channel?: string): boolean;
+}
+
 /**
  * Backend with an API key. It may do everything that its key's scopes allow, except on channels whose rule says
  * `nobody`.
@@ -47,6 +52,10 @@ export interface ServicePrincipal {
   readonly kind: "service";
   /** Name of the key, never the key itself. */
   readonly name: string;
+  /** What the key allows; absent for everything. */
+  readonly scopes?: ScopeCheck;
+  /** Expiry of the key in milliseconds since 1970; absent if it does not expire. */
+  readonly expiresAt?: number;
   /** Checks of what this service signs; absent if its key has no signing keys. */
   readonly signing?: ServiceSigning;
 }

@@ -2,7 +2,8 @@ import { type Clock, type Engine, type Random, SerialQueues } from "@milepost/en
 import { encodeId, idRule, isId, MilepostError } from "@milepost/protocol";
 import type { Connections } from "../cluster/connection-admin-api.ts";
 import type { NodeSignal } from "../cluster/node-signal.ts";
-import type { Principal, ServicePrincipal, UserPrincipal } from "../rules/principal.ts";
+import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import { requireService } from "../rules/service-scopes.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import {
   readSessionRecord,
@@ -55,7 +56,7 @@ export class SessionService implements Sessions, SessionCheck {
     id: string | undefined,
     input: RegisterSession,
   ): Promise<RegisteredSession> {
-    requireService(principal);
+    requireService(principal, "sessions");
     const options = this.#required();
     const { user, ttlMs, credential = false } = input;
     if (!(ttlMs >= minTtlMs && ttlMs <= maxTtlMs)) {
@@ -79,7 +80,7 @@ export class SessionService implements Sessions, SessionCheck {
   }
 
   async get(principal: Principal, id: string): Promise<SessionView> {
-    requireService(principal);
+    requireService(principal, "sessions");
     this.#required();
     const found = await this.#read(encodeId(id));
     if (found === undefined) {
@@ -89,7 +90,7 @@ export class SessionService implements Sessions, SessionCheck {
   }
 
   async end(principal: Principal, id: string): Promise<void> {
-    requireService(principal);
+    requireService(principal, "sessions");
     this.#required();
     requireSessionId(id);
     await this.#context.engine.records.take(space, encodeId(id));
@@ -227,9 +228,4 @@ function invalidSession(): MilepostError {
     "unauthenticated",
     "the session is not registered or has ended; ask the backend for a new one",
   );
-}
-
-function requireService(principal: Principal): asserts principal is ServicePrincipal {
-  if (principal.kind === "service") return;
-  throw new MilepostError("forbidden", "only a service may do this; send an API key");
 }

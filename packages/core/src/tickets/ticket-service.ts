@@ -2,6 +2,7 @@ import type { Clock, Engine, Random } from "@milepost/engine";
 import { isRecord, MilepostError, parseJson } from "@milepost/protocol";
 import type { Admission } from "../cluster/admission.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import { requireService } from "../rules/service-scopes.ts";
 import type { IssuedTicket, TicketContent, Tickets } from "./tickets-api.ts";
 
 /** Time in which a ticket must be used, in milliseconds. */
@@ -36,6 +37,7 @@ export class TicketService implements Tickets {
 
   async issue(principal: Principal, content: TicketContent = {}): Promise<IssuedTicket> {
     const { engine, clock, random } = this.#context;
+    if (principal.kind === "service") requireService(principal, "tickets");
     const held = principal.kind === "user" ? own(principal, content) : this.#made(content);
     const ticket = random.id(ticketLength);
     await engine.records.put("ticket", ticket, JSON.stringify(held), ticketMs);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createApiKeys } from "./api-keys.ts";
+import { createApiKeys, hashOfApiKey } from "./api-keys.ts";
 
 const keys = createApiKeys([
   { name: "worker", key: "key-of-the-worker" },
@@ -32,3 +32,52 @@ it("createApiKeys refuses a key that an Authorization header cannot carry", () =
     expect(() => createApiKeys([{ name: "worker", key }])).toThrow(/"worker" must be letters/);
   }
 });
+
+it("[X2] two keys of one name are one service, also when the configuration has only their hashes", () => {
+  const rotating = createApiKeys([
+    { name: "worker", hash: hashOfApiKey("key-of-october") },
+    { name: "worker", key: "key-of-november" },
+  ]);
+  for (const key of ["key-of-october", "key-of-november"]) {
+    expect(rotating.identify(key)).toEqual({ kind: "service", name: "worker" });
+  }
+  expect(rotating.identify(hashOfApiKey("key-of-october"))).toBeUndefined();
+});
+
+it("[X2] a key is refused from the moment of its expiry, and its successor stays", () => {
+  let now = Date.UTC(2026, 10, 30);
+  const expiresAt = "2026-12-01T00:00:00Z";
+  const settings = [
+    { name: "worker", key: "key-of-october", expiresAt },
+    { name: "worker", key: "key-of-november" },
+  ];
+  const expiring = createApiKeys(settings, { now: () => now });
+  expect(expiring.identify("key-of-october")).toMatchObject({ name: "worker" });
+  now = Date.parse(expiresAt);
+  expect(() => expiring.identify("key-of-october")).toThrow("this API key has expired");
+  expect(expiring.identify("key-of-november")).toMatchObject({ name: "worker" });
+});
+
+it.each([
+  [{}, /either a key or a hash/],
+  [{ key: "key-of-the-worker", hash: hashOfApiKey("a") }, /either a key or a hash/],
+  [{ hash: "sha256:abc" }, /64 hexadecimal digits.*milepost key/],
+  [{ key: "key-of-the-worker", expiresAt: "tomorrow" }, /2027-01-01/],
+  [
+    { key: "key-of-the-worker", scopes: ["everything"] },
+    /names no action; use \*, or one of subscribe/,
+  ],
+  [
+    { key: "key-of-the-worker", scopes: ["connections:chat:*"] },
+    /an action on channels and a pattern/,
+  ],
+  [
+    { key: "key-of-the-worker", scopes: ["publish:chat:*:x"] },
+    /an action on channels and a pattern/,
+  ],
+])(
+  "[X2] settings of a key that cannot be used are refused with the fix, case %#",
+  (settings, reason) => {
+    expect(() => createApiKeys([{ name: "worker", ...settings }])).toThrow(reason);
+  },
+);

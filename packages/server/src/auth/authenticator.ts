@@ -53,7 +53,7 @@ export function createAuthenticator(
       "auth needs tokenSecret (at least 32 bytes), tokens with keys or jwks, or verifyToken",
     );
   }
-  const apiKeys = createApiKeys(options.apiKeys ?? []);
+  const apiKeys = createApiKeys(options.apiKeys ?? [], clock);
 
   return {
     verifyToken,

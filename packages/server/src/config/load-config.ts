@@ -191,7 +191,7 @@ function nameOf(item: { readonly name: string } | { readonly stream: string }): 
 
 function secretState(value: unknown): string {
   if (Array.isArray(value)) {
-    return value.length === 0 ? "[none]" : `[set: ${value.map(nameOf).join(", ")}]`;
+    return value.length === 0 ? "[none]" : `[set: ${[...new Set(value.map(nameOf))].join(", ")}]`;
   }
   if (isRecord(value)) {
     const names = Object.keys(value);

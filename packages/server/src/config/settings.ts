@@ -3,7 +3,7 @@ import { minSigningSecretBytes } from "@milepost/protocol";
 import { z } from "zod";
 import { isAddressRange, rangeRule } from "../admission/address-list.ts";
 import { type ForwardingHeader, forwardingHeaders } from "../admission/forwarded.ts";
-import type { ApiKey } from "../auth/api-keys.ts";
+import { type ApiKey, apiKeyFault } from "../auth/api-keys.ts";
 import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
 import { minTokenSecretBytes } from "../auth/token-key.ts";
 import {
@@ -125,12 +125,26 @@ const signing = z.strictObject({
   required: z.boolean().exactOptional(),
 });
 
-const apiKey = z.strictObject({
+const apiKeyShape = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_.~-]{1,64}$/, {
     error: "must be 1 to 64 letters, digits, '_', '.', '~' or '-'",
   }),
-  key: z.string().min(minApiKeyLength).refine(isBearerCredential, { error: bearerRule }),
+  key: z
+    .string()
+    .min(minApiKeyLength)
+    .refine(isBearerCredential, { error: bearerRule })
+    .exactOptional(),
+  hash: z.string().exactOptional(),
+  scopes: z.array(z.string()).max(100).exactOptional(),
+  expiresAt: z.string().exactOptional(),
   signing: signing.exactOptional(),
+});
+
+const apiKey = apiKeyShape.superRefine((settings, context) => {
+  // The schema of the key itself has said so already.
+  if (settings.key !== undefined && !isBearerCredential(settings.key)) return;
+  const fault = apiKeyFault(settings);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
 });
 
 const countable = z.int().min(1);
@@ -194,11 +208,7 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
       '{"jwks": [{"url": "https://issuer.example.com/.well-known/jwks.json"}], "audience": "milepost"}',
   },
   apiKeys: {
-    schema: z
-      .array(apiKey)
-      .refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, {
-        error: "must have different names",
-      }),
+    schema: z.array(apiKey).max(1_000),
     env: "MILEPOST_API_KEY",
     fromText: (text) => [{ name: "default", key: text }],
     fallback: [],

@@ -74,9 +74,11 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     }
     const query = credentialInQuery(context, { tokenPaths, tokenInQuery });
     const principal =
-      query.ticket === undefined
-        ? await auth.authenticate(query.authorization)
-        : await core.tickets.use(query.ticket, streamOf(context));
+      query.ticket !== undefined
+        ? await core.tickets.use(query.ticket, streamOf(context))
+        : query.token === undefined
+          ? await auth.authenticate(query.authorization)
+          : await auth.verifyToken(query.token);
     const ofUser = principal.kind === "user" ? origins.refusalOfUser(headers) : undefined;
     if (ofUser !== undefined) throw MilepostError.from(ofUser);
     context.set("principal", await core.admission.admit(principal));

@@ -16,11 +16,13 @@ export interface TokenInQuery {
 export interface RequestCredential {
   readonly authorization?: string | undefined;
   readonly ticket?: string;
+  /** Token of a user from the query. An API key is never looked up from there. */
+  readonly token?: string;
 }
 
 /**
  * Returns the credential of a request. Without an `Authorization` header, every route of a door takes `?ticket=`, and
- * then `?token=` as a bearer token.
+ * then `?token=` as the token of a user.
  *
  * Throws `unauthenticated` when the token is in the query and `tokenInQuery` is false.
  */
@@ -36,7 +38,7 @@ export function credentialInQuery(
   }
   if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return {};
   if (ticket !== undefined) return { ticket };
-  if (tokenInQuery) return { authorization: `Bearer ${token}` };
+  if (tokenInQuery) return { ...(token !== undefined && { token }) };
   throw new MilepostError(
     "unauthenticated",
     "tokens in the URL are disabled; send the token in the Authorization header, or a ticket as ?ticket=",

@@ -1,0 +1,96 @@
+import { MilepostError } from "@milepost/protocol";
+import { type Action, actions } from "./access.ts";
+import { ChannelPattern } from "./channel-pattern.ts";
+import type { Principal, ScopeCheck, ServicePrincipal } from "./principal.ts";
+
+/** Action that a scope of an API key allows. */
+export type ServiceAction = Action | "operations" | "purge" | AdminAction;
+
+/** Action that concerns no channel. */
+type AdminAction = "connections" | "dead-letters" | "sessions" | "tickets";
+
+/** Actions that a scope may limit to channels. */
+const channelActions: readonly ServiceAction[] = [...actions, "operations", "purge"];
+const adminActions: readonly AdminAction[] = ["connections", "dead-letters", "sessions", "tickets"];
+
+/** All actions of scopes. */
+export const serviceActions: readonly ServiceAction[] = [...channelActions, ...adminActions];
+
+/**
+ * What an API key allows, read from scopes such as `publish:chat:{room}` and `connections`: an action, and for actions
+ * on channels a pattern of channels or none for all. `*` allows every action.
+ */
+export class ServiceScopes implements ScopeCheck {
+  /** Patterns by action; undefined stands for every channel. */
+  readonly #allowed: ReadonlyMap<string, readonly ChannelPattern[] | undefined>;
+
+  private constructor(allowed: ReadonlyMap<string, readonly ChannelPattern[] | undefined>) {
+    this.#allowed = allowed;
+  }
+
+  /** Reads scopes; returns the reason if one of them is none. */
+  static read(scopes: readonly string[]): ServiceScopes | string {
+    const allowed = new Map<string, readonly ChannelPattern[] | undefined>();
+    for (const scope of scopes) {
+      const colon = scope.indexOf(":");
+      const action = colon < 0 ? scope : scope.slice(0, colon);
+      if (scope === "*") {
+        for (const each of serviceActions) allowed.set(each, undefined);
+        continue;
+      }
+      if (!serviceActions.some((known) => known === action)) {
+        return `the scope ${JSON.stringify(scope)} names no action; use *, or one of ${serviceActions.join(", ")}`;
+      }
+      if (colon < 0) {
+        allowed.set(action, undefined);
+        continue;
+      }
+      const pattern = ChannelPattern.read(scope.slice(colon + 1));
+      if (pattern === undefined || !channelActions.some((known) => known === action)) {
+        return `the scope ${JSON.stringify(scope)} must be an action on channels and a pattern, such as publish:chat:{room}`;
+      }
+      if (!allowed.has(action)) allowed.set(action, [pattern]);
+      else {
+        const before = allowed.get(action);
+        if (before !== undefined) allowed.set(action, [...before, pattern]);
+      }
+    }
+    return new ServiceScopes(allowed);
+  }
+
+  /** True if the action is allowed on this channel; without a channel, on every channel. */
+  allow(action: string, channel?: string): boolean {
+    if (!this.#allowed.has(action)) return false;
+    const patterns = this.#allowed.get(action);
+    if (patterns === undefined) return true;
+    if (channel === undefined) return false;
+    const segments = channel.split(":");
+    return patterns.some((pattern) => pattern.match(segments) !== undefined);
+  }
+}
+
+/** True if the scopes of a service allow the action. A service without scopes may do everything. */
+export function isInScope(
+  { scopes }: ServicePrincipal,
+  action: ServiceAction,
+  channel?: string,
+): boolean {
+  return scopes === undefined || scopes.allow(action, channel);
+}
+
+/** Returns the service; throws `forbidden` for a user, and for a service whose scopes do not allow the action. */
+export function requireService(
+  principal: Principal,
+  action: ServiceAction,
+  channel?: string,
+): ServicePrincipal {
+  if (principal.kind !== "service") {
+    throw new MilepostError("forbidden", "only a service may do this; send an API key");
+  }
+  if (isInScope(principal, action, channel)) return principal;
+  const scope = channel === undefined ? action : `${action}:${channel}`;
+  throw new MilepostError(
+    "forbidden",
+    `the API key "${principal.name}" lacks the scope ${scope}; add it to the key's scopes`,
+  );
+}
