@@ -29,6 +29,7 @@ import { type Detach, type HttpHandlers, mount } from "./http/mount.ts";
 import { originPolicy } from "./http/origin-policy.ts";
 import { UnreadAnswers } from "./http/unread-answers.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
+import { CollapsingLog } from "./runtime/collapsing-log.ts";
 import { createLog } from "./runtime/log.ts";
 import { systemClock } from "./runtime/system-clock.ts";
 import { systemRandom } from "./runtime/system-random.ts";
@@ -139,7 +140,7 @@ export function gatewayOf(
   options: GatewayOptions,
   factories: readonly DoorFactory[] = doorFactories,
 ): Gateway {
-  const log = options.log ?? createLog({ level: "warn" });
+  const log = new CollapsingLog(options.log ?? createLog({ level: "warn" }), systemClock);
   const auth = createAuthenticator(options.auth, systemClock, {
     clock: systemClock,
     random: systemRandom,
@@ -255,6 +256,7 @@ export function gatewayOf(
     callback?.close();
     for (const detach of attached) detach();
     await Promise.all([doors.close(), server?.close()]);
+    log.flush();
   }
 
   const gateway: Gateway = {
