@@ -64,6 +64,30 @@ describe("the configuration", () => {
     expect(config.apiKeys).toEqual([{ name: "default", key: apiKey }]);
   });
 
+  it.each([
+    [
+      { dev: true },
+      {},
+      /^host 0\.0\.0\.0 .*tokenSecret and apiKeys are missing; set MILEPOST_TOKEN/,
+    ],
+    [{ dev: true }, { MILEPOST_TOKEN_SECRET: secret }, /apiKeys is missing; set MILEPOST_API_KEY/],
+    [{}, { MILEPOST_TOKEN_SECRET: secret }, /apiKeys is missing.*leave host at 127\.0\.0\.1$/],
+  ])(
+    "loadConfig refuses a host that others can reach while secrets are missing: %j %j",
+    (flags, env, fix) => {
+      for (const host of ["0.0.0.0", "::", "192.168.1.5", "gateway.example.com"]) {
+        expect(mistakes({ flags: { ...flags, host }, env })).toEqual([
+          expect.stringMatching(new RegExp(fix.source.replace("0\\.0\\.0\\.0", ".*"))),
+        ]);
+      }
+      for (const host of ["127.0.0.1", "localhost", "::1", "127.8.8.8"]) {
+        expect(mistakes({ flags: { ...flags, host }, env })).toEqual([]);
+      }
+      const complete = { MILEPOST_TOKEN_SECRET: secret, MILEPOST_API_KEY: apiKey };
+      expect(mistakes({ flags: { ...flags, host: "0.0.0.0" }, env: complete })).toEqual([]);
+    },
+  );
+
   it("loadConfig reads the certificates for Redis from their files, and says what is wrong with them", () => {
     const files = { "/ca": "-----BEGIN CERTIFICATE-----", "/key": "-----BEGIN PRIVATE KEY-----" };
     const env = { MILEPOST_TOKEN_SECRET: secret, MILEPOST_REDIS_CA: "/ca" };

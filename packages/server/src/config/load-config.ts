@@ -9,6 +9,7 @@ import { systemRandom } from "../runtime/system-random.ts";
 import { backendsWithSecrets, callbackWithSecret } from "./backends.ts";
 import { ConfigError } from "./config-error.ts";
 import { type Given, type ReadFile, readEnvironment, type SourceSettings } from "./environment.ts";
+import { exposureMistakes } from "./exposure.ts";
 import { readConfigFile } from "./file.ts";
 import { readRedisTls } from "./redis-tls.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
@@ -78,6 +79,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
       "tokenSecret is missing; set MILEPOST_TOKEN_SECRET (or _FILE) to the output of: openssl rand -base64 48, or set tokens to the keys of your issuer. To try things out, start with --dev",
     );
   }
+  if (mistakes.length === 0) mistakes.push(...exposureMistakes(merged, lacking));
   if (mistakes.length === 0) mistakes.push(...sourceMistakes(merged.sources, merged.redis));
   if (mistakes.length === 0 && (merged.tlsCert === "") !== (merged.tlsKey === "")) {
     mistakes.push("tlsCert and tlsKey belong together; set both to serve TLS, or neither");
