@@ -136,7 +136,8 @@ export const errorCodes = {
       "There is no room for this: the publisher's share of the store, or the store itself, is full until entries expire.",
   },
   not_supported: {
-    status: 501,
+    // A client can cause it at will, so it is no fault of the server.
+    status: 404,
     retryable: false,
     description: "This deployment does not offer the requested feature.",
   },
