@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { root } from "./workspaces.mjs";
+
+interface LockedPackage {
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
+  readonly hasInstallScript?: boolean;
+}
+
+const lock: { readonly packages: Readonly<Record<string, LockedPackage>> } = JSON.parse(
+  readFileSync(join(root, "package-lock.json"), "utf8"),
+);
+const foreign = Object.entries(lock.packages).filter(
+  ([path, { link }]) => path.includes("node_modules/") && link !== true,
+);
+
+describe("the packages that the lockfile names", () => {
+  it("no package of the lockfile has an install script", () => {
+    expect(foreign.length).toBeGreaterThan(50);
+    const withScript = foreign.filter(([, { hasInstallScript }]) => hasInstallScript === true);
+    expect(withScript.map(([path]) => path)).toEqual([]);
+  });
+
+  it("every package of the lockfile has the hash of its content, and none comes from elsewhere than a registry", () => {
+    const odd = foreign.filter(
+      ([, { resolved, integrity = "" }]) =>
+        // The lockfile names no registry, so that a mirror may serve the same content.
+        resolved !== undefined || !integrity.startsWith("sha512-"),
+    );
+    expect(odd.map(([path]) => path)).toEqual([]);
+  });
+});
