@@ -14,8 +14,7 @@
 -- All times are milliseconds since 1970 and come from the caller. TTLs of Redis only remove what has already expired by them.
 
 local empty_age = 300000
-local page_bytes = 262144
-local page_entries = 500
+local rare = { 'keys', 'floor', 'trimmed', 'ttl', 'floor_bytes', 'trimmed_bytes' }
 
 local function whole(number)
   return string.format('%.0f', number)
@@ -31,6 +30,10 @@ local function load(meta, now)
     keys = tonumber(field[6]), floor = tonumber(field[7]), trimmed = tonumber(field[8]), checkpoint = tonumber(field[9]),
     ttl = tonumber(field[10]), ending = field[11] or false, bytes = tonumber(field[12] or 0), floor_bytes = tonumber(field[13] or 0),
     trimmed_bytes = tonumber(field[14] or 0), checkpoint_bytes = tonumber(field[15] or 0),
+  }
+  log.was = {
+    keys = log.keys, floor = log.floor, trimmed = log.trimmed, ttl = log.ttl, floor_bytes = log.floor_bytes,
+    trimmed_bytes = log.trimmed_bytes,
   }
   if log.ends <= now and log.keys <= now then return nil end
   return log
@@ -51,10 +54,6 @@ local function begin(meta, stream, state, epoch)
   if redis.call('EXISTS', meta, stream, state) > 0 then redis.call('DEL', meta, stream, state) end
   return { epoch = epoch, offset = 0, tag = '0', ts = 0, ends = 0, keys = 0, floor = 0, trimmed = 0, checkpoint = 0, ttl = 0,
     ending = false, bytes = 0, floor_bytes = 0, trimmed_bytes = 0, checkpoint_bytes = 0 }
-end
-
-local function header_of(packed)
-  return string.match(packed, '^[^\n]*')
 end
 
 local function tag_of(packed)
@@ -106,24 +105,6 @@ local function first_where(low, high, test)
   return yes
 end
 
--- Returns the packed entries after an offset, oldest first: at most `count`, up to the one by which the data after the first
--- entry reach the size of a page.
-local function page_after(stream, log, offset, count)
-  local packed = {}
-  local last = math.min(log.offset, offset + count)
-  if last <= offset then return packed end
-  if log.bytes - log.trimmed_bytes > page_bytes then
-    local full = bytes_at(stream, offset + 1) + page_bytes
-    if log.bytes >= full then
-      last = first_where(offset + 1, last, function(at) return bytes_at(stream, at) >= full end) or last
-    end
-  end
-  for i, item in ipairs(redis.call('XRANGE', stream, whole(offset + 1), whole(last))) do
-    packed[i] = parts(item)
-  end
-  return packed
-end
-
 -- Raises the floor above the entries beyond the maximum number and size and, when `by_age`, above those that are too old. The
 -- newest entry is never too large.
 local function raise_floor(stream, log, now, kept, by_age)
@@ -168,10 +149,23 @@ local function save(meta, stream, state, log, now, max_age)
   local until_then = math.max(log.ends, log.keys)
   local late = until_then > log.ttl
   if late then log.ttl = until_then + (until_then - now) / 4 end
-  redis.call('HSET', meta, 'epoch', log.epoch, 'offset', whole(log.offset), 'tag', log.tag, 'ts', whole(log.ts), 'ends', whole(log.ends),
-    'keys', whole(log.keys), 'floor', whole(log.floor), 'trimmed', whole(log.trimmed), 'checkpoint', whole(log.checkpoint),
-    'ttl', whole(log.ttl), 'bytes', whole(log.bytes), 'floor_bytes', whole(log.floor_bytes),
-    'trimmed_bytes', whole(log.trimmed_bytes))
+  local changed = {
+    'offset', whole(log.offset), 'tag', log.tag, 'ts', whole(log.ts), 'ends', whole(log.ends), 'bytes', whole(log.bytes),
+  }
+  local was = log.was
+  if not was then
+    for _, name in ipairs({ 'epoch', log.epoch, 'checkpoint', '0', 'checkpoint_bytes', '0' }) do changed[#changed + 1] = name end
+    was = {}
+  end
+  -- Most of these are as they were, and writing them costs more than comparing them.
+  for i = 1, 6 do
+    local name = rare[i]
+    if log[name] ~= was[name] then
+      local last = #changed
+      changed[last + 1], changed[last + 2] = name, whole(log[name])
+    end
+  end
+  redis.call('HSET', meta, unpack(changed))
   if late then
     local live = whole(log.ttl - now + 60000)
     redis.call('PEXPIRE', meta, live)
@@ -184,15 +178,4 @@ end
 -- keys of the log got theirs.
 local function expire_with(meta, key)
   if redis.call('PTTL', key) < 0 then redis.call('PEXPIRE', key, math.max(1, redis.call('PTTL', meta))) end
-end
-
--- Returns epoch, offset and tag of the head, and offset and tag of the floor.
-local function place(stream, log)
-  local tag = '0'
-  if log.floor == log.offset then
-    tag = log.tag
-  elseif log.floor > 0 then
-    tag = tag_of(entry_at(stream, log.floor))
-  end
-  return { log.epoch, whole(log.offset), log.tag, whole(log.floor), tag }
 end

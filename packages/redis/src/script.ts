@@ -19,9 +19,9 @@ function script(name: string, ...shared: readonly string[]): Script {
 /** All scripts, read once from `lua/`. */
 export const scripts = {
   append: script("append", "log"),
-  read: script("read", "small", "log"),
+  read: script("read", "small", "log", "log-pages"),
   canary: script("canary"),
-  snapshot: script("snapshot", "small", "log"),
+  snapshot: script("snapshot", "small", "log", "log-pages"),
   checkpoint: script("checkpoint", "log"),
   find: script("find", "log"),
   lease: script("lease", "small"),

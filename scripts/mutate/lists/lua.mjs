@@ -240,12 +240,6 @@ export const luaMutants = [
       "local least, before = log.bytes - kept.max_bytes - 1, floor",
       "a log keeps one byte too many",
     ],
-    ["bytes_at(stream, at) >= full end", "false end", "a page has any number of bytes"],
-    [
-      "tag = tag_of(entry_at(stream, log.floor))",
-      "tag = log.tag",
-      "the oldest position of a log names a wrong tag",
-    ],
   ]),
   ...faultsIn(`${lua}/node-remove.lua`, [
     [
@@ -314,6 +308,14 @@ export const luaMutants = [
       "redis.call('ZRANGE', typists, 0, most_typing - 1)",
       "redis.call('ZRANGE', typists, 0, -1)",
       "the list of who types has no bound",
+    ],
+  ]),
+  ...faultsIn(`${lua}/log-pages.lua`, [
+    ["bytes_at(stream, at) >= full end", "false end", "a page has any number of bytes"],
+    [
+      "tag = tag_of(entry_at(stream, log.floor))",
+      "tag = log.tag",
+      "the oldest position of a log names a wrong tag",
     ],
   ]),
   ...faultsIn(`${lua}/read.lua`, [
