@@ -35,7 +35,7 @@ export {
 } from "./rules/explain-channel.ts";
 export { mistakesIn, type RuleMistake, type RuleOrigin } from "./rules/placed-rules.ts";
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./rules/principal.ts";
-export { publisherOf } from "./rules/principal.ts";
+export { isGuestName, publisherOf } from "./rules/principal.ts";
 export type * from "./rules/rule.ts";
 export { ServiceScopes, serviceActions } from "./rules/service-scopes.ts";
 export type { AdmissionMetrics } from "./runtime/instruments.ts";

@@ -111,6 +111,8 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
     user_id: orNull(text),
     session_channel: maybe(text),
     user_channel: maybe(text),
+    guest_id: maybe(text),
+    guest_token: maybe(text),
     node: text,
     version: text,
     ping_interval_ms: amount,

@@ -18,6 +18,8 @@ export interface WelcomeMessage {
   readonly user_id: string | null;
   /** Id of the guest; absent unless the client connected as one. */
   readonly guest_id?: string;
+  /** Token with which the page is the same guest at its next connect; only for a guest that is new. */
+  readonly guest_token?: string;
   /** Channel of the session, if the session's id is not its own encoded form. Otherwise it is `session:{session_id}`. */
   readonly session_channel?: string;
   /** Channel of the user, if the user's id is not its own encoded form. Otherwise it is `user:{user_id}`. */

@@ -3,6 +3,7 @@ import type { EngineFactory, Source } from "@milepost/engine";
 import type { DefinedContract } from "@milepost/protocol";
 import type { ForwardingHeader } from "./admission/forwarded.ts";
 import type { AuthOptions } from "./auth/authenticator.ts";
+import type { GuestOptions } from "./auth/guests.ts";
 import type { BackendsOptions } from "./backends/backends.ts";
 import type { SessionCallbackOptions } from "./backends/session-callback.ts";
 import type { Role } from "./config/role.ts";
@@ -87,6 +88,8 @@ export interface GatewayOptions {
    * no registration.
    */
   readonly sessions?: GatewaySessions;
+  /** Admits pages without a token as guests: true, or their settings. Default false. */
+  readonly guests?: boolean | GuestOptions;
 }
 
 /** Sessions that must be registered with `PUT /v1/sessions/{id}`, or validated by a backend. */

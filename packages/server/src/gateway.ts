@@ -14,6 +14,8 @@ import type { AnyContract, AnyFormOfContract, Contract, ContractOf } from "@mile
 import { ClientAddresses } from "./admission/client-addresses.ts";
 import { ClientSockets } from "./admission/client-sockets.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
+import { withGuests } from "./auth/guest-authenticator.ts";
+import { Guests } from "./auth/guests.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends } from "./backends/backends.ts";
@@ -135,17 +137,29 @@ export function createGateway<C extends AnyFormOfContract = AnyContract>(
   return gatewayOf(options as unknown as GatewayOptions) as unknown as Gateway<ContractOf<C>>;
 }
 
+/** Returns the guests of a deployment; undefined where it admits none. */
+function guestsOf({ guests = false, auth }: GatewayOptions): Guests | undefined {
+  if (guests === false) return undefined;
+  return new Guests(guests === true ? {} : guests, {
+    clock: systemClock,
+    random: systemRandom,
+    ...(auth.tokenSecret === undefined ? {} : { tokenSecret: auth.tokenSecret }),
+  });
+}
+
 /** Creates a gateway with the doors that `factories` create. */
 export function gatewayOf(
   options: GatewayOptions,
   factories: readonly DoorFactory[] = doorFactories,
 ): Gateway {
   const log = new CollapsingLog(options.log ?? createLog({ level: "warn" }), systemClock);
-  const auth = createAuthenticator(options.auth, systemClock, {
+  const guests = guestsOf(options);
+  const verifying = createAuthenticator(options.auth, systemClock, {
     clock: systemClock,
     random: systemRandom,
     log,
   });
+  const auth = withGuests(verifying, guests);
   const origins = originPolicy(options, log);
   const backends = new Backends(options.backends ?? {}, {
     clock: systemClock,
@@ -206,6 +220,7 @@ export function gatewayOf(
   });
   const doorParts = {
     sockets,
+    guests,
     core,
     clock: systemClock,
     random: systemRandom,
@@ -233,6 +248,7 @@ export function gatewayOf(
         doors,
         sockets,
         unread,
+        guests,
         tokenInQuery,
       }),
       unread,

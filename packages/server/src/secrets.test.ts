@@ -10,6 +10,8 @@ async function knock(server: TestGateway, credential: string): Promise<void> {
     server.socket(`/ws?token=${credential}`, { token: null }),
     server.socket("/ws", { token: null, subprotocols: [`milepost.token.${credential}`] }),
     server.socket("/ws/progress/s1", { token: credential }),
+    server.socket(`/ws/progress/${credential}`, { token: null }),
+    server.socket(`/ws?ticket=${credential}`, { token: null }),
     server.socket(`/ws/no/such/path?token=${credential}`, { token: null }),
     server.socket(`/ws/chat/*?token=${credential}`, { token: null }),
     server.socket(`/ws?token=${credential}`, {
@@ -33,6 +35,8 @@ async function knock(server: TestGateway, credential: string): Promise<void> {
     ["HEAD", `/v1/sse?token=${credential}`],
     ["GET", `/v1/sse?channels=a b&token=${credential}`],
     ["GET", `/v1/poll?channels=a&token=${credential}`],
+    ["GET", `/v1/poll?channels=a&ticket=${credential}`],
+    ["GET", `/v1/sessions/${credential}`],
     ["POST", "/v1/poll", []],
     ["POST", `/v1/connections/${credential}/messages`, { type: "auth", id: 1, token: credential }],
     ["GET", `/v1/channels/${credential}/history`],

@@ -8,7 +8,7 @@ const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 /** Starts a gateway on the Redis at `url`. */
 async function node(url: string) {
   const log = { info() {}, warn() {}, error() {} };
-  const store = await openEngine({ redis: url, redisPrefix: "sessions" }, log);
+  const store = await openEngine({ redis: url, redisPrefix: "milepost" }, log);
   if (store === undefined) throw new Error("no engine for the URL of Redis");
   return startGateway({ engine: store.factory, sessions: { credentials: true } });
 }

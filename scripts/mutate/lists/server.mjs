@@ -290,9 +290,25 @@ export const serverMutants = [
       "any request may carry its token in the URL",
     ],
     [
-      "if (authorization !== undefined || (ticket === undefined && token === undefined)) {",
-      "if (ticket === undefined && token === undefined) {",
+      "if (authorization !== undefined || (ticket ?? token ?? guest) === undefined) {",
+      "if ((ticket ?? token ?? guest) === undefined) {",
       "a token in the URL beats the header",
+    ],
+  ]),
+  ...faultsIn(`${server}/auth/guests.ts`, [
+    [
+      "if (given.length !== right.length || !timingSafeEqual(given, right)) {",
+      "if (false) {",
+      "anyone makes the token of any guest",
+    ],
+    ["if (expiresAt <= this.#clock.now()) {", "if (false) {", "a guest never expires"],
+    ["if (address !== undefined) this.#pace.take(address);", "", "an address makes any number of guests"],
+  ]),
+  ...faultsIn(`${server}/auth/guest-authenticator.ts`, [
+    [
+      "if (principal.guest === undefined && !isGuestName(principal.user)) return principal;",
+      "return principal;",
+      "a token names a guest",
     ],
   ]),
   ...faultsIn(`${server}/http/user.ts`, [

@@ -378,7 +378,12 @@ export class Connection
     const context = this.#context;
     const { connectionId, channels = [], resume } = request;
     const id = this.#takeOver(principal, connectionId) ?? reservedId ?? context.random.id(idLength);
-    this.#identity = { isVerified: true, id, principal };
+    const { guestToken, ...kept } = principal;
+    this.#identity = {
+      isVerified: true,
+      id,
+      principal: guestToken === undefined ? principal : kept,
+    };
     context.connections.name(id, this);
     this.#life.register();
     const { limits, node } = context;
@@ -389,6 +394,7 @@ export class Connection
       user_id: principal.user ?? null,
       ...encodedChannels(principal),
       ...(principal.guest === undefined ? {} : { guest_id: principal.guest }),
+      ...(guestToken === undefined ? {} : { guest_token: guestToken }),
       node,
       version: protocolVersion,
       ping_interval_ms: limits.pingIntervalMs,

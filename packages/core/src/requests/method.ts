@@ -29,9 +29,13 @@ export interface MethodCall {
 /** Answer of a method: a result, or chunks and then a result. */
 export type MethodAnswer<Result> = Result | Promise<Result> | AsyncIterable<unknown, Result>;
 
-/** Access to a method: everyone with a credential, or those for whom the function returns true. */
+/**
+ * Access to a method: everyone with a credential except guests, everyone with guests, or those for whom the function
+ * returns true.
+ */
 export type MethodAccess =
   | "authenticated"
+  | "anyone"
   | ((principal: UserPrincipal, method: string) => boolean | Promise<boolean>);
 
 /**

@@ -13,7 +13,11 @@ export async function perform(
   call: MethodCall,
 ): Promise<unknown> {
   const { access = "authenticated", params: schema, carriesText = false } = definition;
-  if (access !== "authenticated" && !(await access(call.principal, call.method))) {
+  const isAllowed =
+    typeof access === "function"
+      ? await access(call.principal, call.method)
+      : access === "anyone" || call.principal.guest === undefined;
+  if (!isAllowed) {
     throw new MilepostError("forbidden", `this credential may not call ${call.method}`);
   }
   // A handler that reads the text itself needs no value, so nothing can be lost.

@@ -20,6 +20,8 @@ export interface UserPrincipal {
   readonly session: string | undefined;
   /** Id of a guest, who has neither a user nor a session. */
   readonly guest?: string;
+  /** Token of a guest that is new, which its page keeps; only until it is sent. */
+  readonly guestToken?: string;
   readonly grants: Grants;
   /** Expiry in milliseconds since 1970; undefined when the credential does not expire. */
   readonly expiresAt: number | undefined;
@@ -62,6 +64,11 @@ export interface ServicePrincipal {
 
 /** Principal that makes a request. */
 export type Principal = UserPrincipal | ServicePrincipal;
+
+/** True for a user id that only a guest could have. No credential of a user may have it. */
+export function isGuestName(user: string | undefined): boolean {
+  return user?.slice(0, 6).toLowerCase() === "guest:";
+}
 
 /**
  * True if two credentials belong to the same person: the same user and session, or the same guest. Credentials

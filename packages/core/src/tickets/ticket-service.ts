@@ -1,7 +1,7 @@
 import type { Clock, Engine, Random } from "@milepost/engine";
 import { isRecord, MilepostError, parseJson } from "@milepost/protocol";
 import type { Admission } from "../cluster/admission.ts";
-import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import { isGuestName, type Principal, type UserPrincipal } from "../rules/principal.ts";
 import { requireService } from "../rules/service-scopes.ts";
 import type { IssuedTicket, TicketContent, Tickets } from "./tickets-api.ts";
 
@@ -96,6 +96,12 @@ export class TicketService implements Tickets {
   #made({ user, session, channels = {}, ttlMs = defaultTtlMs }: TicketContent): UserPrincipal {
     if (user === undefined && session === undefined) {
       throw new MilepostError("bad_message", "name the user or the session of the ticket");
+    }
+    if (isGuestName(user)) {
+      throw new MilepostError(
+        "bad_message",
+        "user must not begin with guest:; guests have their own tokens",
+      );
     }
     if (!(ttlMs >= 1_000 && ttlMs <= maxTtlMs)) {
       throw new MilepostError(

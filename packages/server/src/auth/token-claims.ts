@@ -1,4 +1,4 @@
-import { actions, type Grants, type UserPrincipal } from "@milepost/core";
+import { actions, type Grants, isGuestName, type UserPrincipal } from "@milepost/core";
 import { idRule, isId, isRecord, MilepostError } from "@milepost/protocol";
 
 /** Names of the claims that the gateway reads. `a.b` also finds the field `b` of the claim `a`. */
@@ -142,7 +142,7 @@ function readId(value: unknown, claim: string): string | undefined {
 
 /** True for an id that would read as that of a guest. No token may carry it. */
 export function isGuestId(id: string): boolean {
-  return id.startsWith("guest:");
+  return isGuestName(id);
 }
 
 function readGrants(value: unknown): Grants {

@@ -79,6 +79,10 @@ export interface Settings {
   readonly methodSecret: string;
   /** Sessions that must be registered or validated. */
   readonly sessions: SessionsSetting;
+  /** True to admit pages without a token as guests. */
+  readonly guests: boolean;
+  /** Lifetime of a guest, in milliseconds. */
+  readonly guestTtlMs: number;
   readonly limits: LimitOptions;
   /** True if WebSocket messages are compressed for clients that offer it. */
   readonly compression: boolean;
@@ -334,6 +338,20 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: { required: false },
     secret: true,
     example: '{"required": true, "credentials": true}, or required as the variable',
+  },
+  guests: {
+    schema: z.boolean(),
+    env: "MILEPOST_GUESTS",
+    fromText: booleanFrom,
+    fallback: false,
+    example: "true or false",
+  },
+  guestTtlMs: {
+    schema: z.int().min(60_000).max(34_560_000_000),
+    env: "MILEPOST_GUEST_TTL_MS",
+    fromText: numberFrom,
+    fallback: 604_800_000,
+    example: "604800000 (7 days)",
   },
   limits: { schema: limits, fallback: {}, example: '{"maxConnections": 10000}' },
   compression: {

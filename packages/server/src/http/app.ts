@@ -1,3 +1,4 @@
+import type { Principal } from "@milepost/core";
 import { failure, MilepostError } from "@milepost/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
@@ -7,13 +8,14 @@ import type { DoorSet } from "../transports/door-set.ts";
 import { answerFailure, answerProblem } from "./answer.ts";
 import { credentialInQuery, streamOf } from "./authorization.ts";
 import { allowPage, answerPreflight } from "./cors.ts";
-import type { Endpoint, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
+import type { Endpoint, HttpContext, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
 import { describedBy } from "./openapi.ts";
 import { failureOf, internalFailure, problemOf } from "./problem.ts";
 import { channelEndpoints } from "./routes/channels.ts";
 import { commandEndpoints } from "./routes/commands.ts";
 import { connectionEndpoints } from "./routes/connections.ts";
 import { deadLetterEndpoints } from "./routes/dead-letters.ts";
+import { guestEndpoint, guestsPath } from "./routes/guests.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { messagesEndpoint } from "./routes/messages.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
@@ -34,7 +36,8 @@ export interface HttpAppOptions extends HttpDoorOptions {
 
 /** Creates the HTTP API: every path of the protocol's table, and problem documents for all other requests. */
 export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
-  const { core, auth, role, origins, log, closing, doors, sockets, unread, tokenInQuery } = options;
+  const { core, auth, role, origins, log, closing, doors, sockets, unread, guests, tokenInQuery } =
+    options;
   const tokenPaths = new Set(doors.routes.map(({ path }) => path));
   const app = new Hono<HttpEnv>();
 
@@ -48,6 +51,14 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   app.notFound((context) =>
     answerFailure(context, failure("not_found", missing(doors.claims(context.req.path)))),
   );
+
+  async function identify(context: HttpContext): Promise<Principal> {
+    const query = credentialInQuery(context, { tokenPaths, tokenInQuery });
+    if (query.ticket !== undefined) return core.tickets.use(query.ticket, streamOf(context));
+    if (query.token !== undefined) return auth.verifyToken(query.token);
+    if (query.guest !== true || guests === undefined) return auth.authenticate(query.authorization);
+    return guests.admit(sockets.addresses.ofRequest(context.env.incoming));
+  }
 
   app.use(async (context, next) => {
     // An idle connection that stays open would delay the end of the process.
@@ -72,13 +83,9 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
       allowPage(context, origins.corsOrigin(origin));
       if (context.req.method === "OPTIONS") return answerPreflight(context);
     }
-    const query = credentialInQuery(context, { tokenPaths, tokenInQuery });
-    const principal =
-      query.ticket !== undefined
-        ? await core.tickets.use(query.ticket, streamOf(context))
-        : query.token === undefined
-          ? await auth.authenticate(query.authorization)
-          : await auth.verifyToken(query.token);
+    // A page without a token becomes a guest there.
+    if (context.req.path === guestsPath && context.req.method === "POST") return next();
+    const principal = await identify(context);
     const ofUser = principal.kind === "user" ? origins.refusalOfUser(headers) : undefined;
     if (ofUser !== undefined) throw MilepostError.from(ofUser);
     context.set("principal", await core.admission.admit(principal));
@@ -104,6 +111,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...doors.routes,
     messagesEndpoint(options),
     ticketEndpoint(options),
+    guestEndpoint(options),
   ];
   const endpoints: readonly Endpoint[] = [
     ...(servesBackends(role) ? ofBackends : ofBackends.map(elsewhere)),

@@ -18,6 +18,8 @@ export interface RequestCredential {
   readonly ticket?: string;
   /** Token of a user from the query. An API key is never looked up from there. */
   readonly token?: string;
+  /** True if the page has no token and asks to be a new guest. */
+  readonly guest?: true;
 }
 
 /**
@@ -33,12 +35,14 @@ export function credentialInQuery(
   const authorization = context.req.header("authorization");
   const ticket = context.req.query("ticket");
   const token = context.req.query("token");
-  if (authorization !== undefined || (ticket === undefined && token === undefined)) {
+  const guest = context.req.query("guest") === "true" ? true : undefined;
+  if (authorization !== undefined || (ticket ?? token ?? guest) === undefined) {
     return { authorization };
   }
   if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return {};
   if (ticket !== undefined) return { ticket };
-  if (tokenInQuery) return { ...(token !== undefined && { token }) };
+  if (token === undefined) return { guest: true };
+  if (tokenInQuery) return { token };
   throw new MilepostError(
     "unauthenticated",
     "tokens in the URL are disabled; send the token in the Authorization header, or a ticket as ?ticket=",

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import type { DescribeRouteOptions } from "hono-openapi";
 import type { ClientSockets } from "../admission/client-sockets.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { Guests } from "../auth/guests.ts";
 import type { Backends } from "../backends/backends.ts";
 import type { Role } from "../config/role.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
@@ -19,6 +20,8 @@ export interface HttpDoorOptions {
   /** Sockets of the gateway's clients. */
   readonly sockets: ClientSockets;
   readonly unread: UnreadAnswers;
+  /** Guests of the deployment; undefined where none are admitted. */
+  readonly guests: Guests | undefined;
   readonly log: CoreLog;
   readonly backends: Pick<Backends, "counts">;
   /** Current time, in milliseconds since 1970. */

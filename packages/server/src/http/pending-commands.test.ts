@@ -72,6 +72,7 @@ it("a wait for commands ends when its client disconnects", async () => {
         refusals: core.refusals,
         clock: systemClock,
       }),
+      guests: undefined,
       tokenInQuery: true,
     }),
     unread,

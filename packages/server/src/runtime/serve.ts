@@ -140,6 +140,7 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
       sources: config.role === "gateway" ? [] : await openSources(config, log),
       role: config.role,
       limits: config.limits,
+      guests: config.guests ? { ttlMs: config.guestTtlMs } : false,
       ...(config.sessions.required
         ? {
             sessions: {

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Core, CoreLog } from "@milepost/core";
 import type { Clock, Random } from "@milepost/engine";
 import type { ClientSockets } from "../admission/client-sockets.ts";
+import type { Guests } from "../auth/guests.ts";
 import type { Endpoint } from "../http/endpoint.ts";
 import type { OriginPolicy } from "../http/origin-policy.ts";
 
@@ -14,6 +15,8 @@ export interface DoorParts {
   readonly log: CoreLog;
   readonly origins: OriginPolicy;
   readonly sockets: ClientSockets;
+  /** Guests of the deployment; undefined where none are admitted. */
+  readonly guests: Guests | undefined;
   /** True if a client may pass its token as `?token=`. */
   readonly tokenInQuery: boolean;
   /** True if WebSocket messages are compressed for clients that offer it. */

@@ -71,7 +71,7 @@ const closeGraceMs = 1_000;
  * Creates an acceptor. It verifies origin and credential, performs the upgrade, and tracks the open WebSockets.
  */
 export function createWebSocketAcceptor<Plan extends Handshake>(
-  { core, origins, sockets, tokenInQuery, compression, log }: DoorParts,
+  { core, origins, sockets, guests, tokenInQuery, compression, log }: DoorParts,
   { plan: planUpgrade, attach }: AcceptorSteps<Plan>,
 ): WebSocketAcceptor {
   const acceptorOptions = {
@@ -173,7 +173,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       if (socket.destroyed) return false;
     }
     verifying.add(socket);
-    const verified = await verify(plan.credential);
+    const verified = await verify(plan.credential, request);
     const refusal = isService(verified) ? undefined : origins.refusalOfUser(request.headers);
     const verdict = refusal === undefined ? await reserved(verified, plan) : verified;
     verifying.delete(socket);
@@ -206,14 +206,22 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     return isConnected;
   }
 
+  async function admitGuest(request: IncomingMessage): Promise<UserPrincipal> {
+    if (guests !== undefined) return guests.admit(sockets.addresses.ofRequest(request));
+    throw new MilepostError("unauthenticated", "this gateway admits no guests; send a token");
+  }
+
   function principalOf(
     credential: Exclude<ConnectCredential, { kind: "none" | "refused" }>,
+    request: IncomingMessage,
   ): Promise<UserPrincipal> {
     switch (credential.kind) {
       case "token":
         return core.admission.verifyToken(credential.token);
       case "ticket":
         return core.tickets.use(credential.ticket);
+      case "guest":
+        return admitGuest(request);
       case "session":
         return core.openSession(credential.credential);
     }
@@ -238,11 +246,11 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   }
 
   /** Verifies a credential. Never rejects: a failure becomes the code and reason to close with. */
-  async function verify(credential: ConnectCredential): Promise<Verdict> {
+  async function verify(credential: ConnectCredential, request: IncomingMessage): Promise<Verdict> {
     if (credential.kind === "none") return { principal: undefined };
     if (credential.kind === "refused") return { close: 4401, reason: credential.reason };
     try {
-      return { principal: await principalOf(credential) };
+      return { principal: await principalOf(credential, request) };
     } catch (error) {
       if (!(error instanceof MilepostError))
         log.error({ err: error }, "a token could not be verified");

@@ -27,6 +27,8 @@ export type ConnectCredential =
   | { readonly kind: "ticket"; readonly ticket: string }
   /** A session's own credential, which may open the feed of that session. */
   | { readonly kind: "session"; readonly credential: string }
+  /** The page has no token and asks to be a new guest. */
+  | { readonly kind: "guest" }
   /** The credential came in a way that this deployment does not accept. */
   | { readonly kind: "refused"; readonly reason: string };
 
@@ -69,6 +71,7 @@ export function readHandshake(
       token,
       query.value.get("ticket"),
       query.value.get("token"),
+      query.value.get("guest"),
       options.tokenInQuery,
     ),
   };
@@ -119,13 +122,14 @@ function chooseCredential(
   subprotocolToken: string | undefined,
   ticket: string | null,
   queryToken: string | null,
+  guest: string | null,
   tokenInQuery: boolean,
 ): ConnectCredential {
   const bearer = readBearer(authorization);
   if (bearer.kind === "bearer") return { kind: "token", token: bearer.credential };
   if (subprotocolToken !== undefined) return { kind: "token", token: subprotocolToken };
   if (ticket !== null) return { kind: "ticket", ticket };
-  if (queryToken === null) return { kind: "none" };
+  if (queryToken === null) return { kind: guest === "true" ? "guest" : "none" };
   return tokenInQuery
     ? { kind: "token", token: queryToken }
     : {

@@ -1,0 +1,114 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { UserPrincipal } from "@milepost/core";
+import type { Clock, Random } from "@milepost/engine";
+import { MilepostError } from "@milepost/protocol";
+import { AddressPace } from "./address-pace.ts";
+
+/** Settings of guests: pages without a token. */
+export interface GuestOptions {
+  /** Lifetime of a guest, in milliseconds; default 604,800,000 (7 days). */
+  readonly ttlMs?: number;
+  /** Secret that signs the tokens of guests; default one that follows from the `tokenSecret`. */
+  readonly secret?: string;
+}
+
+/** A new guest, and the token with which its page is the same guest again. */
+export interface IssuedGuest {
+  readonly guest_id: string;
+  readonly token: string;
+  /** Time at which the guest ends, in milliseconds since 1970. */
+  readonly expires_at: number;
+}
+
+/** Parts that {@link Guests} needs. */
+export interface GuestParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tokenSecret?: string | Uint8Array;
+}
+
+const defaultTtlMs = 7 * 86_400_000;
+const idLength = 22;
+const form = /^mpguest\.([A-Za-z0-9_-]{22})\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{43})$/;
+/** New guests of one address: this many at once, and then one per interval. */
+const pace = { burst: 30, intervalMs: 2_000 };
+
+/**
+ * Guests of a deployment. A guest's id comes from the gateway, and its token is signed, so that every node knows the
+ * guest and none stores it. The token has a form of its own: no verifier of user tokens accepts it.
+ */
+export class Guests {
+  readonly #key: Buffer;
+  readonly #ttlMs: number;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #pace: AddressPace;
+
+  /** Throws a TypeError if there is neither a `secret` nor a `tokenSecret`. */
+  constructor(options: GuestOptions, { clock, random, tokenSecret }: GuestParts) {
+    const secret = options.secret ?? tokenSecret;
+    if (secret === undefined || secret.length < 32) {
+      throw new TypeError("guests need a tokenSecret or guests.secret, of at least 32 bytes");
+    }
+    // The key differs from the secret, so that no signature of one kind can be taken for the other.
+    this.#key = createHmac("sha256", secret).update("milepost guests").digest();
+    this.#ttlMs = options.ttlMs ?? defaultTtlMs;
+    this.#clock = clock;
+    this.#random = random;
+    this.#pace = new AddressPace(pace, clock);
+  }
+
+  /**
+   * Makes a new guest for a client at an address; undefined for an address that is not limited. Throws `rate_limited` if
+   * the address has made too many guests.
+   */
+  issue(address: string | undefined): IssuedGuest {
+    if (address !== undefined) this.#pace.take(address);
+    const id = this.#random.id(idLength);
+    const expiresAt = Math.ceil(this.#clock.now() + this.#ttlMs);
+    const body = `mpguest.${id}.${expiresAt.toString(36)}`;
+    return { guest_id: id, token: `${body}.${this.#signature(body)}`, expires_at: expiresAt };
+  }
+
+  /** Returns the principal of a new guest, with its token. */
+  admit(address: string | undefined): UserPrincipal {
+    const { guest_id: guest, token: guestToken, expires_at: expiresAt } = this.issue(address);
+    return { ...principalOf(guest, expiresAt), guestToken };
+  }
+
+  /** Returns the guest of a token; undefined for a text that is no token of a guest. Throws for a token that is not valid. */
+  verify(token: string): UserPrincipal | undefined {
+    if (!isGuestToken(token)) return undefined;
+    const [, id = "", expiry = "", signature = ""] = form.exec(token) ?? [];
+    const given = Buffer.from(signature);
+    const right = Buffer.from(this.#signature(`mpguest.${id}.${expiry}`));
+    if (given.length !== right.length || !timingSafeEqual(given, right)) {
+      throw new MilepostError("unauthenticated", "the token of the guest is not valid");
+    }
+    const expiresAt = Number.parseInt(expiry, 36);
+    if (expiresAt <= this.#clock.now()) {
+      throw new MilepostError("token_expired", "the guest has expired; connect as a new one");
+    }
+    return principalOf(id, expiresAt);
+  }
+
+  #signature(body: string): string {
+    return createHmac("sha256", this.#key).update(body).digest("base64url");
+  }
+}
+
+/** True if a credential has the form of a guest's token, valid or not. */
+export function isGuestToken(credential: string): boolean {
+  return credential.startsWith("mpguest.");
+}
+
+function principalOf(guest: string, expiresAt: number): UserPrincipal {
+  return {
+    kind: "user",
+    user: undefined,
+    session: undefined,
+    guest,
+    grants: { subscribe: [], publish: [] },
+    expiresAt,
+  };
+}
