@@ -1,5 +1,3 @@
-import type { RedisAddress } from "./redis-address.ts";
-
 /** Certificates of connections to Redis over TLS, each as PEM text. */
 export interface RedisTls {
   /** Certificates of the authorities that may sign Redis' certificate; default those that Node knows. */
@@ -17,6 +15,9 @@ export interface RedisTls {
 export function tlsSocketOf({
   tls,
   certificates = {},
-}: Pick<RedisAddress, "tls" | "certificates">) {
+}: {
+  readonly tls: boolean;
+  readonly certificates?: RedisTls;
+}) {
   return tls ? { tls: true as const, ...certificates } : {};
 }
