@@ -94,7 +94,9 @@ async function runRound(place: Place, seconds: number): Promise<Round> {
     if (seq >= from && seq < until) latency.record(monotonicUs() - at);
   };
   const sockets = await Promise.all(
-    Array.from({ length: readers }, (_, i) => openReader(read.url, (seq, at) => take(i, seq, at))),
+    Array.from({ length: readers }, (_, i) =>
+      openReader(read.url, i, (seq, at) => take(i, seq, at)),
+    ),
   );
   using producer = new HttpProducer(channel);
   let before: number[] = [];
@@ -129,10 +131,15 @@ function reached(us: number): Promise<void> {
 
 async function openReader(
   url: string,
+  index: number,
   onDelivery: (seq: number, at: number) => void,
 ): Promise<WebSocket> {
   const tokens = createTokens(secrets.tokenSecret, Date);
-  const token = await tokens.mint({ user: "7", channels: { subscribe: ["bench:*"], publish: [] } });
+  const token = await tokens.mint({
+    // A user may have only a few connections.
+    user: `reader-${index}`,
+    channels: { subscribe: ["bench:*"], publish: [] },
+  });
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws?channels=${channel}`, {
     headers: { authorization: `Bearer ${token}` },
   });
