@@ -46,6 +46,8 @@ export async function startNode(url: string, rules: readonly Rule[]): Promise<Re
     random: realRandom,
     node: realRandom.id(6),
     rules,
+    // All clients of these tests are one user.
+    limits: { maxConnectionsPerUser: 1_000 },
     verifyToken: () => Promise.reject(new Error("these tests use no tokens")),
     log: { info: () => {}, warn: () => {}, error: () => {} },
   });
