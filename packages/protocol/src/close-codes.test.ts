@@ -22,16 +22,17 @@ describe("verdicts of close codes", () => {
     [4001, "resume"],
     [4002, "resume"],
     [4003, "resume"],
+    [4004, "resume"],
     [4101, "reauthenticate"],
     [4102, "reauthenticate"],
     [4400, "stop"],
     [4401, "stop"],
     [4403, "stop"],
     [4408, "stop"],
-    [4409, "stop"],
+    [4409, "later"],
     [4410, "stop"],
     [4413, "stop"],
-    [4429, "stop"],
+    [4429, "later"],
   ] satisfies [number, CloseVerdict][])(
     "[P-CLOSE-1] the verdict of close code %i is %s",
     (code, verdict) => {
@@ -42,14 +43,14 @@ describe("verdicts of close codes", () => {
   it("[P-CLOSE-1] closeVerdict and closeNames agree with every row of the table of close codes", () => {
     for (const { code, verdict } of codes) expect(closeVerdict(code), String(code)).toBe(verdict);
     expect(Object.values(closeNames)).toEqual(codes.map(({ name }) => name));
-    expect(codes).toHaveLength(22);
+    expect(codes).toHaveLength(23);
   });
 
   it.each(codes.filter(({ code }) => code >= 4000))(
     "[P-CLOSE-1] close code $code $name has the verdict of its range of codes",
     ({ code, verdict }) => {
       const range = code < 4100 ? "resume" : code < 4200 ? "reauthenticate" : "stop";
-      expect(verdict).toBe(range);
+      expect(verdict).toBe(code === 4409 || code === 4429 ? "later" : range);
       expect(code < 4200 || (code >= 4400 && code <= 4499)).toBe(true);
     },
   );

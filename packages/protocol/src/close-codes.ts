@@ -3,7 +3,8 @@ import type { CloseCode, CloseName, CloseVerdict } from "./close-verdict.ts";
 /**
  * Close codes of Milepost connections, with the verdict and meaning of each. The table in the documents is
  * generated from this table. The client uses only `close-verdict.ts`. After 4000–4099 the client reconnects and
- * resumes. After 4100–4199 it gets a new token and resumes. After 4400–4499 it stays disconnected.
+ * resumes. After 4100–4199 it gets a new token and resumes. After 4400–4499 it stays disconnected, except
+ * that it reconnects 30 s or longer after 4409 and 4429.
  */
 export const closeCodes = {
   1000: {
@@ -73,6 +74,12 @@ export const closeCodes = {
     description: "Nothing arrived from the peer for too long.",
     sent: "yes",
   },
+  4004: {
+    name: "idle",
+    verdict: "resume",
+    description: "The client did nothing but send and answer pings for the idle timeout.",
+    sent: "yes",
+  },
   4101: {
     name: "token_expired",
     verdict: "reauthenticate",
@@ -85,7 +92,12 @@ export const closeCodes = {
     description: "The token was revoked.",
     sent: "yes",
   },
-  4400: { name: "protocol_error", verdict: "stop", description: "The peer broke the protocol." },
+  4400: {
+    name: "protocol_error",
+    verdict: "stop",
+    description: "The peer broke the protocol.",
+    sent: "yes: before `auth`, a frame that is not one valid message",
+  },
   4401: {
     name: "unauthenticated",
     verdict: "stop",
@@ -106,7 +118,7 @@ export const closeCodes = {
   },
   4409: {
     name: "too_many_connections",
-    verdict: "stop",
+    verdict: "later",
     description: "A limit of connections was reached.",
     sent: "yes: the user, the session or the service has too many connections",
   },
@@ -119,8 +131,9 @@ export const closeCodes = {
   4413: { name: "too_large", verdict: "stop", description: "A message exceeded the size limit." },
   4429: {
     name: "rate_limited",
-    verdict: "stop",
-    description: "The client sent too many messages.",
+    verdict: "later",
+    description: "The client sent too many messages, bytes or control frames for too long.",
+    sent: "yes",
   },
 } as const satisfies Record<
   CloseCode,

@@ -4,10 +4,9 @@ import { errorOfClose } from "./error-of-close.ts";
 import { retryableCodes } from "./retryable-codes.ts";
 
 /**
- * Close codes that `closeCodeOf` never returns: those of WebSocket itself, which anything in between may send, and
- * 4429, which is reserved and not sent yet.
+ * Close codes of WebSocket itself that `closeCodeOf` never returns, since anything in between may send them.
  */
-const notChosen: ReadonlySet<number> = new Set<CloseCode>([1000, 1008, 1009, 4429]);
+const notChosen: ReadonlySet<number> = new Set<CloseCode>([1000, 1008, 1009]);
 
 /**
  * Returns the close code of a connection that ends because of an error: the lowest code that stands for the

@@ -1,5 +1,8 @@
-/** The client's reaction to a close: reconnect and resume, get a new token first, or stay disconnected. */
-export type CloseVerdict = "resume" | "reauthenticate" | "stop";
+/**
+ * The client's reaction to a close: reconnect and resume, do so after 30 s or longer, get a new token first, or stay
+ * disconnected.
+ */
+export type CloseVerdict = "resume" | "later" | "reauthenticate" | "stop";
 
 /** Stable names of the close codes. */
 export const closeNames = {
@@ -15,6 +18,7 @@ export const closeNames = {
   4001: "moved",
   4002: "slow_consumer",
   4003: "heartbeat_lost",
+  4004: "idle",
   4101: "token_expired",
   4102: "token_revoked",
   4400: "protocol_error",
@@ -36,10 +40,11 @@ export type CloseName = (typeof closeNames)[CloseCode];
 /**
  * Returns what the client does after a close with `code`.
  *
- * A code that is not in the table has the verdict of its range. A code outside Milepost's ranges means
+ * 4409 and 4429 say that the client uses too much, which may change. Every other code has the verdict of its range. A code outside Milepost's ranges means
  * `resume`: anything between the gateway and the client may close a connection with such a code, also with 1000.
  */
 export function closeVerdict(code: number): CloseVerdict {
   if (code >= 4100 && code <= 4199) return "reauthenticate";
+  if (code === 4409 || code === 4429) return "later";
   return code >= 4400 && code <= 4499 ? "stop" : "resume";
 }

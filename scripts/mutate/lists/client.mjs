@@ -22,6 +22,13 @@ export const clientMutants = [
       "a client comes back earlier than the gateway has asked",
     ],
   ]),
+  ...faultsIn(`${client}/connection/connection.ts`, [
+    [
+      "const laterMs = 30_000;",
+      "const laterMs = 300;",
+      "a client that used too much comes back at once",
+    ],
+  ]),
   ...faultsIn(`${client}/connection/heartbeat.ts`, [
     [
       "const probeMs = 5_000;",
@@ -225,7 +232,7 @@ export const clientMutants = [
   ]),
   ...faultsIn(`${client}/transport/poll-transport.ts`, [
     [
-      "this.#newUpstream({ schedule, ms: slackMs });",
+      "this.#newUpstream(slackMs);",
       "this.#newUpstream();",
       "a publish without an answer holds back all that follow it",
     ],

@@ -229,7 +229,7 @@ describe("reconnecting", () => {
     },
   );
 
-  it.each([4410, 4400, 4401, 4403, 4408, 4409, 4413, 4429, 4444])(
+  it.each([4410, 4400, 4401, 4403, 4408, 4413, 4444])(
     "[P-CLOSE-1] the client does not reconnect after close code %i",
     async (code) => {
       const { client, gateway, clock, connected } = setUp();
@@ -241,6 +241,36 @@ describe("reconnecting", () => {
       await expect(client.request("operations.list")).rejects.toBeInstanceOf(MilepostError);
     },
   );
+});
+
+describe("a client that used too much", () => {
+  it.each([4409, 4429])(
+    "[P-CLOSE-1] the client reconnects 30 s or longer after close code %i, each time, and never gives up",
+    async (code) => {
+      const { client, gateway, clock, connected } = setUp();
+      await connected();
+      for (let round = 1; round <= 5; round++) {
+        await clock.advance(8_000);
+        await gateway.last.drop(code);
+        expect(client.state.state).toBe("reconnecting");
+        await clock.advance(29_900);
+        expect(gateway.sockets).toHaveLength(round);
+        await clock.advance(17_000);
+        expect(gateway.sockets).toHaveLength(round + 1);
+        await gateway.last.accept();
+      }
+    },
+  );
+
+  it("[P-CLOSE-1] no wake signal ends the wait after close code 4429", async () => {
+    const { client, gateway, clock, connected } = setUp();
+    await connected();
+    await gateway.last.drop(4429);
+    globalThis.dispatchEvent?.(new Event("online"));
+    await clock.advance(29_900);
+    expect(gateway.sockets).toHaveLength(1);
+    await client.close();
+  });
 });
 
 describe("the credential", () => {

@@ -47,6 +47,9 @@ const tooLarge = 1009;
  */
 const maxAskedMs = 3_600_000;
 
+/** Shortest wait in milliseconds after a close that says that the client uses too much. */
+const laterMs = 30_000;
+
 /** Parts that a connection is built from. */
 export interface ConnectionParts {
   /** Returns the gateway's address. */
@@ -414,7 +417,9 @@ export class Connection {
     const { backoff, clock, schedule, trial } = this.#parts;
     if (loss.reason !== "token") trial?.lost(loss.code);
     const now = clock.monotonic();
-    const stable = this.isUp && now - this.#connectedAt >= stableAfterMs && loss.code !== 4003;
+    const isLater = closeVerdict(loss.code) === "later";
+    const stable =
+      this.isUp && now - this.#connectedAt >= stableAfterMs && loss.code !== 4003 && !isLater;
     this.#failures = stable ? 1 : this.#failures + 1;
     if (this.#failures >= backoff.attempts) {
       this.#finish({
@@ -423,7 +428,8 @@ export class Connection {
       });
       return;
     }
-    const { retryAfterMs = this.#askedMs } = loss;
+    let { retryAfterMs = this.#askedMs } = loss;
+    if (isLater) retryAfterMs = Math.max(retryAfterMs ?? 0, laterMs);
     // A reconnect that was already planned at a random moment keeps that moment. It replaces the client's own
     // backoff.
     const delayMs =

@@ -30,6 +30,7 @@ export function eventOf({ code, token }: Loss, wasConnected: boolean): Connectio
 
 const eventOfVerdict = {
   resume: "lost",
+  later: "lost",
   reauthenticate: "expired",
   stop: "refused",
 } as const satisfies Record<CloseVerdict, ConnectionEvent>;

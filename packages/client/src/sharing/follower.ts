@@ -171,7 +171,8 @@ export class Follower {
       if (this.#isOver || token !== endpoint.token) return;
       const refused = error instanceof Refused ? error : new Refused(1006, "");
       // Once the tab follows, the leader's connection shows whether the gateway can be reached.
-      if (this.#isWelcome && closeVerdict(refused.code) === "resume") this.#planProof(proveEveryMs);
+      if (this.#isWelcome && /resume|later/.test(closeVerdict(refused.code)))
+        this.#planProof(proveEveryMs);
       else {
         this.release();
         this.#events.onClose(refused.code, refused.message, refused);

@@ -67,8 +67,8 @@ export class Leader {
         this.#own.flush();
         this.#end((follower) => {
           // A credential that is refused is this tab's own. The others connect with theirs. A close by request,
-          // such as that of all connections of a user, is meant for all.
-          if (closeVerdict(code) === "resume" || code === disconnected)
+          // such as that of all connections of a user, is meant for all, and so is a limit that was reached.
+          if (/resume|later/.test(closeVerdict(code)) || code === disconnected)
             follower.close(code, reason);
           else follower.move();
         });

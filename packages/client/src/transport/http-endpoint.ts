@@ -106,13 +106,12 @@ async function refusalOf(response: Response): Promise<Refused> {
   const { status } = response;
   const { code, message, retry_after_ms: afterMs } = failure;
   // Whoever answers 429, a client that waits may succeed.
-  if (status === 429) return new Refused(1013, message, afterMs ?? rateWaitMs);
+  if (status === 429) {
+    return new Refused(code === "too_many_connections" ? 4409 : 4429, message, afterMs);
+  }
   const closeCode = isOfGateway && refusals.has(status) ? closeCodeOf(code) : 1006;
   return new Refused(closeCode, message, afterMs, status === 413);
 }
-
-/** Wait after an answer 429 that names none, in milliseconds. */
-const rateWaitMs = 30_000;
 
 /** HTTP statuses with which a gateway refuses a client permanently. */
 const refusals: ReadonlySet<number> = new Set([400, 401, 403, 413]);

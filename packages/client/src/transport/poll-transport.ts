@@ -18,7 +18,7 @@ import type {
   TransportConnection,
   TransportConnectionEvents,
 } from "./transport.ts";
-import { Upstream, type UpstreamParts } from "./upstream.ts";
+import { Upstream } from "./upstream.ts";
 
 /**
  * Returns the long-poll transport: messages arrive in responses to polls and are sent by POST. If the
@@ -80,7 +80,7 @@ class PollConnection implements TransportConnection {
     this.#events = events;
     this.#schedule = schedule;
     // Publishes wait for each other, so one without an answer would hold back all that follow it.
-    this.#upstream = this.#newUpstream({ schedule, ms: slackMs });
+    this.#upstream = this.#newUpstream(slackMs);
     this.closed = this.#run();
   }
 
@@ -121,7 +121,7 @@ class PollConnection implements TransportConnection {
     this.#interrupt?.();
   }
 
-  #newUpstream(limit?: UpstreamParts["limit"]): Upstream {
+  #newUpstream(limitMs?: number): Upstream {
     const onReplies = (text: string) => {
       if (this.#owned) this.#events.onFrame(text);
     };
@@ -131,7 +131,8 @@ class PollConnection implements TransportConnection {
       onReplies,
       onFailed: (error) => this.#fail(error),
       onRefused: onReplies,
-      limit,
+      schedule: this.#schedule,
+      limitMs,
     });
   }
 

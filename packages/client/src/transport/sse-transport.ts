@@ -51,7 +51,8 @@ class SseConnection implements TransportConnection {
       onFailed: (error) => this.#fail(error),
       onRefused: (reply) => this.#take(reply),
       // The gateway answers at once, as the replies come in the stream.
-      limit: { schedule, ms: upstreamMs },
+      schedule,
+      limitMs: upstreamMs,
     });
     const replaced = connectionId === undefined ? "" : `&connection_id=${connectionId}`;
     this.closed = this.#read(`/v1/sse?dialect=${jsonSubprotocol}&sdk=${sdkName()}${replaced}`);

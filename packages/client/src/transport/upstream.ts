@@ -5,10 +5,13 @@ import { maxBytesOf } from "./outgoing.ts";
 
 /** Maximum number of messages in the body of one POST. */
 const maxMessages = 1_000;
+/** Longest wait between two calls that a gateway can ask for while the connection stays, in milliseconds. */
+const maxRestMs = 10_000;
 
 /** Parts of an upstream. */
 export interface UpstreamParts {
   readonly endpoint: HttpEndpoint;
+  readonly schedule: Schedule;
   path(): string;
   onReplies(text: string): void;
   onFailed(error: unknown): void;
@@ -17,8 +20,8 @@ export interface UpstreamParts {
    * message.
    */
   onRefused(reply: string): void;
-  /** Time limit of a call, if there is one. */
-  readonly limit?: { readonly schedule: Schedule; readonly ms: number } | undefined;
+  /** Time limit of a call in milliseconds, if there is one. */
+  readonly limitMs?: number | undefined;
 }
 
 /**
@@ -47,21 +50,28 @@ export class Upstream {
   }
 
   async #drain(): Promise<void> {
-    const { endpoint, path, onReplies, onFailed, limit } = this.#parts;
+    const { endpoint, path, onReplies, onFailed, limitMs, schedule } = this.#parts;
     while (this.#queue.length > 0 && !endpoint.isEnded) {
       const onLate = () => onFailed(new Refused(1006, "a call got no answer in time"));
-      const cancel = limit?.schedule.after(limit.ms, onLate);
+      const cancel = limitMs === undefined ? undefined : schedule.after(limitMs, onLate);
       const batch = this.#take();
       try {
         const response = await endpoint.call(path(), { body: `[${batch.join(",")}]` });
         onReplies(await response.text());
         this.#maxMessages = Math.min(maxMessages, this.#maxMessages * 2);
       } catch (error) {
-        if (!(error instanceof Refused && error.isTooLarge)) {
+        cancel?.();
+        const refused = error instanceof Refused ? error : undefined;
+        const { isTooLarge, code, retryAfterMs = 0 } = refused ?? {};
+        if (isTooLarge) this.#halve(batch);
+        // The gateway has handled none of the messages; the connection stays as it is.
+        else if (code === 4429 && retryAfterMs > 0 && retryAfterMs <= maxRestMs) {
+          this.#queue.unshift(...batch);
+          await new Promise<void>((resolve) => schedule.after(retryAfterMs, resolve));
+        } else {
           onFailed(error);
           return;
         }
-        this.#halve(batch);
       } finally {
         cancel?.();
       }
