@@ -87,6 +87,16 @@ function gatewayOptions(onFault: (what: string) => void): GatewayOptions {
   return {
     auth: { tokenSecret: "the token secret of a gateway that is fuzzed" },
     compression: true,
+    // The frames must reach the gateway's code, and not wait for a rate.
+    limits: {
+      connectionMessagesPerSecond: 1e9,
+      connectionBytesPerSecond: 1e9,
+      connectionControlFramesPerSecond: 1e9,
+      sessionMessagesPerSecond: 1e9,
+      sessionBytesPerSecond: 1e9,
+      userMessagesPerSecond: 1e9,
+      userBytesPerSecond: 1e9,
+    },
     sseMaxLifetimeMs: 86_400_000,
     rules: ["fuzz:*", "victim:*"].map((pattern) => ({
       pattern,

@@ -212,9 +212,10 @@ export class ClusterNode {
         if (text.includes('"auth"')) this.#noteRenewal(connection, link, text);
         events.onText(text);
       },
-      onValues: (frame, length) => events.onValues(frame, length),
+      onBinary: (bytes, split) => events.onBinary(bytes, split),
       onUnsupportedFrame: () => events.onUnsupportedFrame(),
       onAlive: () => events.onAlive(),
+      onControl: () => events.onControl(),
       onDrain: () => events.onDrain(),
       onClose: () => events.onClose(),
     };

@@ -102,19 +102,19 @@ export const connectionMutants = [
       "a client has a hundred times the messages in work",
     ],
     [
-      "if (this.#life.isEnding) return;\n    if (text.length > this.#context.limits.maxMessageBytes) {",
-      "if (text.length > this.#context.limits.maxMessageBytes) {",
-      "a connection that is closing takes messages",
-    ],
-    [
-      "text.length > this.#context.limits.maxMessageBytes",
-      "text.length > 10 * this.#context.limits.maxMessageBytes",
+      "length > this.#context.limits.maxMessageBytes",
+      "length > 10 * this.#context.limits.maxMessageBytes",
       "a frame ten times too large is read",
     ],
     [
-      "if (length > this.#context.limits.maxMessageBytes) this.close(1009",
-      "if (false) this.close(1009",
-      "a binary frame of any size is read",
+      "if (!isVerified && values.value.length !== 1) {",
+      "if (false) {",
+      "a client sends many messages in one frame before it is known",
+    ],
+    [
+      "    this.#intake?.hold();\n",
+      "",
+      "messages behind a credential are read before it is verified",
     ],
     [
       "if (!identity.isVerified || !this.isOpen) return;",
@@ -186,11 +186,6 @@ export const connectionMutants = [
       "if (this.#inFlight < maxInFlight) return undefined;",
       "return undefined;",
       "the messages in work of one client have no bound",
-    ],
-    [
-      "const each = length / Math.max(1, frame.value.length);",
-      "const each = 0;",
-      "waiting messages count as empty",
     ],
     [
       "...(context.outage.isOn ? { degraded: true } : {}),",
@@ -344,10 +339,69 @@ export const connectionMutants = [
       "a user sends into the stream of another one",
     ],
     ["if (live === undefined) connection.abandon();", "", "a passing connection is never let go"],
+    ["length: frame.length / count", "length: 0", "messages sent upstream count as empty"],
     [
-      "const length = frame.length / Math.max(1, values.length);",
-      "const length = 0;",
-      "messages sent upstream count as empty",
+      "if (connection !== undefined) connection.charge(count, frame.length);",
+      "if (connection !== undefined) connection.charge(1, frame.length);",
+      "a frame sent upstream counts as one message",
+    ],
+  ]),
+  ...faultsIn("packages/core/src/connection/intake.ts", [
+    ["this.#each = length / values.length;", "this.#each = 0;", "waiting messages count as empty"],
+    [
+      "const maxPauseMs = 5_000;",
+      "const maxPauseMs = 60_000;",
+      "a client is not read for a minute",
+    ],
+    [
+      "const refuseAfterMs = 5_000;",
+      "const refuseAfterMs = 50_000;",
+      "a client over its limit is not told",
+    ],
+    [
+      "const closeAfterMs = 8_000;",
+      "const closeAfterMs = 80_000;",
+      "a client over its limit is never disconnected",
+    ],
+    [
+      "this.#strainMs - (now - this.#strainAt)",
+      "this.#strainMs",
+      "time below the limit does not count back",
+    ],
+    [
+      'if (shortage.scope !== "node") this.#strainMs',
+      "this.#strainMs",
+      "clients are disconnected because their node is busy",
+    ],
+    ["    this.#owner.onAlive();\n", "", "a client that is not read counts as dead"],
+    [
+      'return type === "publish" ||',
+      'return type === "ping" || type === "auth" || type === "publish" ||',
+      "a client over its limit loses its renewed token",
+    ],
+    [
+      "if (!this.#owner.isUnlimited) traffic.add",
+      "if (this.#owner.isUnlimited) traffic.add",
+      "answers cost a client nothing",
+    ],
+  ]),
+  ...faultsIn("packages/core/src/limits/turns.ts", [
+    [
+      "const unitsPerTurn = 16;",
+      "const unitsPerTurn = 16_000;",
+      "one client has a thousand messages handled before others",
+    ],
+  ]),
+  ...faultsIn("packages/core/src/limits/bucket-table.ts", [
+    [
+      "if (value.isFresh(now)) this.#values.delete(name);",
+      "this.#values.delete(name);",
+      "a bucket is forgotten while it is in use",
+    ],
+    [
+      "if (this.#values.size >= this.#size) return this.#sharedBy(name);",
+      "",
+      "clients make as many buckets as they like",
     ],
   ]),
   ...faultsIn("packages/core/src/limits/connection-slots.ts", [

@@ -361,7 +361,11 @@ export const coreMutants = [
       ", Number.POSITIVE_INFINITY);\n  }",
       "a client asks for more time than its method has",
     ],
-    ["this.#rearm(request);\n  }\n", "}\n", "a stream ends while it is being used"],
+    [
+      "this.#rearm(request);\n    return true;",
+      "return true;",
+      "a stream ends while it is being used",
+    ],
     [
       "request.abort(reason, this.#context.errorLog.report);\n    }",
       "}",

@@ -61,9 +61,10 @@ const closeUnheard: Mutant = {
   breaks: "G8",
   attach: (events) => ({
     onText: (text) => events.onText(text),
-    onValues: (frame, length) => events.onValues(frame, length),
+    onBinary: (bytes, split) => events.onBinary(bytes, split),
     onUnsupportedFrame: () => events.onUnsupportedFrame(),
     onAlive: () => events.onAlive(),
+    onControl: () => events.onControl(),
     onDrain: () => events.onDrain(),
     onClose: () => {},
   }),

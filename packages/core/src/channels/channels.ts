@@ -88,7 +88,10 @@ export interface ChannelsParts {
   readonly limits: CoreLimits;
   readonly wheel: TimerWheel;
   readonly signatures: Pick<Signatures, "checkPublication">;
-  readonly instruments: Pick<CoreInstruments, "publicationsAccepted" | "publicationsRefused">;
+  readonly instruments: Pick<
+    CoreInstruments,
+    "publicationsAccepted" | "publicationsRefused" | "publishRateLimits"
+  >;
   readonly holdings: Holdings;
   readonly onError: (error: unknown) => void;
   /** Called with the name of a channel whose log was deleted. */
@@ -146,7 +149,7 @@ export class Channels implements ChannelService {
     this.#random = random;
     this.#limits = limits;
     this.#wheel = wheel;
-    this.#rates = new PublishRates(clock);
+    this.#rates = new PublishRates(clock, instruments);
     this.#clock = clock;
     this.#signatures = signatures;
     this.#spool = new Spool(clock, (ms) => wheel.pause(ms));
@@ -247,7 +250,7 @@ export class Channels implements ChannelService {
         throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
       }
       const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
-      if (resolved.rule.rate !== undefined) this.#rates.take(channel, resolved.rule.rate);
+      this.#rates.take(principal, channel, resolved.rule);
       const publisher = publisherOf(principal);
       const entry = {
         event: name,

@@ -1,14 +1,25 @@
 import { MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import type { Rule } from "../rules/rule.ts";
+import type { Principal } from "../rules/principal.ts";
+import type { Rule, RuleRate } from "../rules/rule.ts";
+import { noInstruments } from "../runtime/instruments.ts";
 import { type TestCore, testCore } from "../testing/index.ts";
 import { PublishRates } from "./publish-rates.ts";
 
+const service: Principal = { kind: "service", name: "backend" };
+
+function userOf(user: string): Principal {
+  const grants = { subscribe: [], publish: [] };
+  return { kind: "user", user, session: undefined, grants, expiresAt: undefined };
+}
+
 function rates() {
   let now = 0;
-  const bucket = new PublishRates({ monotonic: () => now });
+  const bucket = new PublishRates({ monotonic: () => now }, noInstruments);
+  const take = (channel: string, rate: RuleRate, principal = service, pattern = "*") =>
+    bucket.take(principal, channel, { pattern, rate });
   return {
-    bucket,
+    take,
     advance: (ms: number) => {
       now += ms;
     },
@@ -16,10 +27,14 @@ function rates() {
      * Publishes until a publish is refused as `rate_limited`. Returns how many publishes succeeded, and the
      * wait before the next one in milliseconds.
      */
-    drain(channel: string, rate: NonNullable<Rule["rate"]>): readonly [number, number | undefined] {
+    drain(
+      channel: string,
+      rate: RuleRate,
+      principal = service,
+    ): readonly [number, number | undefined] {
       for (let taken = 0; taken < 1_000; taken++) {
         try {
-          bucket.take(channel, rate);
+          take(channel, rate, principal);
         } catch (error) {
           return [taken, error instanceof MilepostError ? error.retryAfterMs : undefined];
         }
@@ -48,22 +63,75 @@ describe("the publish rate of a channel", () => {
   });
 
   test("[P-RULE-2] the number of publishes over an hour matches the rate, however often a sender tries", () => {
-    const { bucket, advance } = rates();
+    const { take, advance } = rates();
     let taken = 0;
     for (let ms = 0; ms < 3_600_000; ms += 70) {
       advance(70);
       try {
-        bucket.take("a", { perSecond: 0.7, burst: 2 });
+        take("a", { perSecond: 0.7, burst: 2 });
         taken++;
       } catch {}
     }
     expect(Math.abs(taken - 2_520)).toBeLessThanOrEqual(2);
   });
 
-  test("[P-RULE-2] the rate holds for each of 10,000 channels that are used at the same time", () => {
-    const { bucket, drain } = rates();
-    for (let n = 0; n < 10_000; n++) bucket.take(`a:${n}`, { perSecond: 1 });
-    for (let n = 0; n < 10_000; n++) expect(drain(`a:${n}`, { perSecond: 1 })[0]).toBe(0);
+  test("[P-RULE-2] the rate holds for each of 50,000 channels that are used at the same time", () => {
+    const { take, drain } = rates();
+    for (let n = 0; n < 50_000; n++) take(`a:${n}`, { perSecond: 1 });
+    for (let n = 0; n < 50_000; n++) expect(drain(`a:${n}`, { perSecond: 1 })[0]).toBe(0);
+  });
+
+  test("[P-RULE-2] publishes to any number of other channels never give a channel back its burst", () => {
+    const { take, drain } = rates();
+    const slow = { perSecond: 0.001, burst: 3 };
+    expect(drain("a", slow)[0]).toBe(3);
+    for (let n = 0; n < 200_000; n++) {
+      try {
+        take(`other:${n}`, slow);
+      } catch {}
+    }
+    expect(drain("a", slow)[0]).toBe(0);
+  });
+});
+
+describe("the publish rate of a publisher", () => {
+  test("[P-RULE-2] a user has the rate of one channel for all channels of the rule together", () => {
+    const { take, drain } = rates();
+    const rate = { perSecond: 10, burst: 5 };
+    for (let n = 0; n < 5; n++) take(`a:${n}`, rate, userOf("ada"));
+    expect(drain("a:9", rate, userOf("ada"))).toEqual([0, 100]);
+    expect(drain("a:9", rate, userOf("bob"))).toEqual([5, 100]);
+  });
+
+  test("[P-RULE-2] with perPrincipal, one user cannot use up the rate of a channel", () => {
+    const { drain, advance } = rates();
+    const rate = { perSecond: 10, burst: 10, perPrincipal: { perSecond: 1, burst: 2 } };
+    expect(drain("a", rate, userOf("ada"))).toEqual([2, 1_000]);
+    expect(drain("a", rate, userOf("bob"))).toEqual([2, 1_000]);
+    advance(1_000);
+    expect(drain("a", rate, userOf("ada"))).toEqual([1, 1_000]);
+  });
+
+  test("[P-RULE-2] a service has only the rate of each channel", () => {
+    const { drain } = rates();
+    const rate = { perSecond: 10, burst: 4, perPrincipal: { perSecond: 1, burst: 1 } };
+    expect(drain("a", rate)).toEqual([4, 100]);
+    expect(drain("b", rate)).toEqual([4, 100]);
+  });
+
+  test("[P-RULE-2] a publish that the channel's rate refuses does not count against its publisher", () => {
+    const { drain } = rates();
+    const rate = { perSecond: 10, burst: 3, perPrincipal: { perSecond: 10, burst: 5 } };
+    expect(drain("a", rate, userOf("ada"))[0]).toBe(3);
+    expect(drain("b", rate, userOf("ada"))[0]).toBe(2);
+  });
+
+  test("[P-RULE-2] the rates of two rules count apart for the same user", () => {
+    const { take } = rates();
+    const rate = { perSecond: 1, burst: 1 };
+    take("a:1", rate, userOf("ada"), "a:*");
+    take("b:1", rate, userOf("ada"), "b:*");
+    expect(() => take("a:2", rate, userOf("ada"), "a:*")).toThrow(/you publish too much/);
   });
 });
 

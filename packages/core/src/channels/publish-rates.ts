@@ -1,42 +1,85 @@
 import type { Clock } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
-import type { PublishRate } from "../rules/rule.ts";
-import { RecentNames } from "../runtime/recent-names.ts";
+import { fullAfter, type Rate, waitFor } from "../limits/bucket.ts";
+import { BucketTable, type Forgettable } from "../limits/bucket-table.ts";
+import { type Principal, publisherOf } from "../rules/principal.ts";
+import type { PublishRate, Rule } from "../rules/rule.ts";
+import type { CoreInstruments } from "../runtime/instruments.ts";
 
-const rememberedChannels = 10_000;
+/** Number of channels, and of publishers, whose rates are counted one by one at the same time. */
+const remembered = 50_000;
+
+class Bucket implements Forgettable {
+  fullAt = 0;
+
+  isFresh(now: number): boolean {
+    return this.fullAt <= now;
+  }
+}
 
 /**
- * Publish rates of channels on this node: one token bucket per channel, stored as the time at which the bucket
- * will be full again.
+ * Publish rates of rules on this node: a token bucket for each channel, and one for each publisher and rule.
  *
- * At least the 10,000 most recently published channels are remembered. A forgotten channel starts again with a
- * full bucket.
+ * A bucket is forgotten only once it is full again; see {@link BucketTable}.
  */
 export class PublishRates {
   readonly #clock: Pick<Clock, "monotonic">;
-  readonly #fullAt = new RecentNames<number>(rememberedChannels);
+  readonly #instruments: Pick<CoreInstruments, "publishRateLimits">;
+  readonly #channels = new BucketTable(remembered, () => new Bucket());
+  readonly #publishers = new BucketTable(remembered, () => new Bucket());
 
-  constructor(clock: Pick<Clock, "monotonic">) {
+  constructor(
+    clock: Pick<Clock, "monotonic">,
+    instruments: Pick<CoreInstruments, "publishRateLimits">,
+  ) {
     this.#clock = clock;
+    this.#instruments = instruments;
   }
 
-  /** Counts one publish. Throws `rate_limited` with `retryAfterMs` if the channel's bucket is empty. */
-  take(
-    channel: string,
-    { perSecond, burst = Math.max(1, Math.floor(perSecond)) }: PublishRate,
-  ): void {
+  /**
+   * Counts one publish to a channel under a rule. Throws `rate_limited` with `retryAfterMs`, and counts nothing, if the
+   * channel's or the publisher's bucket is empty.
+   */
+  take(principal: Principal, channel: string, { pattern, rate }: Pick<Rule, "pattern" | "rate">) {
+    if (rate === undefined) return;
     const now = this.#clock.monotonic();
-    const eachMs = 1_000 / perSecond;
-    const fullAt = Math.max(now, this.#fullAt.get(channel) ?? 0);
-    const waitMs = fullAt - now - (burst - 1) * eachMs;
-    // The tolerance keeps rounding errors from refusing a publish that comes exactly on time.
-    if (waitMs > 1e-6) {
-      throw new MilepostError(
-        "rate_limited",
-        `too many publishes to ${channel}: its rule allows ${perSecond} per second and ${burst} at once; retry later`,
-        { retryAfterMs: Math.ceil(waitMs) },
-      );
+    const own = bucketRate(rate.perPrincipal ?? rate);
+    const isLimited = principal.kind !== "service";
+    const publisher = isLimited
+      ? this.#publishers.of(`${publisherOf(principal)} ${pattern}`, now)
+      : undefined;
+    if (publisher !== undefined) {
+      const waitMs = waitFor(publisher.fullAt, 1, own, now);
+      if (waitMs > 0) {
+        this.#instruments.publishRateLimits.principal.add(1);
+        throw limited(`you publish too much to channels of ${pattern}`, "you", own, waitMs);
+      }
     }
-    this.#fullAt.set(channel, fullAt + eachMs);
+    const all = bucketRate(rate);
+    const bucket = this.#channels.of(channel, now);
+    const waitMs = waitFor(bucket.fullAt, 1, all, now);
+    if (waitMs > 0) {
+      this.#instruments.publishRateLimits.channel.add(1);
+      throw limited(`too many publishes to ${channel}`, "all together", all, waitMs);
+    }
+    bucket.fullAt = fullAfter(bucket.fullAt, 1, all, now);
+    if (publisher !== undefined) publisher.fullAt = fullAfter(publisher.fullAt, 1, own, now);
   }
+}
+
+function bucketRate({ perSecond, burst = Math.max(1, Math.floor(perSecond)) }: PublishRate): Rate {
+  return { perSecond, burst };
+}
+
+function limited(
+  what: string,
+  whom: string,
+  { perSecond, burst }: Rate,
+  waitMs: number,
+): MilepostError {
+  return new MilepostError(
+    "rate_limited",
+    `${what}: the rule allows ${whom} ${perSecond} per second and ${burst} at once; retry later`,
+    { retryAfterMs: Math.ceil(waitMs) },
+  );
 }

@@ -1,7 +1,7 @@
 import { FaultyEngine } from "@milepost/engine/testing";
 import { parsed } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import { type TestCore, TestSocket, testCore } from "../testing/index.ts";
+import { highRates, type TestCore, TestSocket, testCore } from "../testing/index.ts";
 
 const grants = { subscribe: ["log:*"], publish: ["log:*"] };
 
@@ -120,7 +120,7 @@ describe("the bounds of a connection", () => {
         return new Promise<void>((resolve) => ends.push(resolve));
       },
     };
-    await using t = testCore({ methods: { wait } });
+    await using t = testCore({ methods: { wait }, limits: highRates });
     const { socket } = await open(t);
     for (let id = 0; id < 300; id++) socket.send({ type: "request", id, method: "wait" });
     await t.clock.settle();
@@ -137,7 +137,7 @@ describe("the bounds of a connection", () => {
 
   test("[G7] the messages of one large frame count with their share of its size while they wait", async () => {
     const faulty = new FaultyEngine();
-    await using t = testCore({ engine: faulty.factory });
+    await using t = testCore({ engine: faulty.factory, limits: highRates });
     const { socket } = await open(t);
     faulty.hold();
     socket.send({ type: "subscribe", id: "s", channel: "log:a" });
@@ -162,10 +162,10 @@ describe("the bounds of a connection", () => {
     const socket = new TestSocket(t.json);
     const events = t.core.connect(socket, { principal: t.user("ada") });
     socket.attach(events);
-    events.onValues(parsed([{ type: "ping", id: 1 }]), 1_000);
+    events.onBinary(new Uint8Array(1_000), () => parsed([{ type: "ping", id: 1 }]));
     await t.clock.settle();
     expect(socket.closed).toBeUndefined();
-    events.onValues(parsed([{ type: "ping", id: 2 }]), 1_001);
+    events.onBinary(new Uint8Array(1_001), () => parsed([{ type: "ping", id: 2 }]));
     await t.clock.settle();
     expect(socket.closed?.code).toBe(1009);
   });

@@ -57,6 +57,8 @@ export interface ConnectedClient {
 
 /** Client that also accepts messages outside its own stream, such as the POST requests of an SSE client. */
 export interface AddressableClient extends ConnectedClient {
+  /** Counts an upstream frame; throws `rate_limited` if the client is over a limit. */
+  charge(messages: number, bytes: number): void;
   /** Handles an upstream message of about `length` characters, and sends its reply in the client's stream. */
   take(message: ParsedMessage, length: number): void;
   /**

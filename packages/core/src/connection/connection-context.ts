@@ -3,6 +3,7 @@ import type { Channels } from "../channels/channels.ts";
 import type { DurableContext } from "../durable/durable-reader.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { ConnectionSlots } from "../limits/connection-slots.ts";
+import type { Traffic } from "../limits/traffic.ts";
 import type { OwnershipWatch } from "../operations/ownership-watch.ts";
 import type { Presences } from "../presence/presences.ts";
 import type { MethodRegistry } from "../requests/method-registry.ts";
@@ -28,6 +29,7 @@ export interface LifecycleContext {
   readonly instruments: CoreInstruments;
   readonly connections: ConnectionRegistry;
   readonly slots: ConnectionSlots;
+  readonly traffic: Traffic;
   /** Registration of this node's connections with the cluster. */
   readonly registration: {
     enter(client: ConnectedClient): void;

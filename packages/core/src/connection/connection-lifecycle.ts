@@ -39,6 +39,13 @@ export interface LifecycleOwner extends ConnectedClient {
    * that is later.
    */
   onExpiring(expiresAt: number): void;
+  /**
+   * Time after which the connection is closed because its client did nothing but send and answer pings, in
+   * milliseconds; infinite if it may stay.
+   */
+  readonly idleTimeoutMs: number;
+  /** Called with each ping of the node, about every 30 s. */
+  onBeat(): void;
 }
 
 /**
@@ -57,6 +64,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   /** Principal under which the connection takes its slot. The user of a session may change meanwhile. */
   #counted: UserPrincipal | undefined;
   #aliveAt: number;
+  #actedAt: number;
   #pingedAt: number;
 
   /** Adds the owner to this node's connections. With `isVerified`, the connection is open at once. */
@@ -76,6 +84,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     const now = this.#now();
     this.#openedAt = now;
     this.#aliveAt = now;
+    this.#actedAt = now;
     this.#pingedAt = now;
     connections.add(owner, transport.passes);
     if (transport.passes !== true) {
@@ -119,9 +128,11 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     return Math.round(this.#context.clock.now() - (this.#now() - this.#openedAt));
   }
 
-  /** Queues a message behind the messages sent before it. */
-  send(message: ServerMessage): void {
-    this.sendQueue.push(this.transport.encoder.encodeMessage(message));
+  /** Queues a message behind the messages sent before it; returns its size in bytes. */
+  send(message: ServerMessage): number {
+    const bytes = this.transport.encoder.encodeMessage(message);
+    this.sendQueue.push(bytes);
+    return bytes.byteLength;
   }
 
   /** Opens the connection after its credential was verified; returns false when it has ended meanwhile. */
@@ -201,6 +212,11 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#aliveAt = this.#now();
   }
 
+  /** Records that the client did something other than send or answer pings. */
+  onAction(): void {
+    this.#actedAt = this.#aliveAt;
+  }
+
   /** Writes the send queue, because the transport has room again. */
   onDrain(): void {
     this.sendQueue.flush();
@@ -250,10 +266,14 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     } else if (now - this.#aliveAt >= limits.idleTimeoutMs) {
       this.close(4003, "no sign of life");
     } else if (this.#expiresAt <= clock.now()) this.#owner.onExpired();
+    else if (this.isOpen && now - this.#actedAt >= this.#owner.idleTimeoutMs) {
+      this.close(4004, "nothing was done for the idle timeout");
+    }
     if (this.isEnding) return;
     if (now - this.#pingedAt >= limits.pingIntervalMs) {
       this.#pingedAt = now;
       this.transport.ping();
+      this.#owner.onBeat();
     }
     this.#announceExpiry();
     this.arm();
@@ -299,6 +319,9 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     } else if (state.name === "open" && state.expiresAt !== undefined) {
       const dueAt = state.expiresAt - (state.noticeMs ?? 0);
       delay = Math.min(delay, dueAt - clock.now(), wallCheckMs);
+    }
+    if (state.name === "open") {
+      delay = Math.min(delay, this.#actedAt + this.#owner.idleTimeoutMs - now);
     }
     return delay;
   }

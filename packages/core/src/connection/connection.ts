@@ -3,32 +3,30 @@ import {
   type AuthMessage,
   type ClientMessage,
   type CloseCode,
-  carriedFields,
   closeCodeOfCredential,
   type Failure,
-  failure,
   type MessageId,
   MilepostError,
-  type Parsed,
   type ParsedMessage,
   type PublishMessage,
-  parseCarrying,
   parseClientMessage,
   protocolVersion,
   type RequestMessage,
   type ServerMessage,
-  splitFrame,
 } from "@milepost/protocol";
+import { nobody, type Owners, rateLimited, type Shortage } from "../limits/traffic.ts";
 import { Requests } from "../requests/requests.ts";
 import { encodedChannels, isSamePerson, type UserPrincipal } from "../rules/principal.ts";
 import { mayLookUp } from "../rules/rule-access.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
-import type { Encoder, Transport, TransportEvents } from "../send-queue/transport.ts";
+import type { Encoder, SplitFrame, Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { ConnectOptions } from "./connect-options.ts";
 import type { AddressableClient, ReconnectSpan } from "./connected-client.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { ConnectionLifecycle, type LifecycleOwner } from "./connection-lifecycle.ts";
+import { type Frame, unsupportedFrame, valuesIn } from "./frame.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import { Intake, type IntakeOwner } from "./intake.ts";
 import { decideBy, recheckSession, type SessionHolder } from "./session-end.ts";
 import type { SubscriptionOwner } from "./subscription-owner.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -54,13 +52,16 @@ export class Connection
     AddressableClient,
     SubscriptionOwner,
     InboxOwner,
-    SessionHolder
+    SessionHolder,
+    IntakeOwner
 {
   readonly #context: ConnectionContext;
   readonly #life: ConnectionLifecycle;
   readonly #inbox = new Inbox(this);
   readonly #subscriptions: Subscriptions;
   #identity: Identity;
+  /** Reader of what the client sends; undefined while it sends nothing. */
+  #intake: Intake | undefined;
   #requests: Requests | undefined;
   #upstreamReplies: UpstreamReplies | undefined;
   /** Number of publishes and requests without an answer. */
@@ -146,40 +147,25 @@ export class Connection
 
   onClose(): void {
     this.#life.onClose();
+    if (this.#intake !== undefined) this.#context.wheel.clear(this.#intake);
   }
 
   onText(text: string): void {
-    this.onAlive();
-    if (this.#life.isEnding) return;
-    if (text.length > this.#context.limits.maxMessageBytes) {
-      this.close(1009, "frame too large");
-      return;
-    }
-    if (this.encoder.dialect === "plain") {
-      const json = parseCarrying(text, carriedFields);
-      if (json.ok) this.#inTurn(parseClientMessage(json.value), text.length);
-      else this.send({ type: "reply", id: null, error: json.failure });
-      return;
-    }
-    this.#takeFrame(splitFrame(text), text.length);
+    this.#receive(text, text.length);
   }
 
-  onValues(frame: Parsed<readonly unknown[]>, length: number): void {
-    this.onAlive();
-    if (this.#life.isEnding) return;
-    if (length > this.#context.limits.maxMessageBytes) this.close(1009, "frame too large");
-    else this.#takeFrame(frame, length);
+  onBinary(bytes: Uint8Array, split: SplitFrame): void {
+    this.#receive({ bytes, split }, bytes.byteLength);
   }
 
   onUnsupportedFrame(): void {
+    this.#receive(unsupportedFrame, 0);
+  }
+
+  onControl(): boolean {
     this.onAlive();
-    if (this.#life.isEnding) return;
-    const wanted =
-      this.encoder.dialect === "milepost.v1.msgpack"
-        ? "this connection uses msgpack; send binary frames instead of text"
-        : "this connection uses JSON; send text frames instead of binary";
-    const error = failure("bad_message", wanted);
-    this.send({ type: "reply", id: null, error });
+    if (this.#life.isEnding && this.#intake === undefined) return false;
+    return this.#reading().control();
   }
 
   /**
@@ -189,6 +175,14 @@ export class Connection
   take(message: ParsedMessage, length: number): void {
     this.onAlive();
     this.#inTurn(message, length);
+  }
+
+  /** Counts a frame of `messages` messages that arrived outside the stream; throws `rate_limited` if it is too much. */
+  charge(messages: number, bytes: number): void {
+    const { traffic } = this.#context;
+    const { principal } = this;
+    if (principal === undefined) return;
+    traffic.charge(principal, { messages, bytes, control: 0 }, this.#reading().usage);
   }
 
   /**
@@ -210,7 +204,9 @@ export class Connection
   }
 
   send(message: ServerMessage): void {
-    if (this.#upstreamReplies?.take(message) !== true) this.#life.send(this.#dated(message));
+    if (this.#upstreamReplies?.take(message) === true) return;
+    const bytes = this.#life.send(this.#dated(message));
+    if (message.type === "reply") this.#intake?.answered(bytes);
   }
 
   /** Adds the cursor and the time to replies and pongs in the plain dialect. */
@@ -219,6 +215,10 @@ export class Connection
     if (message.type !== "reply" && message.type !== "pong") return message;
     const timestamp = new Date(this.#context.clock.now()).toISOString();
     return { ...this.#subscriptions.cursor(), ...message, timestamp };
+  }
+
+  onReplay(size: number): void {
+    this.#intake?.answered(size);
   }
 
   onMerged(count: number): void {
@@ -253,8 +253,10 @@ export class Connection
   handle(message: ParsedMessage): Promise<void> | undefined {
     if (!message.ok) {
       this.send({ type: "reply", id: message.id, error: message.failure });
+      if (this.#life.isAwaitingAuth) this.close(4400, "the first message must be a valid auth");
       return undefined;
     }
+    if (message.value.type !== "ping" && message.value.type !== "pong") this.#life.onAction();
     if (this.#life.isAwaitingAuth) return this.#handleBeforeAuth(message.value);
     return this.isOpen ? this.#handleOpen(message.value) : undefined;
   }
@@ -264,20 +266,16 @@ export class Connection
   }
 
   refuseMessage(message: ParsedMessage): void {
-    const id = message.ok
-      ? "id" in message.value
-        ? (message.value.id ?? null)
-        : null
-      : message.id;
-    const error = failure(
+    const error = new MilepostError(
       "rate_limited",
       "too many messages wait for an answer; send fewer at once",
+      { retryAfterMs: 1_000 },
     );
     if (message.ok && message.value.type === "chunk") {
-      this.#requests?.fail(message.value.stream, MilepostError.from(error));
+      this.#requests?.fail(message.value.stream, error);
       return;
     }
-    this.send({ type: "reply", id, error });
+    this.refuse(idOf(message), error);
   }
 
   /**
@@ -295,6 +293,7 @@ export class Connection
 
   onEnd(): void {
     this.#inbox.close();
+    this.#intake?.close();
     this.#requests?.close();
     this.#upstreamReplies?.close();
     this.#context.connections.unname(this.id, this);
@@ -343,13 +342,78 @@ export class Connection
     else this.#inbox.take(message, length);
   }
 
-  #takeFrame(frame: Parsed<readonly unknown[]>, length: number): void {
-    if (!frame.ok) {
-      this.send({ type: "reply", id: null, error: frame.failure });
+  #receive(frame: Frame, length: number): void {
+    this.onAlive();
+    if (!this.#life.isEnding && length > this.#context.limits.maxMessageBytes) {
+      this.close(1009, "frame too large");
+    }
+    // A frame that arrives after the close is ignored. The intake reads the next one later.
+    if (!this.#life.isEnding || this.#intake !== undefined) this.#reading().take(frame, length);
+  }
+
+  #reading(): Intake {
+    this.#intake ??= new Intake(this, this.#context);
+    return this.#intake;
+  }
+
+  split(frame: Frame): readonly unknown[] {
+    const { isVerified } = this;
+    const values = valuesIn(frame, this.encoder.dialect);
+    if (!values.ok) {
+      this.send({ type: "reply", id: null, error: values.failure });
+      if (!isVerified) this.close(4400, "the first message must be auth, alone in its frame");
+      return noValues;
+    }
+    if (!isVerified && values.value.length !== 1) {
+      this.close(4400, "before auth is accepted, a frame must hold exactly one message");
+      return noValues;
+    }
+    return values.value;
+  }
+
+  parse(value: unknown): ParsedMessage {
+    return parseClientMessage(value);
+  }
+
+  refuseTraffic(message: ParsedMessage | undefined, shortage: Shortage): void {
+    const error = rateLimited(shortage);
+    if (message?.ok === true && message.value.type === "chunk") {
+      this.#requests?.fail(message.value.stream, error);
       return;
     }
-    const each = length / Math.max(1, frame.value.length);
-    for (const value of frame.value) this.#inTurn(parseClientMessage(value), each);
+    this.refuse(message === undefined ? null : idOf(message), error);
+  }
+
+  pauseReading(): void {
+    this.#life.transport.pauseReading?.();
+  }
+
+  resumeReading(): void {
+    this.onAlive();
+    this.#life.transport.resumeReading?.();
+  }
+
+  get owners(): Owners {
+    return this.principal ?? nobody;
+  }
+
+  /** True once a credential was verified; before, the client may do nothing but send one. */
+  get isVerified(): boolean {
+    return this.#identity.isVerified;
+  }
+
+  /** A request that brings its own connection is counted where it arrives. */
+  get isUnlimited(): boolean {
+    return this.#life.transport.passes === true;
+  }
+
+  get idleTimeoutMs(): number {
+    return this.#inFlight > 0 ? Number.POSITIVE_INFINITY : this.#subscriptions.idleTimeoutMs;
+  }
+
+  /** Frees what was needed to read the client, once it has sent nothing for a while. */
+  onBeat(): void {
+    if (this.#intake?.isFresh === true) this.#intake = undefined;
   }
 
   /**
@@ -480,7 +544,8 @@ export class Connection
         this.#requests?.cancel(message.id);
         return undefined;
       case "chunk":
-        this.#requests?.chunk(message);
+        // The client sends chunks only as far as its credit goes, which is bound enough.
+        if (this.#requests?.chunk(message) === true) this.#intake?.relieve();
         return undefined;
       case "ack":
       case "nack":
@@ -495,6 +560,8 @@ export class Connection
   }
 
   async #authenticate({ id, token, session }: AuthMessage): Promise<void> {
+    // Nothing behind the credential is read before it is verified.
+    this.#intake?.hold();
     try {
       const principal = await this.#context.verifyToken(token);
       if (!this.#life.isAwaitingAuth) return;
@@ -513,6 +580,8 @@ export class Connection
         this.send({ type: "reply", id: id ?? null, error: reason });
       }
       this.close(closeCodeOfCredential(reason.code), credentialReason(reason));
+    } finally {
+      this.#intake?.proceed();
     }
   }
 
@@ -617,6 +686,14 @@ export class Connection
     this.#onCapacity = undefined;
     resolve();
   }
+}
+
+const noValues: readonly unknown[] = [];
+
+/** Returns the id of a message for the reply to it; null if it has none. */
+function idOf(message: ParsedMessage): MessageId | null {
+  if (!message.ok) return message.id;
+  return "id" in message.value ? (message.value.id ?? null) : null;
 }
 
 /** Returns the reason to close with when a credential was not accepted. */

@@ -1,6 +1,6 @@
 import { FaultyEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { highRates, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 const grants = { subscribe: ["log:*"], publish: ["log:*", "operation:*"] };
 
@@ -185,7 +185,7 @@ describe("publishing", () => {
   });
 
   test("[G1] 1,000 publishes that one connection sends without waiting for replies keep their order", async () => {
-    await using t = testCore();
+    await using t = testCore({ limits: highRates });
     const socket = await open(t);
     const publish = (n: number) => ({
       type: "publish",
@@ -204,7 +204,7 @@ describe("publishing", () => {
 
   test("messages beyond the limit of a connection's inbox are refused with rate_limited", async () => {
     const faulty = new FaultyEngine();
-    await using t = testCore({ engine: faulty.factory });
+    await using t = testCore({ engine: faulty.factory, limits: highRates });
     const socket = await open(t);
     faulty.hold();
     socket.send({ type: "subscribe", id: "s", channel: "log:a" });

@@ -9,7 +9,7 @@ import {
 import { describe, expect, test } from "vitest";
 import type { Rule } from "../rules/rule.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
-import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { highRates, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 /** Two nodes on one engine and one clock. */
 class Pair implements AsyncDisposable {
@@ -424,7 +424,7 @@ describe("the cost of waiting for operations", () => {
           });
         return { ...made, log: of(made.log, "log"), bus: of(made.bus, "bus") };
       };
-    await using t = new Pair({}, counted);
+    await using t = new Pair({ limits: highRates }, counted);
     const sockets = await Promise.all(Array.from({ length: 20 }, (_, n) => opened(t.a, `u${n}`)));
     for (const [n, socket] of sockets.entries()) {
       for (let i = 0; i < 100; i++) {

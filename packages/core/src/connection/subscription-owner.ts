@@ -15,6 +15,8 @@ export interface SubscriptionOwner extends SharedSubscriber {
    */
   readonly readsAlike: boolean;
   send(message: ServerMessage): void;
+  /** Counts the size of entries that were replayed for a subscription. */
+  onReplay(size: number): void;
   /** Counts entries of a subscription that merging removed while they waited to be sent. */
   onMerged(count: number): void;
   /** Answers a message with an error. */

@@ -238,6 +238,10 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
     this.#settle();
   }
 
+  onReplay(size: number): void {
+    this.#connection.onReplay(size);
+  }
+
   onPublications(publications: readonly Publication[], before: Position): void {
     const events = this.#events;
     const wanted =

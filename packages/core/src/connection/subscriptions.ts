@@ -60,6 +60,21 @@ export class Subscriptions implements SubscriptionList {
     return this.#list.length;
   }
 
+  /**
+   * Time after which the connection is closed because its client did nothing, in milliseconds: the longest of its
+   * channels' rules, and infinite if one has none. Without a subscription, the node's limit applies.
+   */
+  get idleTimeoutMs(): number {
+    const { channels, limits } = this.#context;
+    let longest = 0;
+    for (const { channel, isEnded } of this.#list) {
+      if (isEnded) continue;
+      const { idleTimeoutMs } = channels.resolve(channel).rule;
+      longest = Math.max(longest, idleTimeoutMs ?? Number.POSITIVE_INFINITY);
+    }
+    return longest === 0 ? limits.inactivityTimeoutMs : longest;
+  }
+
   /** Starts a subscription that a message asked for, or refuses it. */
   onSubscribe(principal: UserPrincipal, message: SubscribeMessage): void {
     const { id, channel, since, events, presence, as, summary_ms: summaryMs } = message;

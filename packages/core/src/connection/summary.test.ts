@@ -1,7 +1,13 @@
 import { parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { highWaterBytes } from "../send-queue/send-queue.ts";
-import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import {
+  highRates,
+  type Received,
+  type TestCore,
+  type TestSocket,
+  testCore,
+} from "../testing/index.ts";
 
 const retention = { maxEntries: 10_000, maxAgeMs: 3_600_000 };
 const open = { subscribe: "authenticated", publish: "granted", retention } as const;
@@ -237,7 +243,7 @@ test("[P-OUT-9] the end of a channel is not delayed by a summary, and arrives af
 });
 
 test("[P-OUT-10] a slow reader with a summary receives entries merged by the summary and by the send queue", async () => {
-  await using t = testCore({ rules });
+  await using t = testCore({ rules, limits: highRates });
   const socket = await summarised(t, "text:a");
   await publish(t, "text:a", "t", { append: "a" });
   socket.take();

@@ -1,6 +1,6 @@
 import { FaultyEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-import { type TestCore, testCore } from "../testing/index.ts";
+import { highRates, type TestCore, testCore } from "../testing/index.ts";
 import { UpstreamReplies } from "./upstream-replies.ts";
 
 const grants = { subscribe: ["log:*"], publish: ["log:*"] };
@@ -27,7 +27,9 @@ describe("messages sent upstream into a stream", () => {
       t.user("ada", { grants, session: "s" }),
       t.user(undefined, { grants }),
     ]) {
-      expect(() => t.core.forwardUpstream(other, own.id, ping)).toThrow(/no stream with this id/);
+      await expect(t.core.forwardUpstream(other, own.id, ping)).rejects.toThrow(
+        /no stream with this id/,
+      );
     }
     await t.clock.settle();
     expect(own.socket.take()).toEqual([]);
@@ -36,7 +38,7 @@ describe("messages sent upstream into a stream", () => {
   test("nobody sends into the stream of an anonymous client, not even another anonymous one", async () => {
     await using t = testCore();
     const anonymous = await open(t, undefined);
-    expect(() => t.core.forwardUpstream(anonymous.principal, anonymous.id, ping)).toThrow(
+    await expect(t.core.forwardUpstream(anonymous.principal, anonymous.id, ping)).rejects.toThrow(
       /no stream with this id/,
     );
   });
@@ -55,7 +57,7 @@ describe("messages sent upstream into a stream", () => {
 
   test("[G7] the messages of one large upstream frame count with their share of its size while they wait", async () => {
     const faulty = new FaultyEngine();
-    await using t = testCore({ engine: faulty.factory });
+    await using t = testCore({ engine: faulty.factory, limits: highRates });
     const { socket, principal, id } = await open(t, "ada");
     faulty.hold();
     socket.send({ type: "subscribe", id: "s", channel: "log:a" });
@@ -64,7 +66,7 @@ describe("messages sent upstream into a stream", () => {
       const messages = [1, 2, 3, 4].map((part) => ({
         ...{ type: "publish", id: 10 * n + part, channel: "log:a", event: "e", data },
       }));
-      t.core.forwardUpstream(principal, id, JSON.stringify(messages));
+      void t.core.forwardUpstream(principal, id, JSON.stringify(messages));
     }
     await t.clock.settle();
     expect(socket.take()[0]).toMatchObject({ error: { code: "rate_limited" } });

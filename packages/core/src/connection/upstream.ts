@@ -7,11 +7,13 @@ import {
   splitFrame,
 } from "@milepost/protocol";
 import { orThrow } from "../input/input.ts";
+import { Usage } from "../limits/usage.ts";
 import { isSamePerson, type UserPrincipal } from "../rules/principal.ts";
 import type { Encoder, Transport } from "../send-queue/transport.ts";
 import type { AddressableClient } from "./connected-client.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionContext } from "./connection-context.ts";
+import { unitsOfMessage } from "./message-weight.ts";
 
 /**
  * Handles a frame that arrived outside the stream of the connection `id`, and resolves with the replies to its
@@ -26,17 +28,16 @@ export async function handleUpstream(
   frame: string,
   context: ConnectionContext,
 ): Promise<readonly ServerMessage[]> {
-  const { messages, length } = readUpstream(frame);
   const live = ownConnection(principal, id, context);
+  const { messages, length } = readUpstream(principal, live, frame, context);
   const connection = live ?? new Connection(nowhere, { principal }, context);
   try {
-    const replies = await Promise.all(
-      messages.map((message) => {
-        const refused = live === undefined ? refusalWithout(message) : undefined;
-        return refused ?? connection.takeUpstream(message, length);
-      }),
-    );
-    return replies.filter((reply) => reply !== undefined);
+    const replies: (ServerMessage | undefined | Promise<ServerMessage | undefined>)[] = [];
+    await inTurns(principal, messages, context, (message) => {
+      const refused = live === undefined ? refusalWithout(message) : undefined;
+      replies.push(refused ?? connection.takeUpstream(message, length));
+    });
+    return (await Promise.all(replies)).filter((reply) => reply !== undefined);
   } finally {
     if (live === undefined) connection.abandon();
   }
@@ -44,30 +45,57 @@ export async function handleUpstream(
 
 /**
  * Handles a frame that arrived outside the stream of the connection `id`, and sends the replies in that stream.
- * Throws `not_found` if this node has no such connection of the same user and session.
+ * Rejects with `not_found` if this node has no such connection of the same user and session.
  */
-export function forwardUpstream(
+export async function forwardUpstream(
   principal: UserPrincipal,
   id: string,
   frame: string,
   context: ConnectionContext,
-): void {
-  const { messages, length } = readUpstream(frame);
+): Promise<void> {
   const connection = ownConnection(principal, id, context);
+  const { messages, length } = readUpstream(principal, connection, frame, context);
   if (connection === undefined) {
     throw new MilepostError(
       "not_found",
       "this node has no stream with this id for your user and session; use the connection_id of an open stream",
     );
   }
-  for (const message of messages) connection.take(message, length);
+  await inTurns(principal, messages, context, (message) => connection.take(message, length));
 }
 
-/** Returns the messages of a frame and the average number of characters of one. */
-function readUpstream(frame: string) {
+/**
+ * Returns the messages of a frame and the average number of characters of one. Throws `rate_limited` if the client, its
+ * connection included, is over a limit; the frame then has no effect.
+ */
+function readUpstream(
+  principal: UserPrincipal,
+  connection: AddressableClient | undefined,
+  frame: string,
+  { traffic }: ConnectionContext,
+) {
   const values = orThrow(splitFrame(frame));
-  const length = frame.length / Math.max(1, values.length);
-  return { messages: values.map(parseClientMessage), length };
+  const count = Math.max(1, values.length);
+  if (connection !== undefined) connection.charge(count, frame.length);
+  else traffic.charge(principal, { messages: count, bytes: frame.length, control: 0 });
+  return { messages: values.map(parseClientMessage), length: frame.length / count };
+}
+
+/** Calls `take` with each message, as many in each turn of the event loop as the client may have handled. */
+async function inTurns(
+  principal: UserPrincipal,
+  messages: readonly ParsedMessage[],
+  { traffic }: ConnectionContext,
+  take: (message: ParsedMessage) => void,
+): Promise<void> {
+  const alone = new Usage();
+  for (const message of messages) {
+    const units = unitsOfMessage(message);
+    while (!traffic.turns.take(traffic.shareOf(alone, principal), units)) {
+      await new Promise<void>((resolve) => traffic.turns.next(resolve));
+    }
+    take(message);
+  }
 }
 
 /** Returns the live connection `id` if it belongs to the same user and session. */

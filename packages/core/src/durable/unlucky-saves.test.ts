@@ -2,7 +2,13 @@ import { type Engine, type EngineContext, memoryEngine } from "@milepost/engine"
 import { altered } from "@milepost/engine/testing";
 import { formatPosition, MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import {
+  highRates,
+  type Received,
+  type TestCore,
+  type TestSocket,
+  testCore,
+} from "../testing/index.ts";
 
 const channel = "job:a";
 const key = { channel, owner: "user:ada", name: "worker" };
@@ -38,7 +44,7 @@ function core(alter: (whole: Engine) => Partial<Engine> = () => ({}), options: o
     whole = memoryEngine()(context);
     return { ...whole, ...alter(whole) };
   };
-  const t = testCore({ rules: [{ ...rule, ...options }], engine });
+  const t = testCore({ rules: [{ ...rule, ...options }], engine, limits: highRates });
   if (whole === undefined) throw new Error("the core has made its engine");
   return { t, whole: whole as Engine };
 }

@@ -1,15 +1,19 @@
 import type { ConsumerKind } from "@milepost/engine";
-import type { CloseCode } from "@milepost/protocol";
+import { type CloseCode, type ParsedMessage, parseClientMessage } from "@milepost/protocol";
 import type { ReconnectSpan } from "../connection/connected-client.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import { ConnectionLifecycle, type LifecycleOwner } from "../connection/connection-lifecycle.ts";
+import { type Frame, unsupportedFrame } from "../connection/frame.ts";
+import { Intake, type IntakeOwner } from "../connection/intake.ts";
 import { decideBy, recheckSession, type SessionHolder } from "../connection/session-end.ts";
+import type { Owners } from "../limits/traffic.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
-import type { Transport, TransportEvents } from "../send-queue/transport.ts";
+import type { SplitFrame, Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { FollowedOperation } from "./followed-operation.ts";
 import type { FeedReader, SessionFeed } from "./session-feed.ts";
 
 const idLength = 20;
+const noValues: readonly unknown[] = [];
 
 /**
  * Connection to a session feed.
@@ -17,7 +21,9 @@ const idLength = 20;
  * Every document is complete. A slow reader is therefore not sent what it missed, but the latest document of
  * each operation once it has room: it delays nobody and costs no memory.
  */
-export class FeedConnection implements TransportEvents, LifecycleOwner, FeedReader, SessionHolder {
+export class FeedConnection
+  implements TransportEvents, LifecycleOwner, IntakeOwner, FeedReader, SessionHolder
+{
   readonly id: string;
   readonly #life: ConnectionLifecycle;
   readonly #context: ConnectionContext;
@@ -28,6 +34,7 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
   readonly #sent = new Map<FollowedOperation, number>();
   #waiting = false;
   #principal: UserPrincipal;
+  #intake: Intake | undefined;
 
   constructor(
     transport: Transport,
@@ -80,7 +87,9 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
   }
 
   close(code: CloseCode, reason: string): void {
-    this.#life.close(code, reason);
+    // The clients of a feed know no codes of Milepost's own.
+    if (code === 4429) this.#life.close(1008, "Too many messages");
+    else this.#life.close(code, reason);
   }
 
   probe(): void {
@@ -109,16 +118,21 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     this.#sent.delete(operation);
   }
 
-  onText(): void {
-    this.onAlive();
+  onText(text: string): void {
+    this.#receive(text, text.length);
   }
 
-  onValues(): void {
-    this.onAlive();
+  onBinary(bytes: Uint8Array, split: SplitFrame): void {
+    this.#receive({ bytes, split }, bytes.byteLength);
   }
 
   onUnsupportedFrame(): void {
+    this.#receive(unsupportedFrame, 0);
+  }
+
+  onControl(): boolean {
     this.onAlive();
+    return this.#reading().control();
   }
 
   onAlive(): void {
@@ -131,6 +145,39 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
 
   onClose(): void {
     this.#life.onClose();
+    if (this.#intake !== undefined) this.#context.wheel.clear(this.#intake);
+  }
+
+  // A feed has nothing to do for its client: frames are counted and ignored.
+  get owners(): Owners {
+    return this.principal;
+  }
+
+  get isVerified(): boolean {
+    return true;
+  }
+
+  get isUnlimited(): boolean {
+    return false;
+  }
+
+  split(): readonly unknown[] {
+    return noValues;
+  }
+
+  parse(value: unknown): ParsedMessage {
+    return parseClientMessage(value);
+  }
+
+  take(): void {}
+  refuseTraffic(): void {}
+
+  pauseReading(): void {
+    this.#life.transport.pauseReading?.();
+  }
+
+  resumeReading(): void {
+    this.#life.transport.resumeReading?.();
   }
 
   reauthorise(): void {
@@ -152,6 +199,7 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
   onExpiring(): void {}
 
   onEnd(): void {
+    this.#intake?.close();
     this.#due.clear();
     this.#sent.clear();
     this.#feed.delete(this);
@@ -181,6 +229,25 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
 
   onSessionEnded(): void {
     this.close(1008, "Session expired");
+  }
+
+  /** A feed is read only, so that its clients may stay silent. */
+  get idleTimeoutMs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  onBeat(): void {
+    if (this.#intake?.isFresh === true) this.#intake = undefined;
+  }
+
+  #receive(frame: Frame, length: number): void {
+    this.onAlive();
+    this.#reading().take(frame, length);
+  }
+
+  #reading(): Intake {
+    this.#intake ??= new Intake(this, this.#context);
+    return this.#intake;
   }
 
   #pump(): void {

@@ -214,6 +214,7 @@ async function handOver(
     const before = hubSubscriber.own;
     if (hubSubscriber.left || last === undefined || before === undefined) return;
     hubSubscriber.own = last.position;
+    hubSubscriber.subscriber.onReplay?.(part.reduce((sum, { json }) => sum + json.length, 0));
     const { shared } = hubSubscriber.subscriber;
     if (shared === undefined || shared.sendQueue.isHolding)
       hubSubscriber.subscriber.onPublications(part, before);

@@ -28,6 +28,8 @@ export interface Subscriber {
    * channel.
    */
   onEnd(end: Publication): void;
+  /** Reports the size of entries that are delivered because the subscriber asked for them, before its live ones. */
+  onReplay?(size: number): void;
   /** Resolves once the subscriber can take more entries. Returns undefined if it can take them now. */
   drained(): Promise<void> | undefined;
 }

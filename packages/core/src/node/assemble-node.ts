@@ -13,6 +13,7 @@ import { Hub } from "../hub/hub.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
 import { ConnectionSlots } from "../limits/connection-slots.ts";
 import { RefusalCounts } from "../limits/refusal-counts.ts";
+import { Traffic } from "../limits/traffic.ts";
 import { OperationService } from "../operations/operation-service.ts";
 import { OwnershipWatch } from "../operations/ownership-watch.ts";
 import { PresenceService } from "../presence/presence-service.ts";
@@ -222,6 +223,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     connections,
     slots,
     refusals,
+    traffic: new Traffic(clock, limits, instruments),
     outage,
     registration,
     revocations,

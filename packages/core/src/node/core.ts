@@ -10,7 +10,7 @@ import type { RefusalCounts, Refusals } from "../limits/refusal-counts.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
 import type { Methods } from "../requests/method.ts";
-import type { UserPrincipal } from "../rules/principal.ts";
+import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
 import type { AdmissionMetrics } from "../runtime/instruments.ts";
 import type { CoreLimits, LimitOptions } from "../runtime/limits.ts";
@@ -132,10 +132,17 @@ export interface Core {
     frame: string,
   ): Promise<readonly ServerMessage[]>;
   /**
-   * Handles a frame like `handleUpstream`, but sends the replies down the client's stream. Throws `not_found`
-   * if the client has no such stream.
+   * Handles a frame like `handleUpstream`, but sends the replies down the client's stream. Resolves once all messages
+   * are being handled. Rejects with `not_found` if the client has no such stream.
    */
-  forwardUpstream(principal: UserPrincipal, connectionId: string, frame: string): void;
+  forwardUpstream(principal: UserPrincipal, connectionId: string, frame: string): Promise<void>;
+  /**
+   * Counts messages and bytes that a principal sent outside a connection. Throws `rate_limited` with `retryAfterMs`, and
+   * counts nothing, if its user, its session or the node is over a limit. A service has no limit.
+   */
+  charge(principal: Principal, messages: number, bytes: number): void;
+  /** Counts bytes that a principal was answered with outside a connection. */
+  chargeAnswer(principal: Principal, bytes: number): void;
   stats(): CoreStats;
   /**
    * Announces `server_shutting_down`, refuses new work, waits `drainMs` milliseconds for the clients to leave,

@@ -102,9 +102,15 @@ export function createCore(options: CoreOptions): Core {
       shutdown.refuseWhenEnded();
       return handleUpstream(principal, connectionId, frame, context);
     },
-    forwardUpstream(principal, connectionId, frame) {
+    async forwardUpstream(principal, connectionId, frame) {
       shutdown.refuseWhenEnded();
-      forwardUpstream(principal, connectionId, frame, context);
+      await forwardUpstream(principal, connectionId, frame, context);
+    },
+    charge(principal, messages, bytes) {
+      context.traffic.charge(principal, { messages, bytes, control: 0 });
+    },
+    chargeAnswer(principal, bytes) {
+      if (principal.kind === "user") context.traffic.add(undefined, principal, bytes);
     },
     stats: () => coreStats(context, shutdown.hasBegun),
     shutdown: (drainMs) => shutdown.run(drainMs),
@@ -122,9 +128,10 @@ function nothing(): void {}
 /** Events of a transport that was refused: what it still sends is ignored. */
 const refusedEvents: TransportEvents = {
   onText: nothing,
-  onValues: nothing,
+  onBinary: nothing,
   onUnsupportedFrame: nothing,
   onAlive: nothing,
+  onControl: () => false,
   onDrain: nothing,
   onClose: nothing,
 };

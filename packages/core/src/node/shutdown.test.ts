@@ -50,12 +50,10 @@ test("[P-CLOSE-2] a shutdown announces itself, refuses new connections, waits, a
     operations.command(t.service, "9", { command: "cancel" }),
     operations.pendingCommands(t.service, { producer: "p" }, 1_000),
     t.core.handleUpstream(t.user("ada"), "-", '{"type":"ping","id":1}'),
+    t.core.forwardUpstream(t.user("ada"), "-", '{"type":"ping","id":1}'),
   ]) {
     await expect(refused).rejects.toMatchObject({ code: "shutting_down", retryable: true });
   }
-  expect(() => t.core.forwardUpstream(t.user("ada"), "-", '{"type":"ping","id":1}')).toThrow(
-    expect.objectContaining({ code: "shutting_down" }),
-  );
   expect(t.clock.pendingTimers).toBe(0);
 });
 

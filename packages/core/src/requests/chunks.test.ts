@@ -1,7 +1,7 @@
 import { MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { MethodCall, Methods } from "../index.ts";
-import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { highRates, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 async function open(t: TestCore): Promise<TestSocket> {
   const socket = t.connect({ principal: t.user("ada", { session: "s" }) });
@@ -443,7 +443,7 @@ describe("a request with chunks", () => {
     ];
     for (const [message, frames] of wrong) {
       const { want, calls, seen, methods } = reading();
-      await using t = testCore({ methods });
+      await using t = testCore({ methods, limits: highRates });
       const socket = await open(t);
       await tell(t, socket, request("upload", { stream: true }));
       want(1);
@@ -560,14 +560,14 @@ describe("a request with chunks", () => {
         ]);
       }
     }
-    t.core.forwardUpstream(principal, id, JSON.stringify(request("endless", { credit: 1 })));
+    void t.core.forwardUpstream(principal, id, JSON.stringify(request("endless", { credit: 1 })));
     await t.clock.settle();
     expect(socket.take()).toEqual([part(0, 1)]);
   });
 
   test("[P-CHUNK-7] chunk streams do not delay other requests, because chunk streams have limits of their own", async () => {
     const { methods } = endless();
-    await using t = testCore({ methods });
+    await using t = testCore({ methods, limits: highRates });
     const socket = await open(t);
     for (let id = 1; id <= 40; id++) socket.send({ ...request("endless", { credit: 1 }), id });
     await t.clock.settle();

@@ -1,7 +1,7 @@
 import { MilepostError, type SchemaIssue, type StandardSchema } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { MethodCall, Methods } from "../index.ts";
-import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { highRates, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 async function open(t: TestCore, user = "ada"): Promise<TestSocket> {
   const socket = t.connect({ principal: t.user(user, { session: "s" }) });
@@ -321,7 +321,7 @@ describe("deadlines of requests", () => {
 
   test("[P-REQ-4] a 257th request waits while 256 are under way, but a cancel of one of them is handled at once", async () => {
     const { calls, goOn, methods } = waiting();
-    await using t = testCore({ methods });
+    await using t = testCore({ methods, limits: highRates });
     const socket = await open(t);
     const request = (id: number) => ({ type: "request", id, method: "wait" });
     for (let id = 1; id <= 257; id++) socket.send(request(id));

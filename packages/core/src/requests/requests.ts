@@ -95,18 +95,19 @@ export class Requests implements RequestHolder {
   }
 
   /** Handles a chunk or a grant of credit. Ignores it if the request has been answered. */
-  chunk(message: ChunkMessage): void {
+  chunk(message: ChunkMessage): boolean {
     const request = this.#pending.get(message.stream);
-    if (request === undefined) return;
+    if (request === undefined) return false;
     if ("credit" in message) request.output?.grant(message.credit);
     else {
       const refused = this.#takePart(request, message);
       if (refused !== undefined) {
         this.#giveUp(request, refused);
-        return;
+        return false;
       }
     }
     this.#rearm(request);
+    return true;
   }
 
   /** Answers a request with `cancelled` and stops its work; does nothing if it is answered already. */

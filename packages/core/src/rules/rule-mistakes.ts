@@ -36,11 +36,17 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
     yield ["retention", "must have maxBytes of 1 or more"];
   }
   if (rule.rate !== undefined) {
-    const { perSecond, burst = 1 } = rule.rate;
-    if (!Number.isFinite(perSecond) || perSecond <= 0)
-      yield ["rate", "must have perSecond above 0"];
-    if (!Number.isInteger(burst) || burst < 1) yield ["rate", "must have a burst of 1 or more"];
+    const { perPrincipal } = rule.rate;
+    for (const rate of perPrincipal === undefined ? [rule.rate] : [rule.rate, perPrincipal]) {
+      const { perSecond, burst = 1 } = rate;
+      if (!Number.isFinite(perSecond) || perSecond <= 0)
+        yield ["rate", "must have perSecond above 0"];
+      if (!Number.isInteger(burst) || burst < 1) yield ["rate", "must have a burst of 1 or more"];
+    }
   }
+  const { idleTimeoutMs = 1 } = rule;
+  if (!Number.isInteger(idleTimeoutMs) || idleTimeoutMs < 1)
+    yield ["idleTimeoutMs", "must be 1 or more, in milliseconds"];
   for (const [name, value] of Object.entries(rule.durable ?? {})) {
     if (!Number.isInteger(value) || value < 1) yield ["durable", `must have ${name} of 1 or more`];
   }

@@ -36,7 +36,7 @@ export type MergeClass =
   | "report"
   | { readonly class: "state"; readonly by: string };
 
-/** Limit on the rate of publishes to a channel. */
+/** Limit on a rate of publishes. */
 export interface PublishRate {
   /** Average number of publishes per second; may be a fraction. */
   readonly perSecond: number;
@@ -45,6 +45,15 @@ export interface PublishRate {
    * at least 1.
    */
   readonly burst?: number;
+}
+
+/** Limits on the rate of publishes to the channels of a rule. */
+export interface RuleRate extends PublishRate {
+  /**
+   * Limit of one user, session or group of anonymous clients on its publishes to all channels of the rule together.
+   * Default: the limit of one channel. Services have no such limit.
+   */
+  readonly perPrincipal?: PublishRate;
 }
 
 /** Limits of repeated delivery to a durable subscriber, after which an entry moves to the dead-letter queue. */
@@ -124,8 +133,17 @@ export interface Rule {
    * own rule forbids it.
    */
   readonly rollUp?: true | string;
-  /** Limit on publishes to each of the channels at one node; further publishes are `rate_limited`. */
-  readonly rate?: PublishRate;
+  /**
+   * Limits on publishes at one node: to each of the channels, and of each publisher to all of them. Further publishes
+   * are `rate_limited`.
+   */
+  readonly rate?: RuleRate;
+  /**
+   * Time after which a connection is closed because its client did nothing but send and answer pings, in milliseconds.
+   * It applies once the rules of all channels that the connection subscribes to set such a time; the longest counts.
+   * Default: a subscriber may do nothing for as long as it likes.
+   */
+  readonly idleTimeoutMs?: number;
   /**
    * Schemas of event data by event name, `*` for all other events; any data are accepted when absent. A publish
    * whose data do not match is `invalid_data`. Data are stored as sent, not as a schema transforms them.

@@ -1,5 +1,6 @@
 import { consumerKinds } from "@milepost/engine";
 import { type CloseCode, type ErrorCode, errorCodes, type GapReason } from "@milepost/protocol";
+import { trafficKinds, trafficScopes } from "../limits/traffic-names.ts";
 import { createInstruments, type InstrumentRow, type InstrumentsOf } from "./create-instruments.ts";
 import { noMeter } from "./meter.ts";
 
@@ -177,6 +178,30 @@ export const coreInstruments = {
     name: "milepost_merged_entries_total",
     help: "Entries that merging removed while they waited for a subscriber.",
     unit: "entries",
+  },
+  rateLimits: {
+    kind: "counter",
+    name: "milepost_rate_limits_total",
+    help: "Times that traffic reached a limit, by whose limit it was and what it counts.",
+    unit: "times",
+    labels: [
+      ["scope", trafficScopes],
+      ["kind", trafficKinds],
+    ],
+  },
+  publishRateLimits: {
+    kind: "counter",
+    name: "milepost_publish_rate_limits_total",
+    help: "Publishes that the rate of a rule refused, by whether the channel or the publisher had reached it.",
+    unit: "publishes",
+    labels: [["scope", ["channel", "principal"]]],
+  },
+  rateLimitActions: {
+    kind: "counter",
+    name: "milepost_rate_limit_actions_total",
+    help: "What was done to clients over a limit: not read for a while, messages refused, or connections closed.",
+    unit: "actions",
+    labels: [["action", ["paused", "refused", "closed"]]],
   },
   storeOutages: {
     kind: "counter",

@@ -73,6 +73,31 @@ export const defaultLimits = {
    * remembered for twice as long at most, and a minute more.
    */
   signatureToleranceMs: 300_000,
+  /**
+   * Time after which a connection without a subscription is closed because its client did nothing but answer and send
+   * pings, in milliseconds. For subscribers, the rule of their channel sets such a time (`idleTimeoutMs`).
+   */
+  inactivityTimeoutMs: 300_000,
+  /** Number of seconds whose traffic a client may send at once after a pause: the burst of every rate below. */
+  burstSeconds: 2,
+  /** Average number of messages a second that one connection may send. */
+  connectionMessagesPerSecond: 100,
+  /** Average number of bytes a second of one connection: those it sends, and the answers to its requests. */
+  connectionBytesPerSecond: 1_048_576,
+  /** Average number of WebSocket pings and pongs a second that one connection may send. */
+  connectionControlFramesPerSecond: 20,
+  /** Average number of messages and requests a second of one session at this node. */
+  sessionMessagesPerSecond: 200,
+  /** Average number of bytes a second of one session at this node. */
+  sessionBytesPerSecond: 2_097_152,
+  /** Average number of messages and requests a second of one user at this node. */
+  userMessagesPerSecond: 300,
+  /** Average number of bytes a second of one user at this node. */
+  userBytesPerSecond: 2_097_152,
+  /** Average number of messages and requests a second of all users of this node. */
+  nodeMessagesPerSecond: 20_000,
+  /** Average number of bytes a second of all users of this node. */
+  nodeBytesPerSecond: 134_217_728,
   /** Default time that a request may take, in milliseconds. A request or its method can set another. */
   requestTimeoutMs: 30_000,
   /** Time a command may wait for its acknowledgement, in milliseconds. */

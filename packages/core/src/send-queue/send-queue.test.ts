@@ -22,9 +22,10 @@ class Setup {
     });
     this.socket.attach({
       onText() {},
-      onValues() {},
+      onBinary() {},
       onUnsupportedFrame() {},
       onAlive() {},
+      onControl: () => true,
       onDrain: () => this.queue.flush(),
       onClose: () => this.queue.close(),
     });

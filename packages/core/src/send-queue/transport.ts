@@ -44,9 +44,18 @@ export interface Transport {
   terminate(): void;
   /** Called once the peer's credential is verified: from then on it may send large messages. */
   verified?(): void;
+  /**
+   * Stops reading from the peer, or continues. What the peer sends meanwhile waits in its own buffers. A transport whose
+   * peer sends by requests of its own cannot stop.
+   */
+  pauseReading?(): void;
+  resumeReading?(): void;
   /** Asks the peer to show that it is alive, where the transport can do so (a WebSocket ping). */
   ping(): void;
 }
+
+/** Splits a binary frame into the values of its messages. */
+export type SplitFrame = (bytes: Uint8Array) => Parsed<readonly unknown[]>;
 
 /**
  * Events of a connection that a door reports to the core. The core returns this object when the door attaches a
@@ -55,15 +64,17 @@ export interface Transport {
 export interface TransportEvents {
   /** Handles a text frame. */
   onText(text: string): void;
-  /**
-   * Handles a frame of `length` bytes in a binary dialect. The door has split it into the values of its
-   * messages, or passes the reason why it could not.
-   */
-  onValues(frame: Parsed<readonly unknown[]>, length: number): void;
+  /** Handles a binary frame; `split` decodes it into the values of its messages, or says why it cannot. */
+  onBinary(bytes: Uint8Array, split: SplitFrame): void;
   /** Handles a frame that this dialect does not carry: binary in a text dialect, or text in a binary one. */
   onUnsupportedFrame(): void;
-  /** Handles anything that shows that the peer is alive, including pongs of the transport. */
+  /** Handles anything that shows that the peer is alive, except messages and control frames. */
   onAlive(): void;
+  /**
+   * Handles a control frame of the transport, such as a WebSocket ping or pong. Returns false if the peer sends too many,
+   * so that a ping must not be answered before reading continues.
+   */
+  onControl(): boolean;
   /** Called when the transport has room again. */
   onDrain(): void;
   /** Called once the transport is closed, for whatever reason; no other event follows. */

@@ -6,6 +6,7 @@ import {
   type Core,
   type CoreOptions,
   createCore,
+  type LimitOptions,
   type ServicePrincipal,
   type UserPrincipal,
 } from "../index.ts";
@@ -18,6 +19,18 @@ export interface LoggedFault {
   readonly fields: Record<string, unknown>;
   readonly message: string;
 }
+
+const many = 1e9;
+
+/** Limits for tests of other bounds: no test that uses them reaches a limit of traffic. */
+export const highRates = {
+  connectionMessagesPerSecond: many,
+  connectionBytesPerSecond: many,
+  sessionMessagesPerSecond: many,
+  sessionBytesPerSecond: many,
+  userMessagesPerSecond: many,
+  userBytesPerSecond: many,
+} as const satisfies LimitOptions;
 
 /**
  * Node on a manual clock, with helpers for tests. It uses the clock of the options if that one is a manual

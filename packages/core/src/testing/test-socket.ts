@@ -21,6 +21,9 @@ export class TestSocket implements Transport {
   /** Number of writes by the core. */
   writes = 0;
   pings = 0;
+  /** True while the core does not read; what the peer sends then waits. */
+  isPaused = false;
+  readonly #unread: (() => void)[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   terminated = false;
 
@@ -62,6 +65,19 @@ export class TestSocket implements Transport {
     this.pings++;
   }
 
+  pauseReading(): void {
+    this.isPaused = true;
+  }
+
+  resumeReading(): void {
+    this.isPaused = false;
+    while (!this.isPaused) {
+      const arrive = this.#unread.shift();
+      if (arrive === undefined) return;
+      arrive();
+    }
+  }
+
   /** Makes the peer stop reading. */
   stall(): void {
     this.#stalled = true;
@@ -84,17 +100,22 @@ export class TestSocket implements Transport {
   }
 
   sendText(text: string): void {
-    this.#events?.onText(text);
+    this.#arrive(() => this.#events?.onText(text));
   }
 
-  /** Reports to the core that the peer has answered a ping. */
+  /** Sends a control frame, such as the answer to a ping. */
   pong(): void {
-    this.#events?.onAlive();
+    this.#arrive(() => this.#events?.onControl());
   }
 
   /** Sends a frame of a kind that the dialect does not carry. */
   sendBinary(): void {
-    this.#events?.onUnsupportedFrame();
+    this.#arrive(() => this.#events?.onUnsupportedFrame());
+  }
+
+  #arrive(arrive: () => void): void {
+    if (this.isPaused) this.#unread.push(arrive);
+    else arrive();
   }
 
   /** Breaks the connection. */

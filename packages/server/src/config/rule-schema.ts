@@ -39,6 +39,8 @@ const jsonSchema = z.unknown().transform((schema, context): StandardSchema => {
   }
 });
 
+const rate = { perSecond: z.number().positive(), burst: z.int().min(1).exactOptional() };
+
 const ruleSchema: z.ZodType<Rule> = z.strictObject({
   pattern: z.string().min(1),
   subscribe: access,
@@ -71,12 +73,10 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
   outage: z.enum(["refuse", "spool", "local"]).exactOptional(),
   rollUp: z.union([z.literal(true), z.string().min(1)]).exactOptional(),
   rate: z
-    .strictObject({
-      perSecond: z.number().positive(),
-      burst: z.int().min(1).exactOptional(),
-    })
+    .strictObject({ ...rate, perPrincipal: z.strictObject(rate).exactOptional() })
     .exactOptional(),
   encrypted: z.union([z.literal(true), z.array(z.string().min(1)).min(1)]).exactOptional(),
+  idleTimeoutMs: z.int().min(1).exactOptional(),
   schema: z.record(z.string(), jsonSchema).exactOptional(),
 });
 

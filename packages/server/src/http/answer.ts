@@ -51,11 +51,9 @@ function write(
   mediaType: string,
   text: string,
 ): Response {
-  outgoing.writeHead(status, {
-    ...safeHeaders,
-    "Content-Type": mediaType,
-    "Content-Length": Buffer.byteLength(text),
-  });
+  // A header that is set before can be read again, so that the size of the answer can be counted.
+  outgoing.setHeader("Content-Length", Buffer.byteLength(text));
+  outgoing.writeHead(status, { ...safeHeaders, "Content-Type": mediaType });
   outgoing.end(text);
   return RESPONSE_ALREADY_SENT;
 }

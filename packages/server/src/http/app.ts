@@ -7,6 +7,7 @@ import { otherRole, servesBackends, servesReaders } from "../config/role.ts";
 import type { DoorSet } from "../transports/door-set.ts";
 import { answerFailure, answerProblem } from "./answer.ts";
 import { credentialInQuery, streamOf } from "./authorization.ts";
+import { chargeAnswer, chargeRequest } from "./charging.ts";
 import { allowPage, answerPreflight } from "./cors.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
 import { describedBy } from "./openapi.ts";
@@ -88,11 +89,14 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     const principal = await identify(context);
     const ofUser = principal.kind === "user" ? origins.refusalOfUser(headers) : undefined;
     if (ofUser !== undefined) throw MilepostError.from(ofUser);
-    context.set("principal", await core.admission.admit(principal));
+    const admitted = await core.admission.admit(principal);
+    context.set("principal", admitted);
+    chargeRequest(core, admitted, context);
     sockets.authenticated(context.env);
     if (principal.kind === "user") unread.endWithToken(context.env.outgoing, principal.expiresAt);
     await requireSignature(context, core);
     await next();
+    chargeAnswer(core, admitted, context);
     return undefined;
   });
 

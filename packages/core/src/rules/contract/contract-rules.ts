@@ -13,6 +13,7 @@ const settings = {
   rollUp: true,
   rate: true,
   encrypted: true,
+  idleTimeoutMs: true,
   batchMs: true,
   merge: true,
   presence: true,

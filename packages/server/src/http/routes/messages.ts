@@ -32,7 +32,7 @@ export function messagesEndpoint({ core }: HttpDoorOptions): Endpoint {
       const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
       if (replies === "body")
         return answerJson(context, await core.handleUpstream(principal, id, text));
-      core.forwardUpstream(principal, id, text);
+      await core.forwardUpstream(principal, id, text);
       return answerJson(context, [], 202);
     },
   };

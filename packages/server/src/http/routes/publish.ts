@@ -88,15 +88,21 @@ async function publishAll(
   principal: Principal,
   items: readonly Parsed<Publish>[],
 ): Promise<Result[]> {
+  const count = items.reduce((sum, item) => sum + (item.ok ? targetsOf(item.value).length : 1), 0);
+  // The request itself counts as one message.
+  if (count > 1) core.charge(principal, count - 1, 0);
   const results = items.flatMap((item): (Result | Promise<Result>)[] => {
     if (!item.ok) return [{ error: item.failure }];
-    const { channel, channels, event, data } = item.value;
-    const targets = channels ?? (channel === undefined ? [] : [channel]);
-    return targets.map((target) =>
+    const { event, data } = item.value;
+    return targetsOf(item.value).map((target) =>
       core.channels.publish(principal, target, event, data, optionsOf(item.value)).catch(asResult),
     );
   });
   return Promise.all(results);
+}
+
+function targetsOf({ channel, channels }: Publish): readonly string[] {
+  return channels ?? (channel === undefined ? [] : [channel]);
 }
 
 function optionsOf({ key, priority, sig }: Publish): PublishOptions {

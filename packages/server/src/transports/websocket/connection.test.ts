@@ -32,7 +32,8 @@ function open() {
     },
     () => {},
   );
-  connection.attach({ onAlive: () => done.push("alive") } as unknown as TransportEvents);
+  const onControl = () => done.push("control") > 0;
+  connection.attach({ onControl } as unknown as TransportEvents);
   return { connection, ws, socket, done };
 }
 
@@ -57,10 +58,31 @@ test("[G7] a ping is not answered while 16 KiB wait to be sent", () => {
   const { connection, socket, done } = open();
   socket.writableLength = 16 * 1_024;
   connection.pinged(Buffer.from(""));
-  expect(done).toEqual(["alive"]);
+  expect(done).toEqual(["control"]);
   socket.writableLength--;
   connection.pinged(Buffer.from(""));
-  expect(done).toEqual(["alive", "alive", "pong"]);
+  expect(done).toEqual(["control", "control", "pong"]);
+});
+
+test("[P-LIM-4] of the pings that arrive while a client is not read, only the latest is answered once it is read again", () => {
+  const { connection, done } = open();
+  connection.attach({ onControl: () => false } as unknown as TransportEvents);
+  connection.pauseReading();
+  for (const payload of ["1", "2", "3"]) connection.pinged(Buffer.from(payload));
+  connection.resumeReading();
+  expect(done).toEqual(["pause", "resume", "pong"]);
+});
+
+test("[P-ZIP-4] a compressed message that arrives while a client is not read is inflated once it is read again", () => {
+  const { connection } = open();
+  let inflated = 0;
+  connection.pauseReading();
+  connection.inflateInTurn(() => inflated++);
+  expect(inflated).toBe(0);
+  connection.resumeReading();
+  expect(inflated).toBe(1);
+  connection.inflateInTurn(() => inflated++);
+  expect(inflated).toBe(2);
 });
 
 test("nothing is sent once the close frame has been sent", () => {
@@ -69,7 +91,7 @@ test("nothing is sent once the close frame has been sent", () => {
   ws.readyState = WebSocket.CLOSING;
   connection.write(new Uint8Array(4));
   connection.pinged(Buffer.from(""));
-  expect(done).toEqual(["write 3", "alive"]);
+  expect(done).toEqual(["write 3", "control"]);
 });
 
 test("a reason that does not fit into a close frame is cut between two characters", () => {

@@ -25,7 +25,7 @@ export class GatewaySocket extends WebSocket {
         this.connection?.pinged(args[0] as Buffer);
         return true;
       case "pong":
-        this.connection?.alive();
+        this.connection?.ponged();
         return true;
       case "close":
         this.connection?.closed();
@@ -43,6 +43,12 @@ const connectionOf: unique symbol = Symbol("connection");
 
 interface RawSocket extends Duplex {
   [connectionOf]?: WebSocketConnection;
+}
+
+/** What waits until the core reads again: the latest ping of the peer, and a message to inflate. */
+interface Waiting {
+  readonly ping?: Buffer;
+  readonly inflate?: () => void;
 }
 
 /** Properties of a connection that are fixed before it begins. */
@@ -79,6 +85,9 @@ export class WebSocketConnection implements Transport {
   #unverifiedBytes: number | undefined;
   /** Keeper of the socket until its credential is verified. */
   #unverified: Unverified | undefined;
+  /** False while the core does not read what the peer sends. */
+  #isReading = true;
+  #waiting: Waiting | undefined;
 
   constructor(
     ws: GatewaySocket,
@@ -159,21 +168,40 @@ export class WebSocketConnection implements Transport {
     if (isBinary !== (this.encoder.dialect === "milepost.v1.msgpack")) events?.onUnsupportedFrame();
     else if (isBinary) {
       // ws delivers a message as one Buffer by default.
-      const bytes = data as Buffer;
-      events?.onValues(splitMsgpackFrame(bytes), bytes.byteLength);
+      events?.onBinary(data as Buffer, splitMsgpackFrame);
     } else events?.onText(data.toString());
   }
 
-  pinged(payload: Buffer): void {
-    this.#events?.onAlive();
-    // A peer that sends pings but does not read gets no pongs, since they would pile up.
-    if (this.bufferedBytes < maxBytesBeforePong && this.#ws.readyState === WebSocket.OPEN) {
-      this.#ws.pong(payload);
-    }
+  pauseReading(): void {
+    this.#isReading = false;
+    this.#ws.pause();
   }
 
-  alive(): void {
-    this.#events?.onAlive();
+  resumeReading(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    this.#ws.resume();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting?.ping !== undefined) this.#pong(waiting.ping);
+    waiting?.inflate?.();
+  }
+
+  pinged(payload: Buffer): void {
+    if (this.#events?.onControl() === true) this.#pong(payload);
+    // Of several pings, only the latest needs an answer.
+    else if (!this.#isReading) this.#waiting = { ...this.#waiting, ping: Buffer.from(payload) };
+  }
+
+  /** Handles a pong of the peer. */
+  ponged(): void {
+    this.#events?.onControl();
+  }
+
+  /** Inflates a message now, or once the client may send again; ws reads nothing behind it before. */
+  inflateInTurn(inflate: () => void): void {
+    if (this.#isReading) inflate();
+    else this.#waiting = { ...this.#waiting, inflate };
   }
 
   readUnverified(count: number): void {
@@ -194,11 +222,18 @@ export class WebSocketConnection implements Transport {
     this.#onClosed(this);
   }
 
+  #pong(payload: Buffer): void {
+    // A peer that sends pings but does not read gets no pongs, since they would pile up.
+    if (this.bufferedBytes < maxBytesBeforePong && this.#ws.readyState === WebSocket.OPEN) {
+      this.#ws.pong(payload);
+    }
+  }
+
   #trust(): void {
     if (this.#unverifiedBytes === undefined) return;
     this.#unverifiedBytes = undefined;
     this.#socket.removeListener("data", onUnverifiedData);
-    this.#ws.resume();
+    if (this.#isReading) this.#ws.resume();
   }
 }
 

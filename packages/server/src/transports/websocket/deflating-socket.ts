@@ -33,6 +33,12 @@ export class DeflatingSocket extends GatewaySocket {
     const whole =
       this.#fragments === undefined ? fragment : Buffer.concat([...this.#fragments, fragment]);
     this.#fragments = undefined;
+    const inflateWhole = () => this.#inflate(whole, done);
+    if (this.connection === undefined) inflateWhole();
+    else this.connection.inflateInTurn(inflateWhole);
+  }
+
+  #inflate(whole: Uint8Array, done: Inflated): void {
     try {
       const message = inflate(whole, this.connection?.maxMessageBytes ?? 0);
       if (message !== undefined) {
