@@ -170,7 +170,7 @@ describe("a client over its other limits", () => {
   });
 
   test("[P-LIM-1] the answers that a client asked for count as its bytes", async () => {
-    await using t = testCore({ limits: { ...limits, connectionBytesPerSecond: 200_000 } });
+    await using t = testCore({ limits: { ...limits, connectionBytesPerSecond: 100_000 } });
     for (let n = 0; n < 5; n++) await t.publish("log:big", "e", "x".repeat(100_000));
     const socket = await open(t);
     const params = { channel: "log:big", limit: 5 };
