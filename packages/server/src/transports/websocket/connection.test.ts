@@ -15,6 +15,7 @@ function open() {
     pause: () => done.push("pause"),
     resume: () => done.push("resume"),
     pong: () => done.push("pong"),
+    terminate: () => done.push("terminate"),
     close: (code: number, reason: string) => done.push(`close ${code} ${reason.length}`),
   };
   const socket = Object.assign(new EventEmitter(), {
@@ -83,6 +84,15 @@ test("[P-ZIP-4] a compressed message that arrives while a client is not read is 
   expect(inflated).toBe(1);
   connection.inflateInTurn(() => inflated++);
   expect(inflated).toBe(2);
+});
+
+test("a connection that is cut while it is not read still inflates the message that ws waits for", () => {
+  const { connection } = open();
+  let inflated = 0;
+  connection.pauseReading();
+  connection.inflateInTurn(() => inflated++);
+  connection.terminate();
+  expect(inflated).toBe(1);
 });
 
 test("nothing is sent once the close frame has been sent", () => {

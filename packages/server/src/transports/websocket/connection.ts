@@ -150,6 +150,8 @@ export class WebSocketConnection implements Transport {
 
   terminate(): void {
     this.#ws.terminate();
+    // ws reports the end only once it has finished the message that it reads.
+    this.resumeReading();
   }
 
   ping(): void {
