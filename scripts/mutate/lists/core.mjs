@@ -4,6 +4,20 @@ const core = "packages/core/src";
 
 /** Faults in the rest of the core: the cluster, rules, requests, dead letters, presence, the store's outages. */
 export const coreMutants = [
+  ...faultsIn("packages/core/src/node/reconnect-span.ts", [
+    [
+      "const min = minReconnectMs + Math.floor((spread * index) / count);",
+      "const min = minReconnectMs;",
+      "all clients of a node that shuts down may come back at once",
+    ],
+  ]),
+  ...faultsIn("packages/core/src/node/shutdown.ts", [
+    [
+      "return Math.min(most, Math.max(1, Math.ceil(open / closedAtOnce)));",
+      "return 1;",
+      "all connections that stay are closed in one moment",
+    ],
+  ]),
   ...faultsIn(`${core}/channels/encrypted-data.ts`, [
     [
       'return isEnvelope(value) && typeof readEnvelope(value) !== "string";',

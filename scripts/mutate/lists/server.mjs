@@ -254,6 +254,37 @@ export const serverMutants = [
       "a page on a host with the same ending is allowed",
     ],
   ]),
+  ...faultsIn(`${server}/config/exposure.ts`, [
+    [
+      "if (missing.length === 0) return [];",
+      "return [];",
+      "a gateway whose secrets are made up serves other machines",
+    ],
+  ]),
+  ...faultsIn(`${server}/runtime/collapsing-log.ts`, [
+    [
+      "if (line === undefined || written.has(line)) {",
+      "if (line === undefined) {",
+      "an equal line of the log is written again",
+    ],
+    [
+      "written.size < maxLines ? textOf(fields) : undefined",
+      "textOf(fields)",
+      "a client fills the log with lines that differ in a field",
+    ],
+    [
+      "if (this.#repetitions.size >= maxMessages) {",
+      "if (false) {",
+      "the log remembers any number of messages",
+    ],
+  ]),
+  ...faultsIn(`${server}/admission/client-sockets.ts`, [
+    [
+      "if (!this.#waiting.remove(raw)) return;",
+      "",
+      "a socket with TLS keeps its place among those without a credential",
+    ],
+  ]),
   ...faultsIn(`${server}/http/body.ts`, [
     [
       "if (size > maxBytes) throw tooLarge(maxBytes);",
@@ -302,7 +333,11 @@ export const serverMutants = [
       "anyone makes the token of any guest",
     ],
     ["if (expiresAt <= this.#clock.now()) {", "if (false) {", "a guest never expires"],
-    ["if (address !== undefined) this.#pace.take(address);", "", "an address makes any number of guests"],
+    [
+      "if (address !== undefined) this.#pace.take(address);",
+      "",
+      "an address makes any number of guests",
+    ],
   ]),
   ...faultsIn(`${server}/auth/guest-authenticator.ts`, [
     [
