@@ -1,4 +1,4 @@
-import { attemptField, sigField } from "./json-dialect.ts";
+import { attemptField, endWith } from "./json-dialect.ts";
 import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
 
@@ -29,7 +29,7 @@ export function encodePlainPublication(publication: Publication): PlainPublicati
   const content =
     event === endEvent
       ? `"position":"${formatPosition(position)}",${json.slice(1)}`
-      : `"data":${json}${delivery}${sigField(sig)}}`;
+      : `"data":${json}${delivery}${endWith(sig)}`;
   return {
     head: `{"type":"${event}","event_id":"`,
     tail: `","timestamp":"${new Date(ts).toISOString()}","channel":"${channel}"${origin},${content}`,
