@@ -13,11 +13,16 @@ const isValid = async (received: { readonly data: unknown; readonly sig: string 
 describe("signed publications", () => {
   it("[P-SIG-6] the signature of a publication reaches the readers of every door and dialect, live and after a resume", async () => {
     await using server = await startGateway();
-    const token = await server.token();
+    // A session may have three connections.
+    const token = await server.token({ session: "s2" });
+    const other = await server.token({ session: "s3" });
     const json = await server.socket("/ws", { token, subprotocols: ["milepost.v1.json"] });
     json.send({ type: "subscribe", id: 1, channel: "chat:42" });
     const { result } = await json.nextOf("reply");
-    const packed = await server.socket("/ws", { token, subprotocols: ["milepost.v1.msgpack"] });
+    const packed = await server.socket("/ws", {
+      token: other,
+      subprotocols: ["milepost.v1.msgpack"],
+    });
     const frames: unknown[] = [];
     packed.ws.on("message", (bytes: Buffer) => frames.push(...[decode(bytes)].flat()));
     const subscribe = { type: "subscribe", id: 1, channel: "chat:42" };
@@ -41,7 +46,7 @@ describe("signed publications", () => {
     expect(inMsgpack.sig).toBe(sig);
 
     const since = { type: "subscribe", id: 1, channel: "chat:42", since: result.position };
-    const later = await server.socket("/ws", { token, subprotocols: ["milepost.v1.json"] });
+    const later = await server.socket("/ws", { token: other, subprotocols: ["milepost.v1.json"] });
     later.send(since);
     const resumed = await later.nextOf("event");
     expect(resumed).toMatchObject({ sig });
