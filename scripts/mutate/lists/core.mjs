@@ -73,6 +73,18 @@ export const coreMutants = [
       "the second of two narrowing revocations undoes the first",
     ],
   ]),
+  ...faultsIn(`${core}/rules/bound-data.ts`, [
+    [
+      "if (found !== undefined && isBound) continue;",
+      "if (found !== undefined) continue;",
+      "a publisher names anybody in its data",
+    ],
+    [
+      'if (loss !== undefined) throw new MilepostError("bad_message", loss);',
+      "",
+      "a bound field is there twice",
+    ],
+  ]),
   ...faultsIn(`${core}/sessions/session-service.ts`, [
     [
       "const matches = found?.record.digest === digest(parts.secret);",

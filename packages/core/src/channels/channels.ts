@@ -32,6 +32,7 @@ import { orThrow, readInput } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
 import { operationChannel, stateIn } from "../operations/operation-log.ts";
 import type { Action } from "../rules/access.ts";
+import { requireBound } from "../rules/bound-data.ts";
 import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
@@ -250,6 +251,7 @@ export class Channels implements ChannelService {
         throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
       }
       const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
+      requireBound(resolved.rule, principal, json);
       this.#rates.take(principal, channel, resolved.rule);
       const publisher = publisherOf(principal);
       const entry = {

@@ -3,6 +3,7 @@ import { projectionName } from "@milepost/model";
 import { type ContractChannels, isWildcard, MilepostError } from "@milepost/protocol";
 import { RecentNames } from "../runtime/recent-names.ts";
 import { accessParts, actions } from "./access.ts";
+import { boundClaims } from "./bound-data.ts";
 import type { Captures } from "./channel-pattern.ts";
 import { ChannelContract, type EventSchemas } from "./contract/channel-contract.ts";
 import { contractRules } from "./contract/contract-rules.ts";
@@ -102,6 +103,7 @@ function claimsIn(rules: readonly Rule[]): ReadonlySet<string> {
       if (access === undefined) continue;
       for (const part of accessParts(access)) if (typeof part === "object") names.add(part.claim);
     }
+    for (const name of boundClaims(rule)) names.add(name);
   }
   return names;
 }

@@ -7,6 +7,7 @@ import {
   type ClaimCondition,
   maxAccessParts,
 } from "./access.ts";
+import { boundName } from "./bound-data.ts";
 import { ChannelPattern } from "./channel-pattern.ts";
 import { isClaimValue } from "./claims.ts";
 import { gatewayOperationRule, operationPattern } from "./default-rules.ts";
@@ -59,6 +60,7 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
       ];
     }
   }
+  if (rule.bind !== undefined) yield* bindMistakes(rule.bind);
   const { batchMs = 1 } = rule;
   if (!Number.isInteger(batchMs) || batchMs < 1 || batchMs > 1_000) {
     yield ["batchMs", "must be a whole number from 1 to 1000"];
@@ -183,6 +185,25 @@ function* captureMistakes(
       "rollUp",
       `must be true or the pattern of a prefix of ${rule.pattern}, with :* at its end`,
     ];
+  }
+}
+
+const maxBound = 20;
+
+function* bindMistakes(
+  bind: Readonly<Record<string, string>>,
+): Generator<readonly [keyof Rule, string], void, void> {
+  const bound = Object.entries(bind);
+  if (bound.length === 0 || bound.length > maxBound) {
+    yield ["bind", `must name 1 to ${maxBound} fields`];
+  }
+  for (const [path, text] of bound) {
+    if (path === "" || path.length > maxClaimNameLength || boundName(text) === undefined) {
+      yield [
+        "bind",
+        `must map a field to {sub}, {sid}, {guest} or a {claim}, not ${JSON.stringify(text)}`,
+      ];
+    }
   }
 }
 

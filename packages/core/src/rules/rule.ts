@@ -113,6 +113,12 @@ export interface Rule {
    * subscriber without this access receives what is published from then on.
    */
   readonly history?: Access;
+  /**
+   * Fields of the data that must have the publisher's own values, by path: `{"userId": "{sub}"}`. `{sub}` stands for its
+   * user, `{sid}` for its session, `{guest}` for its guest, and any other name for that claim of its token. Services
+   * are bound to nothing.
+   */
+  readonly bind?: Readonly<Record<string, string>>;
   /** Principals that may end a channel. Default: as for `publish`. */
   readonly end?: Access;
   /**

@@ -58,6 +58,7 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
     ])
     .exactOptional(),
   history: access.exactOptional(),
+  bind: z.record(z.string(), z.string()).exactOptional(),
   command: access.exactOptional(),
   end: access.exactOptional(),
   priority: z.enum(["high", "normal", "low"]).exactOptional(),

@@ -18,6 +18,7 @@ const settings = {
   merge: true,
   presence: true,
   history: true,
+  bind: true,
   command: true,
   end: true,
   durable: true,
