@@ -28,6 +28,8 @@ const otherVariables = [
   "MILEPOST_SIGNING_KEY_FILE",
   "MILEPOST_CHROMIUM",
   "MILEPOST_REDIS_SERVER",
+  "MILEPOST_OPENSSL",
+  "MILEPOST_PYTHON",
 ];
 
 /** Variables that Kubernetes sets for a service named milepost. */

@@ -88,6 +88,13 @@ describe("the configuration", () => {
     },
   );
 
+  it("loadConfig takes the variables that name programs of the tests for no settings", () => {
+    const programs = Object.fromEntries(
+      ["CHROMIUM", "REDIS_SERVER", "OPENSSL", "PYTHON"].map((name) => [`MILEPOST_${name}`, "/x"]),
+    );
+    expect(mistakes({ env: { MILEPOST_TOKEN_SECRET: secret, ...programs } })).toEqual([]);
+  });
+
   it("loadConfig reads the certificates for Redis from their files, and says what is wrong with them", () => {
     const files = { "/ca": "-----BEGIN CERTIFICATE-----", "/key": "-----BEGIN PRIVATE KEY-----" };
     const env = { MILEPOST_TOKEN_SECRET: secret, MILEPOST_REDIS_CA: "/ca" };
