@@ -346,6 +346,13 @@ export const connectionMutants = [
       "a frame sent upstream counts as one message",
     ],
   ]),
+  ...faultsIn("packages/core/src/connection/inbox.ts", [
+    [
+      "!this.#waiting && !this.#owner.hasTurn(next.message)",
+      "false",
+      "messages that waited are all handled in one turn",
+    ],
+  ]),
   ...faultsIn("packages/core/src/connection/intake.ts", [
     ["this.#each = length / values.length;", "this.#each = 0;", "waiting messages count as empty"],
     [

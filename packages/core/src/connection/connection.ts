@@ -27,6 +27,7 @@ import { ConnectionLifecycle, type LifecycleOwner } from "./connection-lifecycle
 import { type Frame, unsupportedFrame, valuesIn } from "./frame.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Intake, type IntakeOwner } from "./intake.ts";
+import { unitsOfMessage } from "./message-weight.ts";
 import { decideBy, recheckSession, type SessionHolder } from "./session-end.ts";
 import type { SubscriptionOwner } from "./subscription-owner.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -382,6 +383,16 @@ export class Connection
       return;
     }
     this.refuse(message === undefined ? null : idOf(message), error);
+  }
+
+  hasTurn(message: ParsedMessage): boolean {
+    const { traffic } = this.#context;
+    const share = traffic.shareOf(this.#reading().usage, this.owners);
+    return traffic.turns.take(share, unitsOfMessage(message));
+  }
+
+  inNextTurn(work: () => void): void {
+    this.#context.traffic.turns.next(work);
   }
 
   pauseReading(): void {

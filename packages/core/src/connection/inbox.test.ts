@@ -25,6 +25,8 @@ function slowInbox() {
       });
     },
     refuseMessage: (message) => refused.push(idOf(message)),
+    hasTurn: () => true,
+    inNextTurn: (work) => work(),
   });
   const next = async () => {
     goOn();
@@ -75,10 +77,39 @@ test("no message is handled after its inbox has closed", async () => {
       return handled.length === 1 ? new Promise((resolve) => goOn.push(resolve)) : undefined;
     },
     refuseMessage: () => {},
+    hasTurn: () => true,
+    inNextTurn: (work) => work(),
   });
   for (let id = 1; id <= 4; id++) inbox.take(ping(id), 1);
   goOn[0]?.();
   for (let turn = 0; turn < 3; turn++) await Promise.resolve();
   inbox.take(ping(5), 1);
   expect(handled).toEqual([1, 2]);
+});
+
+test("[P-LIM-7] messages that waited are handled in slices, and the rest in the next turns", async () => {
+  const handled: unknown[] = [];
+  const later: (() => void)[] = [];
+  let share = 2;
+  let goOn = () => {};
+  const inbox = new Inbox({
+    handle(message) {
+      handled.push(idOf(message));
+      if (handled.length > 1) return undefined;
+      return new Promise((resolve) => {
+        goOn = resolve;
+      });
+    },
+    refuseMessage: () => {},
+    hasTurn: () => share-- > 0,
+    inNextTurn: (work) => later.push(work),
+  });
+  for (let id = 1; id <= 6; id++) inbox.take(ping(id), 1);
+  goOn();
+  for (let turn = 0; turn < 3; turn++) await Promise.resolve();
+  expect(handled).toEqual([1, 2, 3]);
+  inbox.take(ping(7), 1);
+  share = 10;
+  later.shift()?.();
+  expect(handled).toEqual([1, 2, 3, 4, 5, 6, 7]);
 });

@@ -6,6 +6,10 @@ export interface InboxOwner {
   handle(message: ParsedMessage): Promise<void> | undefined;
   /** Refuses a message for which the inbox has no room. */
   refuseMessage(message: ParsedMessage): void;
+  /** Takes the work of a message from the client's share of this turn; false if it must wait for the next turn. */
+  hasTurn(message: ParsedMessage): boolean;
+  /** Calls `work` in the next turn. */
+  inNextTurn(work: () => void): void;
 }
 
 const maxQueued = 1_024;
@@ -72,6 +76,11 @@ export class Inbox {
     for (let i = 0; i < queue.length; i++) {
       const next = queue[i];
       if (next === undefined || this.#closed) return;
+      const isLate = !this.#waiting && !this.#owner.hasTurn(next.message);
+      if (isLate) {
+        this.#waiting = true;
+        this.#owner.inNextTurn(() => this.#goOn());
+      }
       if (this.#waiting) {
         this.#queue = queue.slice(i);
         this.#queuedLength = this.#queue.reduce((sum, { length }) => sum + length, 0);
