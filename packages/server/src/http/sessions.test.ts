@@ -65,7 +65,7 @@ describe("sessions over HTTP", () => {
   test("[P-SESS-4] a gateway without the setting answers not_supported, and takes any session", async () => {
     await using server = await startGateway();
     const answer = await server.call("PUT", "/v1/sessions/s1", { body: { ttl_ms: 60_000 } });
-    expect(answer).toMatchObject({ status: 501, body: { code: "not_supported" } });
+    expect(answer).toMatchObject({ status: 404, body: { code: "not_supported" } });
     const socket = await server.socket();
     expect(await socket.next()).toMatchObject({ type: "welcome", session_id: "s1" });
   });
