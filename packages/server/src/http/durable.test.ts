@@ -38,7 +38,7 @@ describe("[P-ACK-10] a durable subscriber on an SSE stream", () => {
     await using server = await startGateway();
     const credential = await server.token();
     const polled = await server.call("POST", "/v1/poll?wait=0", { credential, body: [subscribe] });
-    expect([polled.status, polled.body.code]).toEqual([501, "not_supported"]);
+    expect([polled.status, polled.body.code]).toEqual([404, "not_supported"]);
     const { position } = await server.gateway.publish("chat:42", "n", 1);
     const ack = { type: "ack", id: 2, channel: "chat:42", position };
     const beside = await server.call("POST", "/v1/connections/-/messages", {

@@ -23,7 +23,7 @@ describe("presence over WebSocket, SSE and HTTP", () => {
       body: { code: "forbidden" },
     });
     expect(await server.call("GET", "/v1/channels/broadcast/presence")).toMatchObject({
-      status: 501,
+      status: 404,
       body: { code: "not_supported" },
     });
     expect(await server.call("GET", "/v1/channels/a%20b/presence")).toMatchObject({
@@ -62,7 +62,7 @@ describe("presence over WebSocket, SSE and HTTP", () => {
     const poll = (message: object) =>
       server.call("POST", "/v1/poll?wait=0", { credential, body: [message] });
     expect(await poll({ ...subscribe, presence: true })).toMatchObject({
-      status: 501,
+      status: 404,
       body: { code: "not_supported" },
     });
     expect(await poll(subscribe)).toMatchObject({ status: 200 });
