@@ -219,6 +219,7 @@ export function gatewayOf(
     metrics: core.admissionMetrics,
   });
   const doorParts = {
+    identify: auth.identify,
     sockets,
     guests,
     core,

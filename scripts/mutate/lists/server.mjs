@@ -346,11 +346,11 @@ export const serverMutants = [
       "a token names a guest",
     ],
   ]),
-  ...faultsIn(`${server}/http/user.ts`, [
+  ...faultsIn(`${server}/transports/websocket/acceptor.ts`, [
     [
-      'if (principal.kind === "user") return principal;',
-      "return principal as never;",
-      "an API key opens a stream",
+      "credential.inHeader === true ? identify(credential.token) : undefined;",
+      "identify(credential.token);",
+      "an API key in a URL opens a WebSocket",
     ],
   ]),
   ...faultsIn(`${server}/http/mount.ts`, [

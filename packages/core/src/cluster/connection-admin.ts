@@ -9,7 +9,7 @@ import type {
 import { MilepostError } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
-import type { Principal } from "../rules/principal.ts";
+import { type Principal, personOf } from "../rules/principal.ts";
 import { requireService } from "../rules/service-scopes.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
@@ -207,8 +207,8 @@ export class ConnectionAdmin implements Connections {
   #replace({ connection, user, session }: NodeSignal & { kind: "replace" }): void {
     for (const client of this.#matching({ connection })) {
       const { principal } = client;
-      if (principal === undefined || principal.user !== user || principal.session !== session)
-        return;
+      const person = personOf(principal);
+      if (person.user !== user || person.session !== session) return;
       if (user === undefined && session === undefined) return;
       client.close(4001, "the connection continues elsewhere");
     }
@@ -227,8 +227,8 @@ export class ConnectionAdmin implements Connections {
       if (!connection.isOpen) return false;
       if ("node" in target) return target.node === node;
       if ("connection" in target) return target.connection === connection.id;
-      if ("user" in target) return target.user === connection.principal?.user;
-      return target.session === connection.principal?.session;
+      if ("user" in target) return target.user === personOf(connection.principal).user;
+      return target.session === personOf(connection.principal).session;
     });
   }
 }

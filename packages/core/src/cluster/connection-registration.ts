@@ -10,6 +10,7 @@ import type {
   RegistryChange,
 } from "@milepost/engine";
 import type { ConnectedClient } from "../connection/connected-client.ts";
+import { personOf } from "../rules/principal.ts";
 
 const idLength = 12;
 /** Time after its last refresh at which a node counts as dead, in milliseconds. */
@@ -248,7 +249,7 @@ export class ConnectionRegistration {
 
 function registeredOf(connection: ConnectedClient): RegisteredConnection {
   const { id, principal, since, consumer } = connection;
-  const { user, session } = principal ?? {};
+  const { user, session } = personOf(principal);
   return {
     id,
     ...(user === undefined ? {} : { user }),

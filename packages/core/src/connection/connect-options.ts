@@ -1,5 +1,5 @@
 import type { Cursor } from "@milepost/protocol";
-import type { UserPrincipal } from "../rules/principal.ts";
+import type { Principal } from "../rules/principal.ts";
 
 /**
  * Options of a new connection: its credential, the connection it replaces, channels to subscribe to, and
@@ -7,7 +7,7 @@ import type { UserPrincipal } from "../rules/principal.ts";
  */
 export interface ConnectOptions {
   /** Verified credential; when absent, the first message must be `auth`. */
-  readonly principal?: UserPrincipal;
+  readonly principal?: Principal;
   /**
    * Id of the connection, of its reserved slot. When absent, the connection takes a slot of this node at once,
    * or is refused.

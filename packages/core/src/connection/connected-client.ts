@@ -1,6 +1,6 @@
 import type { ConsumerKind } from "@milepost/engine";
 import type { CloseCode, ParsedMessage, ServerMessage } from "@milepost/protocol";
-import type { UserPrincipal } from "../rules/principal.ts";
+import type { Principal } from "../rules/principal.ts";
 
 /** Span in which a client is asked to reconnect, in milliseconds from now. */
 export interface ReconnectSpan {
@@ -15,7 +15,7 @@ export interface ConnectedClient {
   /** Id in the registry of all nodes; empty before the credential was verified. */
   readonly id: string;
   /** Verified owner; undefined before the credential was verified. */
-  readonly principal: UserPrincipal | undefined;
+  readonly principal: Principal | undefined;
   /** Time at which the client connected, in milliseconds since 1970. */
   readonly since: number;
   readonly consumer: ConsumerKind;

@@ -1,5 +1,5 @@
 import type { CloseCode, ServerMessage } from "@milepost/protocol";
-import type { UserPrincipal } from "../rules/principal.ts";
+import { type Principal, personOf } from "../rules/principal.ts";
 import { closeClassOf } from "../runtime/instruments.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 import { SendQueue, type SendQueueOwner } from "../send-queue/send-queue.ts";
@@ -62,7 +62,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   readonly #openedAt: number;
   #state: ConnectionState;
   /** Principal under which the connection takes its slot. The user of a session may change meanwhile. */
-  #counted: UserPrincipal | undefined;
+  #counted: Principal | undefined;
   #aliveAt: number;
   #actedAt: number;
   #pingedAt: number;
@@ -150,7 +150,9 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   }
 
   /** Sets the expiry of the credential: its own, or the end of its session if that is earlier. */
-  expireWith({ expiresAt, sessionEndsAt }: UserPrincipal): void {
+  expireWith(principal: Principal): void {
+    const { expiresAt } = principal;
+    const { sessionEndsAt } = personOf(principal);
     const isBySession =
       sessionEndsAt !== undefined && sessionEndsAt < (expiresAt ?? sessionEndsAt + 1);
     // A new token would not extend the session, so its end is not announced.

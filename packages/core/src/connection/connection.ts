@@ -16,7 +16,14 @@ import {
 } from "@milepost/protocol";
 import { nobody, type Owners, rateLimited, type Shortage } from "../limits/traffic.ts";
 import { Requests } from "../requests/requests.ts";
-import { encodedChannels, isSamePerson, type UserPrincipal } from "../rules/principal.ts";
+import {
+  encodedChannels,
+  isSamePerson,
+  type Principal,
+  personOf,
+  type UserPrincipal,
+  withoutGuestToken,
+} from "../rules/principal.ts";
 import { mayLookUp } from "../rules/rule-access.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
 import type { Encoder, SplitFrame, Transport, TransportEvents } from "../send-queue/transport.ts";
@@ -43,7 +50,7 @@ const revokedReason = "the token was revoked";
  */
 type Identity =
   | { readonly isVerified: false; readonly request: ConnectOptions }
-  | { readonly isVerified: true; readonly id: string; readonly principal: UserPrincipal };
+  | { readonly isVerified: true; readonly id: string; readonly principal: Principal };
 
 /** Connection whose client speaks the Milepost protocol, in any of its dialects. */
 export class Connection
@@ -82,7 +89,7 @@ export class Connection
     return this.#identity.isVerified ? this.#identity.id : "";
   }
 
-  get principal(): UserPrincipal | undefined {
+  get principal(): Principal | undefined {
     return this.#identity.isVerified ? this.#identity.principal : undefined;
   }
 
@@ -319,7 +326,7 @@ export class Connection
     void recheckSession(this, this.#context);
   }
 
-  keepSession(principal: UserPrincipal): void {
+  keepSession(principal: Principal): void {
     if (!this.#identity.isVerified) return;
     this.#identity = { ...this.#identity, principal };
     this.#life.expireWith(principal);
@@ -405,7 +412,8 @@ export class Connection
   }
 
   get owners(): Owners {
-    return this.principal ?? nobody;
+    const { principal } = this;
+    return principal?.kind === "user" ? principal : nobody;
   }
 
   /** True once a credential was verified; before, the client may do nothing but send one. */
@@ -431,16 +439,18 @@ export class Connection
    * Returns the principal without its revoked grants. If the credential itself was revoked, closes the
    * connection and returns undefined.
    */
-  #unrevoked(principal: UserPrincipal): UserPrincipal | undefined {
+  #unrevoked<P extends Principal>(principal: P): P | undefined {
+    // Revocations are of users, sessions and tokens. A key is withdrawn in the configuration.
+    if (principal.kind === "service") return principal;
     try {
-      return this.#context.revocations.narrowed(principal);
+      return this.#context.revocations.narrowed(principal) as P;
     } catch {
       this.close(4102, revokedReason);
       return undefined;
     }
   }
 
-  #open(verified: UserPrincipal, request: ConnectOptions): void {
+  #open(verified: Principal, request: ConnectOptions): void {
     const { reservedId } = request;
     // A revocation may have come since the credential was verified.
     const principal = this.#unrevoked(verified);
@@ -453,22 +463,19 @@ export class Connection
     const context = this.#context;
     const { connectionId, channels = [], resume } = request;
     const id = this.#takeOver(principal, connectionId) ?? reservedId ?? context.random.id(idLength);
-    const { guestToken, ...kept } = principal;
-    this.#identity = {
-      isVerified: true,
-      id,
-      principal: guestToken === undefined ? principal : kept,
-    };
+    const person = personOf(principal);
+    const { guestToken } = person;
+    this.#identity = { isVerified: true, id, principal: withoutGuestToken(principal) };
     context.connections.name(id, this);
     this.#life.register();
     const { limits, node } = context;
     this.send({
       type: "welcome",
       connection_id: id,
-      session_id: principal.session ?? null,
-      user_id: principal.user ?? null,
-      ...encodedChannels(principal),
-      ...(principal.guest === undefined ? {} : { guest_id: principal.guest }),
+      session_id: person.session ?? null,
+      user_id: person.user ?? null,
+      ...encodedChannels(person),
+      ...(person.guest === undefined ? {} : { guest_id: person.guest }),
       ...(guestToken === undefined ? {} : { guest_token: guestToken }),
       node,
       version: protocolVersion,
@@ -488,7 +495,7 @@ export class Connection
   }
 
   /** Opens the connection with a slot on all nodes; resolves with false if it has ended, or was refused. */
-  async #admit(principal: UserPrincipal, request: ConnectOptions): Promise<boolean> {
+  async #admit(principal: Principal, request: ConnectOptions): Promise<boolean> {
     const { slots } = this.#context;
     const reservation = await slots.reserve(principal, {
       replaced: request.connectionId,
@@ -501,7 +508,7 @@ export class Connection
   }
 
   /** Takes a slot unless one was reserved; closes the connection and returns false if there is none. */
-  #takeSlot(principal: UserPrincipal, { reservedId, connectionId }: ConnectOptions): boolean {
+  #takeSlot(principal: Principal, { reservedId, connectionId }: ConnectOptions): boolean {
     if (reservedId !== undefined || this.#life.transport.passes === true) return true;
     const refusal = this.#context.slots.take(principal, connectionId);
     if (refusal !== undefined) this.close(refusal.close, refusal.reason);
@@ -511,7 +518,7 @@ export class Connection
   /**
    * Closes the live connection that this one replaces and returns its id; returns undefined if there is none.
    */
-  #takeOver(principal: UserPrincipal, connectionId: string | undefined): string | undefined {
+  #takeOver(principal: Principal, connectionId: string | undefined): string | undefined {
     if (connectionId === undefined) return undefined;
     const replaced = this.#context.connections.byId(connectionId);
     const owner = replaced?.principal;
@@ -596,13 +603,17 @@ export class Connection
     }
   }
 
-  async #refresh(before: UserPrincipal, { id, token, session }: AuthMessage): Promise<void> {
+  async #refresh(before: Principal, { id, token, session }: AuthMessage): Promise<void> {
     try {
-      let principal = await this.#context.verifyToken(token);
+      if (before.kind === "service") {
+        throw new MilepostError("forbidden", "a service keeps the API key that it connected with");
+      }
+      const person = personOf(before);
+      let principal: UserPrincipal = await this.#context.verifyToken(token);
       const same =
-        principal.user === before.user &&
-        principal.session === before.session &&
-        principal.guest === before.guest;
+        principal.user === person.user &&
+        principal.session === person.session &&
+        principal.guest === person.guest;
       if (!same || (session !== undefined && session !== principal.session)) {
         throw new MilepostError("forbidden", "use a token for the same user and session");
       }
@@ -625,7 +636,7 @@ export class Connection
     }
   }
 
-  #replyAuth(id: MessageId | undefined, { expiresAt }: UserPrincipal): void {
+  #replyAuth(id: MessageId | undefined, { expiresAt }: Principal): void {
     if (id === undefined) return;
     this.send({ type: "reply", id, result: { expires_at: expiresAt ?? null } });
   }
@@ -665,7 +676,7 @@ export class Connection
     }
   }
 
-  #onRequest(principal: UserPrincipal, message: RequestMessage): Promise<void> | undefined {
+  #onRequest(principal: Principal, message: RequestMessage): Promise<void> | undefined {
     try {
       this.#context.signatures.refuseUnsigned(principal);
     } catch (error) {

@@ -1,13 +1,13 @@
 import type { MessageId, Position, ServerMessage } from "@milepost/protocol";
 import type { SharedSubscriber } from "../hub/subscriber.ts";
-import type { UserPrincipal } from "../rules/principal.ts";
+import type { Principal } from "../rules/principal.ts";
 import type { SummaryBudget } from "./summary.ts";
 
 /** The connection that a subscription belongs to, as the subscription uses it. */
 export interface SubscriptionOwner extends SharedSubscriber {
   readonly id: string;
   /** Verified principal of the connection; undefined before there is one. */
-  readonly principal: UserPrincipal | undefined;
+  readonly principal: Principal | undefined;
   readonly isOpen: boolean;
   /**
    * True when this connection can share the encoded batches of a channel with all other connections of its

@@ -10,7 +10,7 @@ import {
 import { forbidden, type ReadAccess } from "../channels/channels.ts";
 import { operationChannel } from "../operations/operation-log.ts";
 import { requireOffered } from "../presence/presences.ts";
-import { publisherOf, type UserPrincipal } from "../rules/principal.ts";
+import { type Principal, publisherOf } from "../rules/principal.ts";
 import { ownAccess } from "../rules/rule-access.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { ConnectionContext } from "./connection-context.ts";
@@ -76,7 +76,7 @@ export class Subscriptions implements SubscriptionList {
   }
 
   /** Starts a subscription that a message asked for, or refuses it. */
-  onSubscribe(principal: UserPrincipal, message: SubscribeMessage): void {
+  onSubscribe(principal: Principal, message: SubscribeMessage): void {
     const { id, channel, since, events, presence, as, summary_ms: summaryMs } = message;
     if (as !== undefined && summaryMs !== undefined) {
       this.#connection.refuseUnsupported(id, "summary_ms of a durable subscriber");
@@ -86,7 +86,7 @@ export class Subscriptions implements SubscriptionList {
       this.#connection.refuseUnsupported(id, "presence of a durable subscriber");
       return;
     }
-    if (as !== undefined && principal.user === undefined && principal.session === undefined) {
+    if (as !== undefined && publisherOf(principal) === "anyone") {
       const error = "a durable subscription needs a token that names a user or a session";
       this.#connection.refuse(id, new MilepostError("forbidden", error));
       return;
@@ -208,7 +208,7 @@ export class Subscriptions implements SubscriptionList {
    * may not have, and decides those again that depend on an operation. Rejects if its permissions cannot be
    * looked up.
    */
-  async review(principal: UserPrincipal): Promise<() => void> {
+  async review(principal: Principal): Promise<() => void> {
     const { channels } = this.#context;
     const list = this.#list.filter(({ isEnded }) => !isEnded);
     const decided = await Promise.all(
@@ -346,7 +346,7 @@ export class Subscriptions implements SubscriptionList {
   #narrow(
     subscription: AnySubscription,
     resolved: ResolvedChannel,
-    principal: UserPrincipal,
+    principal: Principal,
   ): Promise<void> | undefined {
     const { rule } = resolved;
     const ownPresence = ownAccess(rule, "presence") !== undefined;
@@ -358,7 +358,7 @@ export class Subscriptions implements SubscriptionList {
   async #narrowBy(
     subscription: AnySubscription,
     resolved: ResolvedChannel,
-    principal: UserPrincipal,
+    principal: Principal,
   ): Promise<void> {
     const { channels } = this.#context;
     const { id } = this.#connection;
@@ -387,7 +387,7 @@ export class Subscriptions implements SubscriptionList {
   async #read(
     subscription: Subscription,
     resolved: ResolvedChannel,
-    principal: UserPrincipal,
+    principal: Principal,
     isLatest: () => boolean,
   ): Promise<void> {
     const { hub, presences } = this.#context;
@@ -415,7 +415,7 @@ export class Subscriptions implements SubscriptionList {
   async #accessTo(
     subscription: AnySubscription,
     resolved: ResolvedChannel,
-  ): Promise<{ readonly principal: UserPrincipal; readonly access: ReadAccess }> {
+  ): Promise<{ readonly principal: Principal; readonly access: ReadAccess }> {
     const { channels, ownership } = this.#context;
     const look = async () => {
       const { principal, id } = this.#connection;

@@ -8,7 +8,7 @@ import {
 } from "@milepost/protocol";
 import { orThrow } from "../input/input.ts";
 import { Usage } from "../limits/usage.ts";
-import { isSamePerson, type UserPrincipal } from "../rules/principal.ts";
+import { isSamePerson, type Principal } from "../rules/principal.ts";
 import type { Encoder, Transport } from "../send-queue/transport.ts";
 import type { AddressableClient } from "./connected-client.ts";
 import { Connection } from "./connection.ts";
@@ -23,7 +23,7 @@ import { unitsOfMessage } from "./message-weight.ts";
  * The others are answered with `not_found`.
  */
 export async function handleUpstream(
-  principal: UserPrincipal,
+  principal: Principal,
   id: string,
   frame: string,
   context: ConnectionContext,
@@ -48,7 +48,7 @@ export async function handleUpstream(
  * Rejects with `not_found` if this node has no such connection of the same user and session.
  */
 export async function forwardUpstream(
-  principal: UserPrincipal,
+  principal: Principal,
   id: string,
   frame: string,
   context: ConnectionContext,
@@ -69,7 +69,7 @@ export async function forwardUpstream(
  * connection included, is over a limit; the frame then has no effect.
  */
 function readUpstream(
-  principal: UserPrincipal,
+  principal: Principal,
   connection: AddressableClient | undefined,
   frame: string,
   { traffic }: ConnectionContext,
@@ -83,7 +83,7 @@ function readUpstream(
 
 /** Calls `take` with each message, as many in each turn of the event loop as the client may have handled. */
 async function inTurns(
-  principal: UserPrincipal,
+  principal: Principal,
   messages: readonly ParsedMessage[],
   { traffic }: ConnectionContext,
   take: (message: ParsedMessage) => void,
@@ -100,7 +100,7 @@ async function inTurns(
 
 /** Returns the live connection `id` if it belongs to the same user and session. */
 function ownConnection(
-  principal: UserPrincipal,
+  principal: Principal,
   id: string,
   { connections }: ConnectionContext,
 ): AddressableClient | undefined {

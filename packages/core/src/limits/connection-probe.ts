@@ -1,6 +1,6 @@
 import type { Clock } from "@milepost/engine";
 import type { ConnectedClient } from "../connection/connected-client.ts";
-import type { UserPrincipal } from "../rules/principal.ts";
+import { type Person, personOf } from "../rules/principal.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 
 /** Owner of connections that are counted together. */
@@ -17,7 +17,7 @@ export interface ProbeContext {
 }
 
 /** Returns the session under which a principal's connections are counted: a guest has one that no token can name. */
-export function countedSession({ session, guest }: UserPrincipal): string | undefined {
+export function countedSession({ session, guest }: Person): string | undefined {
   return guest === undefined ? session : `guest:${guest}`;
 }
 
@@ -46,7 +46,6 @@ export async function probeConnections(
 
 function isOf({ principal }: ConnectedClient, owner: CountedOwner): boolean {
   if (principal === undefined) return false;
-  return "user" in owner
-    ? principal.user === owner.user
-    : countedSession(principal) === owner.session;
+  const person = personOf(principal);
+  return "user" in owner ? person.user === owner.user : countedSession(person) === owner.session;
 }

@@ -1,7 +1,7 @@
 import type { Clock, OwnerKind, Random, RegisteredConnection, Registry } from "@milepost/engine";
 import type { CloseCode } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
-import { isSamePerson, type Principal, type UserPrincipal } from "../rules/principal.ts";
+import { isSamePerson, type Principal, personOf } from "../rules/principal.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type CountedOwner, countedSession, probeMs } from "./connection-probe.ts";
@@ -76,7 +76,7 @@ export interface ConnectionSlotsContext {
   /** Makes the other nodes probe the owner's connections. */
   readonly probeElsewhere: (owner: CountedOwner) => Promise<void>;
   /** Makes the node that has a connection of the same person close it. */
-  readonly replaceElsewhere: (id: string, principal: UserPrincipal) => Promise<void>;
+  readonly replaceElsewhere: (id: string, principal: Principal) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -113,7 +113,7 @@ export class ConnectionSlots {
    * Takes a slot of this node alone and at once; `replaced` is the id of a connection that the new one replaces. Returns
    * the refusal if there is none.
    */
-  take(principal: UserPrincipal, replaced: string | undefined): SlotRefusal | undefined {
+  take(principal: Principal, replaced: string | undefined): SlotRefusal | undefined {
     const full = this.#take(
       this.#ownersOf(principal),
       this.#request(principal, { replaced }).replaces,
@@ -126,7 +126,7 @@ export class ConnectionSlots {
    *
    * The slot is freed with the connection that opens with the id of the answer, or with {@link ConnectionSlots.cancel}.
    */
-  async reserve(principal: UserPrincipal, options: SlotOptions = {}): Promise<Reservation> {
+  async reserve(principal: Principal, options: SlotOptions = {}): Promise<Reservation> {
     const request = this.#request(principal, options);
     const owners = this.#ownersOf(principal, request.above);
     const take = () => this.#take(owners, request.replaces);
@@ -152,13 +152,13 @@ export class ConnectionSlots {
   }
 
   /** Frees the slot of a reservation whose connection did not open. */
-  cancel(principal: UserPrincipal, id: string): void {
+  cancel(principal: Principal, id: string): void {
     this.release(principal);
     const { isShared, registration } = this.#context;
     if (isShared) registration.withdraw(this.#registered(principal, id));
   }
 
-  #request(principal: UserPrincipal, { replaced, upgrades }: SlotOptions): SlotRequest {
+  #request(principal: Principal, { replaced, upgrades }: SlotOptions): SlotRequest {
     const above = upgrades === true ? 1 : 0;
     const { connections, random } = this.#context;
     const owner = replaced === undefined ? undefined : connections.byId(replaced)?.principal;
@@ -186,7 +186,7 @@ export class ConnectionSlots {
 
   /** Counts the connection on all nodes; returns the owner that has no room. */
   async #takeElsewhere(
-    principal: UserPrincipal,
+    principal: Principal,
     owners: readonly Owner[],
     { id, replaced }: SlotRequest,
   ): Promise<Full | undefined> {
@@ -203,7 +203,7 @@ export class ConnectionSlots {
   }
 
   async #claim(
-    principal: UserPrincipal,
+    principal: Principal,
     owners: readonly Owner[],
     id: string,
   ): Promise<Owner | undefined> {
@@ -272,7 +272,8 @@ export class ConnectionSlots {
     return owners;
   }
 
-  #registered({ user, session }: UserPrincipal, id: string): RegisteredConnection {
+  #registered(principal: Principal, id: string): RegisteredConnection {
+    const { user, session } = personOf(principal);
     return {
       id,
       // The registration of the open connection replaces what is written here.

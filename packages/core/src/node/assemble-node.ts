@@ -21,6 +21,7 @@ import { Presences } from "../presence/presences.ts";
 import { MethodRegistry } from "../requests/method-registry.ts";
 import { contractedMethods } from "../rules/contract/method-contract.ts";
 import { OperationContract } from "../rules/contract/operation-contract.ts";
+import { personOf } from "../rules/principal.ts";
 import { RuleBook } from "../rules/rule-book.ts";
 import { createInstruments } from "../runtime/create-instruments.ts";
 import { ErrorLog } from "../runtime/error-log.ts";
@@ -182,13 +183,15 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     isShared: engine.isShared === true,
     probe: (owner) => probeConnections({ clock, wheel, connections }, owner),
     probeElsewhere: (target) => engine.signals.send({ kind: "probe", target } satisfies NodeSignal),
-    replaceElsewhere: (connection, { user, session }) =>
-      engine.signals.send({
+    replaceElsewhere: (connection, principal) => {
+      const { user, session } = personOf(principal);
+      return engine.signals.send({
         kind: "replace",
         connection,
         ...(user !== undefined && { user }),
         ...(session !== undefined && { session }),
-      } satisfies NodeSignal),
+      } satisfies NodeSignal);
+    },
     onError,
   });
   const context: NodeContext = {

@@ -111,7 +111,7 @@ export interface Core {
   connectFeed(
     transport: Transport,
     session: string,
-    principal: UserPrincipal | undefined,
+    principal: Principal | undefined,
     reservedId?: string,
   ): TransportEvents;
   /**
@@ -127,7 +127,7 @@ export interface Core {
    * fail with `not_found`, and a `cancel` finds no request. Everything else is handled.
    */
   handleUpstream(
-    principal: UserPrincipal,
+    principal: Principal,
     connectionId: string,
     frame: string,
   ): Promise<readonly ServerMessage[]>;
@@ -135,7 +135,7 @@ export interface Core {
    * Handles a frame like `handleUpstream`, but sends the replies down the client's stream. Resolves once all messages
    * are being handled. Rejects with `not_found` if the client has no such stream.
    */
-  forwardUpstream(principal: UserPrincipal, connectionId: string, frame: string): Promise<void>;
+  forwardUpstream(principal: Principal, connectionId: string, frame: string): Promise<void>;
   /**
    * Counts messages and bytes that a principal sent outside a connection. Throws `rate_limited` with `retryAfterMs`, and
    * counts nothing, if its user, its session or the node is over a limit. A service has no limit.

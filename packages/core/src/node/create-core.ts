@@ -4,7 +4,7 @@ import { Connection } from "../connection/connection.ts";
 import { forwardUpstream, handleUpstream } from "../connection/upstream.ts";
 import { FeedConnection } from "../feed/feed-connection.ts";
 import { Feeds } from "../feed/feeds.ts";
-import type { UserPrincipal } from "../rules/principal.ts";
+import { type Principal, personOf } from "../rules/principal.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import { SourceIntake } from "../sources/source-intake.ts";
 import { isReadOnly } from "../store/outage-log.ts";
@@ -77,10 +77,10 @@ export function createCore(options: CoreOptions): Core {
     connect: (transport: Transport, request: ConnectOptions) =>
       refused(transport, request) ?? new Connection(transport, request, context),
     connectFeed(transport, session, principal, reservedId) {
-      const own = principal?.session;
+      const own = personOf(principal).session;
       // A path may hold the session's id or its encoded form. The feed is that of the credential in either case.
       if (
-        principal === undefined ||
+        principal?.kind !== "user" ||
         own === undefined ||
         (own !== session && encodeId(own) !== session)
       ) {
@@ -119,7 +119,7 @@ export function createCore(options: CoreOptions): Core {
 
 /** Slot that may have been reserved for a new connection. */
 interface Reserved {
-  readonly principal?: UserPrincipal | undefined;
+  readonly principal?: Principal | undefined;
   readonly reservedId?: string | undefined;
 }
 

@@ -1,6 +1,6 @@
 import { isWildcard, MilepostError, type PresenceList } from "@milepost/protocol";
 import type { SharedSubscriber } from "../hub/subscriber.ts";
-import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import type { Principal } from "../rules/principal.ts";
 import type { PresenceDetail } from "../rules/rule.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
@@ -37,7 +37,7 @@ export class Presences {
    */
   join(
     resolved: ResolvedChannel,
-    principal: UserPrincipal,
+    principal: Principal,
     subscriber: SharedSubscriber,
   ): Promise<PresenceWatcher> {
     requireOffered(resolved);

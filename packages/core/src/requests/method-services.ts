@@ -1,7 +1,7 @@
 import type { ChannelService } from "../channels/channels-api.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
-import type { UserPrincipal } from "../rules/principal.ts";
+import type { Principal } from "../rules/principal.ts";
 
 /** Services of the node that the built-in methods call. */
 export interface MethodServices {
@@ -13,6 +13,6 @@ export interface MethodServices {
 /** Answers one built-in method: resolves with its result, or rejects with the error to reply. */
 export type Method = (
   services: MethodServices,
-  principal: UserPrincipal,
+  principal: Principal,
   params: unknown,
 ) => Promise<unknown>;

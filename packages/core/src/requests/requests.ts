@@ -9,7 +9,7 @@ import {
   readExactly,
 } from "@milepost/protocol";
 import { orThrow } from "../input/input.ts";
-import type { UserPrincipal } from "../rules/principal.ts";
+import type { Principal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
@@ -71,7 +71,7 @@ export class Requests implements RequestHolder {
    * request or an answer in chunks, resolves once the stream has started, because streams have limits of their
    * own.
    */
-  async run(principal: UserPrincipal, message: RequestMessage): Promise<void> {
+  async run(principal: Principal, message: RequestMessage): Promise<void> {
     const { id, method } = message;
     const builtIn = Object.hasOwn(methods, method) ? methods[method] : undefined;
     const definition = builtIn === undefined ? this.#context.methods.find(method) : undefined;
@@ -172,7 +172,7 @@ export class Requests implements RequestHolder {
   async #execute(
     request: PendingRequest,
     work: Method | MethodDefinition,
-    principal: UserPrincipal,
+    principal: Principal,
     message: RequestMessage,
   ): Promise<void> {
     try {
@@ -191,13 +191,19 @@ export class Requests implements RequestHolder {
     }
   }
 
-  #perform(
+  async #perform(
     request: PendingRequest,
     definition: MethodDefinition,
-    principal: UserPrincipal,
+    principal: Principal,
     message: RequestMessage,
   ): Promise<unknown> {
     const { clock, random } = this.#context;
+    if (principal.kind === "service") {
+      throw new MilepostError(
+        "forbidden",
+        "this method is for users; a service calls the backend that answers it",
+      );
+    }
     const call = new PendingCall(request, message, principal, {
       requestId: random.id(requestIdLength),
       deadline: clock.now() + request.timeoutMs,

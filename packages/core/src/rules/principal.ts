@@ -72,9 +72,12 @@ export function isGuestName(user: string | undefined): boolean {
 
 /**
  * True if two credentials belong to the same person: the same user and session, or the same guest. Credentials
- * that name nobody belong to nobody.
+ * that name nobody belong to nobody. Two keys of one service are the same, too.
  */
-export function isSamePerson(a: UserPrincipal, b: UserPrincipal): boolean {
+export function isSamePerson(a: Principal, b: Principal): boolean {
+  if (a.kind === "service" || b.kind === "service") {
+    return a.kind === "service" && b.kind === "service" && a.name === b.name;
+  }
   if (a.user === undefined && a.session === undefined && a.guest === undefined) return false;
   return a.user === b.user && a.session === b.session && a.guest === b.guest;
 }
@@ -97,11 +100,30 @@ export function shareNameOf(publisher: string): string {
   return publisher.startsWith("guest:") ? "guests" : publisher;
 }
 
+/** Ids of the person that a credential belongs to; none for a service. */
+export type Person = Partial<
+  Pick<UserPrincipal, "user" | "session" | "guest" | "guestToken" | "sessionEndsAt">
+>;
+
+/** Returns the person that a credential belongs to. */
+export function personOf(principal: Principal | undefined): Person {
+  return principal?.kind === "user" ? principal : nobody;
+}
+
+const nobody: Person = {};
+
+/** Returns a principal without the token of a guest, which only its welcome carries. */
+export function withoutGuestToken(principal: Principal): Principal {
+  if (principal.kind === "service" || principal.guestToken === undefined) return principal;
+  const { guestToken: _, ...kept } = principal;
+  return kept;
+}
+
 /**
  * Returns the names of the channels of a principal's user and session that cannot be formed from the id alone,
  * because the id has an encoded form. A client takes them from its welcome and needs no encoder.
  */
-export function encodedChannels({ user, session }: UserPrincipal): {
+export function encodedChannels({ user, session }: Person): {
   readonly session_channel?: string;
   readonly user_channel?: string;
 } {

@@ -1,4 +1,4 @@
-import type { Principal, TokenVerifier, UserPrincipal } from "@milepost/core";
+import type { Principal, ServicePrincipal, TokenVerifier, UserPrincipal } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
 import { idRule, isId, MilepostError } from "@milepost/protocol";
 import { type ApiKey, createApiKeys } from "./api-keys.ts";
@@ -30,6 +30,8 @@ export interface AuthOptions {
 /** Verifies credentials and returns the principal (user or service) that each belongs to. */
 export interface Authenticator {
   readonly verifyToken: TokenVerifier;
+  /** Returns the service of an API key; undefined for any other text. Throws `unauthenticated` for an expired key. */
+  identify(presented: string): ServicePrincipal | undefined;
   /** Issues a user token; rejects with `not_supported` when there is no `tokenSecret`. */
   mintToken(content: TokenContent): Promise<string>;
   /** Returns the principal of an `Authorization` header; rejects with `unauthenticated` or `token_expired`. */
@@ -57,6 +59,7 @@ export function createAuthenticator(
 
   return {
     verifyToken,
+    identify: apiKeys.identify,
     async mintToken(content) {
       if (mint !== undefined) return mint(content);
       throw new MilepostError(

@@ -17,6 +17,7 @@ export function withGuests(auth: Authenticator, guests: Guests | undefined): Aut
   };
   return {
     mintToken: (content) => auth.mintToken(content),
+    identify: (presented) => auth.identify(presented),
     async verifyToken(token) {
       return verifyGuest(token) ?? noGuest(await auth.verifyToken(token));
     },

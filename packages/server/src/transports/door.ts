@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Core, CoreLog } from "@milepost/core";
 import type { Clock, Random } from "@milepost/engine";
 import type { ClientSockets } from "../admission/client-sockets.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
 import type { Guests } from "../auth/guests.ts";
 import type { Endpoint } from "../http/endpoint.ts";
 import type { OriginPolicy } from "../http/origin-policy.ts";
@@ -10,6 +11,8 @@ import type { OriginPolicy } from "../http/origin-policy.ts";
 /** Parts and settings of the gateway that its doors use. */
 export interface DoorParts {
   readonly core: Core;
+  /** Returns the service of an API key; undefined for any other text. */
+  readonly identify: Authenticator["identify"];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: CoreLog;

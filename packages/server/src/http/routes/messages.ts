@@ -4,7 +4,6 @@ import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
 import { accepted, readAs } from "../reading.ts";
-import { userOf } from "../user.ts";
 
 const messagesQuery = z.object({ replies: z.enum(["body", "stream"]).exactOptional() });
 
@@ -26,7 +25,7 @@ export function messagesEndpoint({ core }: HttpDoorOptions): Endpoint {
       success: { status: 200, description: "The replies.", schema: repliesSchema },
     }),
     async handle(context) {
-      const principal = userOf(context);
+      const principal = context.get("principal");
       const { replies = "body" } = accepted(readAs(messagesQuery, context.req.query()));
       const id = context.req.param("id") ?? "";
       const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);

@@ -19,7 +19,6 @@ import { readChannelList } from "../../http/channel-list.ts";
 import { describe } from "../../http/description.ts";
 import type { HttpContext } from "../../http/endpoint.ts";
 import { accepted, readAs } from "../../http/reading.ts";
-import { userOf } from "../../http/user.ts";
 import { consumerOf } from "../consumer.ts";
 import type { Door, DoorParts, DoorRoute } from "../door.ts";
 import type { PollItem, PollKind } from "./encoders.ts";
@@ -83,7 +82,7 @@ function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
     connect: (poll: Poll, reservedId: string) => TransportEvents,
   ): Promise<PollOutcome> {
     sockets.hold(context.env);
-    const slot = await core.slots.reserve(userOf(context));
+    const slot = await core.slots.reserve(context.get("principal"));
     if (!slot.isGranted) throw closedError(slot.close);
     const waitMs = (terms.wait ?? maxWaitSeconds) * 1_000;
     const { channels, since } = terms;
@@ -116,7 +115,7 @@ function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
         },
       }),
       async handle(context) {
-        const principal = userOf(context);
+        const principal = context.get("principal");
         const query = accepted(readAs(pollQuery, context.req.query()));
         const channels = accepted(readChannelList(context.req.queries("channels") ?? []));
         const resume = query.since === undefined ? undefined : accepted(parseCursor(query.since));
@@ -166,7 +165,7 @@ function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
         },
       }),
       async handle(context) {
-        const principal = userOf(context);
+        const principal = context.get("principal");
         const query = accepted(readAs(z.object({ wait, sdk }), context.req.query()));
         const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
         const channels = countSubscribes(accepted(parseJson(text)));

@@ -2,7 +2,6 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { z } from "zod";
 import { describe } from "../../http/description.ts";
 import { accepted } from "../../http/reading.ts";
-import { userOf } from "../../http/user.ts";
 import type { Door, DoorParts, DoorRoute } from "../door.ts";
 import { SseStream } from "./stream.ts";
 import { readStreamQuery } from "./stream-query.ts";
@@ -48,7 +47,7 @@ function sseRoute({ core, clock, random, sockets, sseMaxLifetimeMs }: DoorParts)
       success: { status: 200, description: "One event per message, until the stream ends." },
     }),
     async handle(context) {
-      const principal = userOf(context);
+      const principal = context.get("principal");
       const query = accepted(
         readStreamQuery(context.req.queries(), context.req.header("last-event-id")),
       );

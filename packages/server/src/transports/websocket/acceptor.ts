@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Principal, UserPrincipal } from "@milepost/core";
+import type { Principal } from "@milepost/core";
 import {
   type CloseCode,
   closeCodeOfCredential,
@@ -23,7 +23,7 @@ import { refuseUpgrade } from "./refusal.ts";
 /** Outcome of the verification of a credential: its principal, or the code to close the connection with. */
 export type Verdict =
   | {
-      readonly principal: UserPrincipal | undefined;
+      readonly principal: Principal | undefined;
       /** Id of the slot that was reserved for the connection. */
       readonly reservedId?: string;
     }
@@ -71,7 +71,7 @@ const closeGraceMs = 1_000;
  * Creates an acceptor. It verifies origin and credential, performs the upgrade, and tracks the open WebSockets.
  */
 export function createWebSocketAcceptor<Plan extends Handshake>(
-  { core, origins, sockets, guests, tokenInQuery, compression, log }: DoorParts,
+  { core, identify, origins, sockets, guests, tokenInQuery, compression, log }: DoorParts,
   { plan: planUpgrade, attach }: AcceptorSteps<Plan>,
 ): WebSocketAcceptor {
   const acceptorOptions = {
@@ -206,18 +206,20 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     return isConnected;
   }
 
-  async function admitGuest(request: IncomingMessage): Promise<UserPrincipal> {
+  async function admitGuest(request: IncomingMessage): Promise<Principal> {
     if (guests !== undefined) return guests.admit(sockets.addresses.ofRequest(request));
     throw new MilepostError("unauthenticated", "this gateway admits no guests; send a token");
   }
 
-  function principalOf(
+  async function principalOf(
     credential: Exclude<ConnectCredential, { kind: "none" | "refused" }>,
     request: IncomingMessage,
-  ): Promise<UserPrincipal> {
+  ): Promise<Principal> {
     switch (credential.kind) {
-      case "token":
-        return core.admission.verifyToken(credential.token);
+      case "token": {
+        const service = credential.inHeader === true ? identify(credential.token) : undefined;
+        return service ?? core.admission.verifyToken(credential.token);
+      }
       case "ticket":
         return core.tickets.use(credential.ticket);
       case "guest":
@@ -291,8 +293,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
 const goingAway = failure("shutting_down", "this node is shutting down; connect to another node");
 
 function isService(verdict: Verdict): boolean {
-  const kind = "principal" in verdict ? verdict.principal?.kind : undefined;
-  return (kind as Principal["kind"] | undefined) === "service";
+  return "principal" in verdict && verdict.principal?.kind === "service";
 }
 
 function destroy(this: Duplex): void {

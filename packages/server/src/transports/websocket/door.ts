@@ -1,4 +1,4 @@
-import type { ConnectOptions, UserPrincipal } from "@milepost/core";
+import type { ConnectOptions, Principal } from "@milepost/core";
 import type { Door, DoorParts } from "../door.ts";
 import { createWebSocketAcceptor } from "./acceptor.ts";
 import { planUpgrade, type UpgradePlan } from "./upgrade-plan.ts";
@@ -44,7 +44,7 @@ export function webSocketDoor(parts: DoorParts): Door {
   };
 }
 
-function connectOptions(plan: UpgradePlan, principal: UserPrincipal | undefined): ConnectOptions {
+function connectOptions(plan: UpgradePlan, principal: Principal | undefined): ConnectOptions {
   return {
     ...(principal !== undefined && { principal }),
     ...(plan.connectionId !== undefined && { connectionId: plan.connectionId }),

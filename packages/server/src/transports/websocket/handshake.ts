@@ -22,7 +22,8 @@ export interface UpgradeRequest {
 /** Credential of an upgrade request. */
 export type ConnectCredential =
   | { readonly kind: "none" }
-  | { readonly kind: "token"; readonly token: string }
+  /** A token; `inHeader` if it came in `Authorization`, where it may be an API key instead. */
+  | { readonly kind: "token"; readonly token: string; readonly inHeader?: true }
   /** A credential for one connect. */
   | { readonly kind: "ticket"; readonly ticket: string }
   /** A session's own credential, which may open the feed of that session. */
@@ -126,7 +127,9 @@ function chooseCredential(
   tokenInQuery: boolean,
 ): ConnectCredential {
   const bearer = readBearer(authorization);
-  if (bearer.kind === "bearer") return { kind: "token", token: bearer.credential };
+  if (bearer.kind === "bearer") {
+    return { kind: "token", token: bearer.credential, inHeader: true };
+  }
   if (subprotocolToken !== undefined) return { kind: "token", token: subprotocolToken };
   if (ticket !== null) return { kind: "ticket", ticket };
   if (queryToken === null) return { kind: guest === "true" ? "guest" : "none" };
