@@ -151,7 +151,7 @@ export const connectionMutants = [
       "false) {\n        this.close",
       "a token of another session is taken",
     ],
-    ["principal.user === before.user &&", "", "a refresh changes the user of a connection"],
+    ["principal.user === person.user &&", "", "a refresh changes the user of a connection"],
     [
       "if (this.#identity.isVerified) this.#identity = { ...this.#identity, principal };",
       "",
@@ -274,8 +274,8 @@ export const connectionMutants = [
       "with more than two channels no subscription of a plain connection shares bytes, so regrouping puts each back where it was",
     ],
     [
-      "principal.user === undefined && principal.session === undefined) {",
-      "false) {",
+      "if (as !== undefined && !isNamed) {",
+      "if (false) {",
       "a token without a name has a durable subscription",
     ],
   ]),

@@ -10,7 +10,7 @@ import {
 import { forbidden, type ReadAccess } from "../channels/channels.ts";
 import { operationChannel } from "../operations/operation-log.ts";
 import { requireOffered } from "../presence/presences.ts";
-import { type Principal, publisherOf } from "../rules/principal.ts";
+import { type Principal, personOf, publisherOf } from "../rules/principal.ts";
 import { ownAccess } from "../rules/rule-access.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { ConnectionContext } from "./connection-context.ts";
@@ -86,7 +86,9 @@ export class Subscriptions implements SubscriptionList {
       this.#connection.refuseUnsupported(id, "presence of a durable subscriber");
       return;
     }
-    if (as !== undefined && publisherOf(principal) === "anyone") {
+    const { user, session } = personOf(principal);
+    const isNamed = principal.kind === "service" || user !== undefined || session !== undefined;
+    if (as !== undefined && !isNamed) {
       const error = "a durable subscription needs a token that names a user or a session";
       this.#connection.refuse(id, new MilepostError("forbidden", error));
       return;

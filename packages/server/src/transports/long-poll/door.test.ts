@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { apiKey, startGateway, type TestGateway } from "../../testing/test-gateway.ts";
+import { startGateway, type TestGateway } from "../../testing/test-gateway.ts";
 
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -185,7 +185,6 @@ describe("a long-poll", () => {
       [null, 401],
       ["nonsense", 401],
       [await server.token({ user: "7", ttlMs: -60_000 }), 401],
-      [apiKey, 403],
     ] as const) {
       expect((await server.call("GET", path, { credential })).status).toBe(expected);
     }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { apiKey, startGateway, type TestGateway } from "../../testing/test-gateway.ts";
+import { startGateway, type TestGateway } from "../../testing/test-gateway.ts";
 import { type StreamOptions, TestStream } from "../../testing/test-stream.ts";
 
 async function open(server: TestGateway, query: string, options: StreamOptions = {}) {
@@ -247,7 +247,7 @@ describe("an SSE stream", () => {
 });
 
 describe("refusals of an SSE stream", () => {
-  it("[P-SSE-1] an SSE stream is refused without a credential, with an invalid one and with an API key", async () => {
+  it("[P-SSE-1] an SSE stream is refused without a credential and with an invalid one", async () => {
     await using server = await startGateway();
     const path = "/v1/sse?channels=chat:42";
     const expired = await server.token({ user: "7", ttlMs: -60_000 });
@@ -255,7 +255,6 @@ describe("refusals of an SSE stream", () => {
       [null, 401, "unauthenticated"],
       ["nonsense", 401, "unauthenticated"],
       [expired, 401, "token_expired"],
-      [apiKey, 403, "forbidden"],
     ] as const) {
       const { status: got, body } = await server.call("GET", path, { credential });
       expect([got, body.code]).toEqual([status, code]);

@@ -3,7 +3,7 @@ import { MilepostError } from "@milepost/protocol";
 import { describe, expect, it } from "vitest";
 import { deferred } from "../../testing/deferred.ts";
 import { exchange, upgradeRequest } from "../../testing/raw-http.ts";
-import { apiKey, startGateway } from "../../testing/test-gateway.ts";
+import { startGateway } from "../../testing/test-gateway.ts";
 import { openSocket } from "../../testing/test-socket.ts";
 
 describe("a WebSocket with a credential", () => {
@@ -35,7 +35,7 @@ describe("a WebSocket with a credential", () => {
     await using server = await startGateway();
     const [header, claims] = (await server.token()).split(".");
     const none = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${claims}.`;
-    for (const token of ["nonsense", "a.b.c", `${header}.${claims}.AAAA`, none, apiKey]) {
+    for (const token of ["nonsense", "a.b.c", `${header}.${claims}.AAAA`, none]) {
       const socket = await server.socket("/ws/chat/42", { token });
       expect(await socket.closed).toEqual({ code: 4401, reason: "the token is not valid" });
       expect(socket.arrived).toEqual([]);
