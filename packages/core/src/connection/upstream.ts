@@ -7,6 +7,7 @@ import {
   splitFrame,
 } from "@milepost/protocol";
 import { orThrow } from "../input/input.ts";
+import { nobody } from "../limits/traffic.ts";
 import { Usage } from "../limits/usage.ts";
 import { isSamePerson, type Principal } from "../rules/principal.ts";
 import type { Encoder, Transport } from "../send-queue/transport.ts";
@@ -89,9 +90,10 @@ async function inTurns(
   take: (message: ParsedMessage) => void,
 ): Promise<void> {
   const alone = new Usage();
+  const owners = principal.kind === "user" ? principal : nobody;
   for (const message of messages) {
     const units = unitsOfMessage(message);
-    while (!traffic.turns.take(traffic.shareOf(alone, principal), units)) {
+    while (!traffic.turns.take(traffic.shareOf(alone, owners), units)) {
       await new Promise<void>((resolve) => traffic.turns.next(resolve));
     }
     take(message);
