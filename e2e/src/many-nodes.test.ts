@@ -130,7 +130,7 @@ describe("a gateway whose Redis fails", () => {
 
   test.for([
     ["has paused writes", "CLIENT PAUSE 100000 WRITE", "CLIENT UNPAUSE", "unreachable"],
-    ["has no memory left", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "takes no writes"],
+    ["has no memory left", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "is full"],
     [
       "has too few replicas",
       "CONFIG SET min-replicas-to-write 1",

@@ -295,7 +295,7 @@ describe("milepost serve --workers", () => {
 
   test("an error that every worker would meet is printed once, and workers without Redis are refused", async () => {
     await using redis = await startRedis(["--requirepass", "right"]);
-    const wrong = await failure("--redis", redis.url, "--workers", "3");
+    const wrong = await failure("--redis", redis.adminUrl, "--workers", "3");
     expect(wrong).toMatch(/^serve ended with 1:\n/);
     expect(wrong.match(/milepost: Redis at /g)).toHaveLength(1);
     expect(await failure("--workers", "2")).toMatch(
