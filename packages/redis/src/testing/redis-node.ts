@@ -46,22 +46,19 @@ export async function startNode(url: string, rules: readonly Rule[]): Promise<Re
     random: realRandom,
     node: realRandom.id(6),
     rules,
-    // All clients of these tests are one user.
-    limits: { maxConnectionsPerUser: 1_000 },
     verifyToken: () => Promise.reject(new Error("these tests use no tokens")),
     log: { info: () => {}, warn: () => {}, error: () => {} },
   });
   const service = { kind: "service", name: "backend" } as const;
   const principal = {
     kind: "user",
-    user: "ada",
     session: undefined,
     grants: { subscribe: [], publish: [] },
     expiresAt: undefined,
   } as const;
-  const subscribe = (channel: string, rest: object) => {
+  const subscribe = (channel: string, rest: object, user?: string) => {
     const socket = new TestSocket(encoder);
-    socket.attach(core.connect(socket, { principal }));
+    socket.attach(core.connect(socket, { principal: { ...principal, user } }));
     socket.send({ type: "subscribe", id: 1, channel, ...rest });
     return socket;
   };
@@ -69,8 +66,9 @@ export async function startNode(url: string, rules: readonly Rule[]): Promise<Re
     core,
     publish: async (channel, data) =>
       (await core.channels.publish(service, channel, "n", data)).position,
+    // Readers are different people, who share neither the limits nor the turns of one user.
     read: (channel, since) => subscribe(channel, since === undefined ? {} : { since }),
-    readDurably: (channel, name) => subscribe(channel, { as: name }),
+    readDurably: (channel, name) => subscribe(channel, { as: name }, "ada"),
     [Symbol.asyncDispose]: () => core.shutdown(0),
   };
 }
