@@ -1,3 +1,4 @@
+import { RecordingMeter } from "@milepost/core/testing";
 import { expect, it } from "vitest";
 import { loadConfig, redacted } from "./config/load-config.ts";
 import { createLog } from "./runtime/log.ts";
@@ -92,6 +93,60 @@ it("no token, API key or secret ever appears in the log, however it is sent to t
       expect(written).not.toContain(part);
     }
   }
+});
+
+it("[X1] no token, ticket or API key appears in an answer, a message, a list or a metric, and no answer has a URL with one", async () => {
+  const meter = new RecordingMeter();
+  const key = "canary-api-key-0123456789";
+  const auth = { apiKeys: [{ name: "canary", key }] };
+  await using server = await startGateway({ meter, auth });
+  const token = await server.token();
+  const ended = await server.token({ user: "7", ttlMs: -1_000 });
+  const asService = { credential: key };
+  const made = await server.call("POST", "/v1/tickets", { ...asService, body: { user: "7" } });
+  const ticket: string = made.body.ticket;
+  const seen: unknown[] = [];
+  const socket = await server.socket("/ws", { token: null });
+  const reply = await socket.ask({ type: "auth", id: 1, token });
+  const refused = await socket.ask({ type: "auth", id: 2, token: `${token}x` });
+  seen.push(reply, refused);
+  const ways = [
+    ["GET", "/v1/operations"],
+    ["GET", "/v1/connections?user=7"],
+    ["GET", "/v1/nodes"],
+    ["GET", "/v1/dead-letters"],
+    ["GET", "/v1/channels/user:7/presence"],
+    ["GET", "/v1/channels/user:7/history"],
+    ["GET", "/v1/sessions/s1"],
+    ["GET", "/ws/health"],
+    ["GET", "/healthz"],
+    ["GET", "/openapi.json"],
+    ["PUT", "/v1/publish"],
+    ["GET", "/v1/nothing"],
+    ["POST", "/v1/publish"],
+  ] as const;
+  for (const credential of [token, ended, key, `${token}x`, `${key}x`]) {
+    for (const [method, path] of ways) {
+      const { headers, ...answer } = await server.call(method, path, { credential });
+      seen.push(answer, [...headers]);
+    }
+    const inUrl = `/v1/poll?channels=user:7&timeout=0&token=${credential}`;
+    const { headers, ...answer } = await server.call("GET", inUrl, { credential: null });
+    seen.push(answer, [...headers]);
+  }
+  for (let n = 0; n < 2; n++) {
+    const polled = `/v1/poll?channels=user:7&timeout=0&ticket=${ticket}`;
+    const { headers, ...answer } = await server.call("GET", polled, { credential: null });
+    seen.push(answer, [...headers]);
+  }
+  const written = JSON.stringify(seen);
+  // The socket is in the list of connections, so the answers are those of calls that were allowed.
+  expect(written).toContain('"user_id":"7"');
+  for (const part of [token, ended, key, ticket, ...token.split(".").slice(1)]) {
+    expect(written).not.toContain(part);
+  }
+  // The meter refuses a label with a value that was not declared before the first token came.
+  expect(meter.count("milepost_connections_opened_total")).toBeGreaterThan(0);
 });
 
 it("external text with line breaks and control characters stays within one log line", async () => {
