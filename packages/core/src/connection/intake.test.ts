@@ -170,18 +170,37 @@ describe("a client over its other limits", () => {
   });
 
   test("[P-LIM-1] the answers that a client asked for count as its bytes", async () => {
-    await using t = testCore({ limits: { ...limits, connectionBytesPerSecond: 100_000 } });
+    await using t = testCore({ limits: { ...limits, connectionBytesPerSecond: 250_000 } });
     for (let n = 0; n < 5; n++) await t.publish("log:big", "e", "x".repeat(100_000));
     const socket = await open(t);
     const params = { channel: "log:big", limit: 5 };
-    for (let id = 0; id < 6; id++) {
+    for (let id = 0; id < 20; id++) {
       socket.send({ type: "request", id, method: "history.get", params });
       await t.clock.settle();
     }
-    expect(socket.take()).toHaveLength(1);
     // A request may begin before the answer to the one before it is counted.
+    expect(socket.take().length).toBeLessThanOrEqual(3);
     await t.clock.advance(4_000);
-    expect(socket.take().length).toBeLessThanOrEqual(2);
+    expect(socket.take().length).toBeLessThanOrEqual(6);
+    await t.clock.advance(3_000);
+    const late = socket.take();
+    expect(late.filter(({ result }) => result !== undefined).length).toBeLessThanOrEqual(2);
+    expect(late.at(-1)).toMatchObject({ error: { code: "rate_limited" } });
+  });
+
+  test("[P-LIM-1] one large replay, however large, neither refuses nor disconnects its reader, whose next messages wait 2 s at most", async () => {
+    await using t = testCore({ limits: { ...limits, connectionBytesPerSecond: 10_000 } });
+    for (let n = 0; n < 20; n++) await t.publish("log:big", "e", "x".repeat(100_000));
+    const socket = await open(t);
+    socket.send({ type: "subscribe", id: 1, channel: "log:big", since: "start" });
+    await t.clock.settle();
+    expect(socket.take().filter(({ type }) => type === "event")).toHaveLength(20);
+    for (let id = 2; id < 20; id++) {
+      socket.send({ type: "ping", id });
+      await t.clock.advance(2_050);
+      expect(socket.take()).toMatchObject([{ type: "pong", id }]);
+    }
+    expect(socket.closed).toBeUndefined();
   });
 
   test("[P-LIM-4] control frames count: of a flood only a few are answered, and the client is disconnected in the end", async () => {

@@ -82,14 +82,16 @@ export class Traffic {
     return undefined;
   }
 
-  /** Adds bytes that were sent for a client, whether or not there is room for them. */
+  /**
+   * Adds bytes that were sent for a client, whether or not there is room for them. The client then waits 2 s at most
+   * for room.
+   */
   add(connection: Usage | undefined, { user, session }: Owners, bytes: number): void {
     const now = this.#clock.monotonic();
-    const amount = { messages: 0, bytes, control: 0 };
     const rates = this.#rates;
-    connection?.take(amount, rates.connection, now);
-    if (session !== undefined) this.#sessions.of(session, now).take(amount, rates.session, now);
-    if (user !== undefined) this.#users.of(user, now).take(amount, rates.user, now);
+    connection?.owe(bytes, rates.connection, now);
+    if (session !== undefined) this.#sessions.of(session, now).owe(bytes, rates.session, now);
+    if (user !== undefined) this.#users.of(user, now).owe(bytes, rates.user, now);
   }
 
   /**

@@ -8,6 +8,9 @@ export type Amount = Readonly<Record<TrafficKind, number>>;
 /** Rates of a scope; a kind without a rate is not limited. */
 export type Rates = { readonly [Kind in TrafficKind]?: Rate };
 
+/** Longest time that a bucket stays empty because of bytes that were sent to the client, in milliseconds. */
+const maxDebtMs = 2_000;
+
 /** What one connection, session, user or node uses: a token bucket of each kind of traffic. */
 export class Usage implements Forgettable {
   #messages = 0;
@@ -46,6 +49,16 @@ export class Usage implements Forgettable {
       this.#bytes = fullAfter(this.#bytes, bytes, rates.bytes, now);
     if (rates.control !== undefined && control > 0)
       this.#control = fullAfter(this.#control, control, rates.control, now);
+  }
+
+  /**
+   * Adds bytes that were sent already. They leave the bucket empty for {@link maxDebtMs} at most, however many they are,
+   * since a single answer must not make a client look like one that never stops.
+   */
+  owe(bytes: number, { bytes: rate }: Rates, now: number): void {
+    if (rate === undefined) return;
+    const latest = now + (rate.burst * 1_000) / rate.perSecond + maxDebtMs;
+    this.#bytes = Math.max(this.#bytes, Math.min(fullAfter(this.#bytes, bytes, rate, now), latest));
   }
 
   #fullAt(kind: TrafficKind): number {
