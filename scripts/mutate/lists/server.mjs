@@ -540,7 +540,7 @@ export const serverMutants = [
   ]),
   ...faultsIn(`${server}/admission/socket-pool.ts`, [
     [
-      "const graceFactor = 4;",
+      "const graceFactor = 10;",
       "const graceFactor = 400;",
       "any number of sockets without a credential stay in their first second",
     ],
@@ -548,6 +548,11 @@ export const serverMutants = [
       "const graceMs = 1_000;",
       "const graceMs = 0;",
       "a storm of clients that reconnect drops its own",
+    ],
+    [
+      "entry.since = this.#bounds.now();",
+      "",
+      "the time for which the gateway holds a handshake back counts against its client",
     ],
     [
       "if (sockets.size > this.#bounds.maxPerAddress && oldest",

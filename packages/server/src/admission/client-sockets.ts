@@ -133,9 +133,10 @@ export class ClientSockets {
     return this.#pace.turn(socket);
   }
 
-  /** Marks a socket as a WebSocket, whose peer can read close frames. */
+  /** Marks a socket as a WebSocket, whose peer can read close frames, and send its credential from now on. */
   upgraded(socket: Duplex): void {
     this.#upgraded.add(socket);
+    this.#waiting.renew(socket);
   }
 
   /** Takes a socket out of those without a credential, because its credential was verified. */

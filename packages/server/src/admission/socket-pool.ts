@@ -21,10 +21,10 @@ export type DropReason = "address" | "pool";
  */
 const graceMs = 1_000;
 /** Number of sockets, as a multiple of the pool's limit, above which the oldest is dropped even within its grace. */
-const graceFactor = 4;
+const graceFactor = 10;
 
 interface Entry {
-  readonly since: number;
+  since: number;
   address: string | undefined;
 }
 
@@ -71,6 +71,15 @@ export class SocketPool {
     }
     if (address !== undefined) this.#enterAddress(socket, address);
     this.#makeRoom();
+  }
+
+  /** Gives a socket of the pool its second from now on, because its peer could not send a credential before. */
+  renew(socket: Duplex): void {
+    const entry = this.#entries.get(socket);
+    if (entry === undefined) return;
+    entry.since = this.#bounds.now();
+    this.#entries.delete(socket);
+    this.#entries.set(socket, entry);
   }
 
   /** Takes a socket out. Returns false if the pool does not have it. */
