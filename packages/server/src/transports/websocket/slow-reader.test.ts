@@ -75,7 +75,9 @@ it("[P-OUT-1] [P-OUT-7] 200 sockets that never read use bounded memory, and 50 t
       merge: { state: { class: "state", by: "id" } },
     },
   ] as const;
-  await using server = await startGateway({ rules });
+  // All sockets are those of one user.
+  const limits = { maxConnectionsPerUser: 250, maxConnectionsPerSession: 250 };
+  await using server = await startGateway({ rules, limits });
   const token = await server.token();
   const reading = await Promise.all(Array.from({ length: 50 }, () => server.socket("/ws/chat/42")));
   await Promise.all(reading.map((socket) => socket.nextOf("subscribed")));
