@@ -545,7 +545,7 @@ export const serverMutants = [
       "any number of sockets without a credential stay in their first second",
     ],
     [
-      "const graceMs = 1_000;",
+      "const graceMs = 3_000;",
       "const graceMs = 0;",
       "a storm of clients that reconnect drops its own",
     ],

@@ -141,7 +141,9 @@ export class ClientSockets {
 
   /** Takes a socket out of those without a credential, because its credential was verified. */
   verified(socket: Duplex): boolean {
-    return this.#waiting.remove(socket) || this.#resting.remove(socket);
+    const isNew = this.#waiting.remove(socket);
+    if (isNew && this.#upgraded.has(socket)) this.#pace.earn();
+    return isNew || this.#resting.remove(socket);
   }
 
   /** Lets the socket of an authenticated request rest after its answer. */

@@ -4,9 +4,11 @@ import type { Cancel, Clock } from "@milepost/engine";
 /** Number of handshakes without a credential that may follow each other at once. */
 const burst = 8;
 /** Time for each further handshake, in milliseconds. */
-const eachMs = 1 / 3;
-/** Interval at which handshakes that wait take their turns, in milliseconds. */
-const tickMs = 1;
+const eachMs = 1;
+/** Number of further handshakes for each client that showed its credential after its own. */
+const earned = 2;
+/** Number of handshakes that may be saved up by clients that showed their credential. */
+const maxEarned = 64;
 
 interface Waiting {
   readonly socket: Duplex;
@@ -14,9 +16,11 @@ interface Waiting {
 }
 
 /**
- * Paces the WebSocket handshakes that carry no credential, to about 3,000 a second, so that a flood of them leaves time
- * for everybody else. Clients that send their credential in the first message come back no slower than that: it is more
- * than a node can authenticate.
+ * Paces the WebSocket handshakes that carry no credential, so that a flood of them leaves time for everybody else.
+ *
+ * About 1,000 a second take their turn, and two more for each client that shows its credential after its handshake. So
+ * clients that send it in the first message come back as fast as the node can authenticate them, and a flood that sends
+ * none stays slow.
  */
 export class HandshakePace {
   readonly #clock: Clock;
@@ -39,20 +43,32 @@ export class HandshakePace {
     }
     await new Promise<void>((resolve) => {
       this.#waiting.push({ socket, resolve });
-      this.#cancel ??= this.#clock.after(tickMs, () => this.#next());
+      this.#cancel ??= this.#clock.after(eachMs, () => this.#next());
     });
+  }
+
+  /** Gives two further handshakes their turn, because a client has shown its credential. */
+  earn(): void {
+    this.#left = Math.min(maxEarned, this.#left + earned);
+    this.#takeTurns();
   }
 
   /** Refills by the time that has passed, so that a busy event loop makes no more handshakes than an idle one. */
   #refill(): void {
     const now = this.#clock.monotonic();
-    this.#left = Math.min(burst, this.#left + (now - this.#refilledAt) / eachMs);
+    const refilled = Math.min(burst, this.#left + (now - this.#refilledAt) / eachMs);
+    this.#left = Math.max(this.#left, refilled);
     this.#refilledAt = now;
   }
 
   #next(): void {
     this.#cancel = undefined;
     this.#refill();
+    this.#takeTurns();
+    if (this.#waiting.length > 0) this.#cancel = this.#clock.after(eachMs, () => this.#next());
+  }
+
+  #takeTurns(): void {
     let taken = 0;
     for (const { socket, resolve } of this.#waiting) {
       if (this.#left < 1) break;
@@ -61,6 +77,5 @@ export class HandshakePace {
       resolve();
     }
     this.#waiting.splice(0, taken);
-    if (this.#waiting.length > 0) this.#cancel = this.#clock.after(tickMs, () => this.#next());
   }
 }

@@ -19,7 +19,7 @@ export type DropReason = "address" | "pool";
  * Time in which a socket is not dropped for the number of the pool alone, in milliseconds. It lets clients send their
  * credentials that all reconnect at once.
  */
-const graceMs = 1_000;
+const graceMs = 3_000;
 /** Number of sockets, as a multiple of the pool's limit, above which the oldest is dropped even within its grace. */
 const graceFactor = 10;
 
@@ -73,7 +73,7 @@ export class SocketPool {
     this.#makeRoom();
   }
 
-  /** Gives a socket of the pool its second from now on, because its peer could not send a credential before. */
+  /** Gives a socket of the pool its grace from now on, because its peer could not send a credential before. */
   renew(socket: Duplex): void {
     const entry = this.#entries.get(socket);
     if (entry === undefined) return;
