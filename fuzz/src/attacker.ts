@@ -14,7 +14,7 @@ const dialects = Object.keys(subprotocols) as DialectName[];
 const framesPerConnection = 200;
 const answerMs = 30_000;
 
-/** What an attacker needs to know of the gateway. */
+/** Address and credentials by which an attacker reaches the gateway. */
 export interface Target {
   readonly port: number;
   readonly token: string;

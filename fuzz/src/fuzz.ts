@@ -8,7 +8,7 @@ const attackers = 8;
 const secret = "the-secret-of-the-victim";
 const retention = { maxEntries: 50, maxAgeMs: 60_000 };
 
-/** How long and from which seed to fuzz. */
+/** Length and seed of one fuzz run. */
 export interface FuzzOptions {
   readonly frames: number;
   readonly seed: number;
@@ -19,7 +19,7 @@ export interface FuzzOptions {
 /** Outcome of a run. */
 export interface FuzzOutcome {
   readonly sent: number;
-  /** What must not happen but did, at most 20 of it. */
+  /** Faults that were found, at most 20. */
   readonly faults: readonly string[];
 }
 

@@ -3,7 +3,7 @@ import { deflatedFrame, messageFrame, pingFrame, textFrame } from "./client-fram
 
 /** Attack of one hostile program at full speed. */
 export interface Attack {
-  /** What the attacker does, in a few words. */
+  /** Description of the attack, in a few words. */
   readonly title: string;
   /** Runs until the arena's signal is aborted. */
   run(arena: Arena): Promise<void>;

@@ -15,7 +15,7 @@ export type {
   StillEncrypted,
 } from "@milepost/protocol";
 
-/** What was left encrypted of an event, and why; absent if nothing was. */
+/** Parts of an event that stayed encrypted, with the reason; absent if none did. */
 export interface LeftEncrypted {
   readonly encrypted?: readonly StillEncrypted[];
 }

@@ -27,7 +27,7 @@ export interface EncryptionOptions {
   readonly currentKeyId?: (channel: string) => string | Promise<string>;
 }
 
-/** What an {@link Encryption} needs of its platform. */
+/** Parts of the platform that an {@link Encryption} uses. */
 export interface EncryptionPlatform {
   /** Resolves after `ms` milliseconds. */
   readonly wait: (ms: number) => Promise<unknown>;
@@ -79,7 +79,7 @@ export interface StillEncrypted {
 export interface Decrypted {
   /** Data in which each decrypted envelope is replaced by its value. */
   readonly data: unknown;
-  /** What is still encrypted: envelopes are left in its place. Empty if everything is plain. */
+  /** Parts that are still encrypted, and stay as envelopes; empty if everything is plain. */
   readonly encrypted: readonly StillEncrypted[];
 }
 

@@ -7,7 +7,7 @@ export type EncryptionKeys = (
   channel: string,
 ) => EncryptionKey | undefined | Promise<EncryptionKey | undefined>;
 
-/** What a {@link KeyCache} is made of. */
+/** Parts that a {@link KeyCache} is built from. */
 export interface KeyCacheParts {
   readonly keys: EncryptionKeys;
   /** Turns a key into the form in which it is used; throws for a wrong one. */

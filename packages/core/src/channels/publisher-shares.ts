@@ -43,7 +43,7 @@ interface Item {
   sentAt: number | undefined;
 }
 
-/** What this node knows of one publisher. */
+/** Holdings of one publisher, as far as this node knows them. */
 class Share {
   /** Total of the account when it last answered. */
   held: Held = { items: 0, bytes: 0, refused: 0 };

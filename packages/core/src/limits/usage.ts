@@ -11,7 +11,7 @@ export type Rates = { readonly [Kind in TrafficKind]?: Rate };
 /** Longest time that a bucket stays empty because of bytes that were sent to the client, in milliseconds. */
 const maxDebtMs = 2_000;
 
-/** What one connection, session, user or node uses: a token bucket of each kind of traffic. */
+/** Usage of one connection, session, user or node: a token bucket of each kind of traffic. */
 export class Usage implements Forgettable {
   #messages = 0;
   #bytes = 0;

@@ -54,7 +54,7 @@ export interface ServicePrincipal {
   readonly kind: "service";
   /** Name of the key, never the key itself. */
   readonly name: string;
-  /** What the key allows; absent for everything. */
+  /** Scopes of the key; absent if it allows everything. */
   readonly scopes?: ScopeCheck;
   /** Expiry of the key in milliseconds since 1970; absent if it does not expire. */
   readonly expiresAt?: number;

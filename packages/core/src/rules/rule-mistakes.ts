@@ -126,7 +126,7 @@ function* accessMistakes(
   }
 }
 
-/** What somebody with access does, for error messages. */
+/** Words for each action in error messages. */
 const deeds = {
   subscribe: "subscribe",
   publish: "publish",

@@ -81,7 +81,7 @@ export interface PresenceRule {
   readonly access: Access;
 }
 
-/** What is kept of a channel: entries within all three bounds. The oldest are trimmed first. */
+/** Bounds of a channel's log. It keeps the entries within all three; the oldest are trimmed first. */
 export interface Retention {
   readonly maxEntries: number;
   /** Maximum age of an entry, in milliseconds. */

@@ -10,7 +10,7 @@ export interface Holding {
   readonly keepMs: number;
 }
 
-/** What an owner holds. */
+/** Amounts that an owner holds in the store. */
 export interface Held {
   readonly items: number;
   readonly bytes: number;

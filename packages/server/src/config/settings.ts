@@ -61,7 +61,7 @@ export interface Settings {
   readonly allowedOrigins: readonly string[];
   /** Values of the Host header that the gateway answers to; empty for all. */
   readonly allowedHosts: readonly string[];
-  /** What users may do whose request has no Origin. */
+  /** Policy for users whose request has no Origin. */
   readonly missingOrigin: MissingOriginPolicy;
   /** Addresses and ranges of the proxies in front of the gateway, whose forwarding headers count. */
   readonly trustedProxies: readonly string[];

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { CoreLog } from "@milepost/core";
 import { type Failure, failure } from "@milepost/protocol";
 
-/** What a request with no `Origin` may do; see {@link OriginSettings.missingOrigin}. */
+/** Policy for a request without an `Origin`; see {@link OriginSettings.missingOrigin}. */
 export const missingOriginPolicies = ["allow", "refuse"] as const;
 
 /** One of {@link missingOriginPolicies}. */

@@ -66,7 +66,7 @@ export class TlsCertificate {
   readonly #clock: Pick<Clock, "after" | "now">;
   readonly #log: Pick<CoreLog, "info" | "warn">;
   readonly #onChange: (material: TlsMaterial) => void;
-  /** What the files looked like at the last check, and when they were last read. */
+  /** Sizes and times of the files: at the last check, and when they were last read. */
   #seen: string;
   #read: string;
   #cancel: Cancel = () => {};

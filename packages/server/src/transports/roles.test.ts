@@ -16,7 +16,7 @@ const rules = [
   },
 ] as const;
 
-/** What each role may do on a channel of the rule. */
+/** Actions that each role may perform on a channel of the rule. */
 const matrix = {
   editor: { subscribe: true, publish: true, history: true, presence: true, end: false },
   auditor: { subscribe: true, publish: false, history: true, presence: true, end: false },

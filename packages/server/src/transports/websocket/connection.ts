@@ -45,7 +45,7 @@ interface RawSocket extends Duplex {
   [connectionOf]?: WebSocketConnection;
 }
 
-/** What waits until the core reads again: the latest ping of the peer, and a message to inflate. */
+/** Frames that wait until the core reads again: the latest ping of the peer, and a message to inflate. */
 interface Waiting {
   readonly ping?: Buffer;
   readonly inflate?: () => void;
