@@ -399,6 +399,13 @@ export const connectionMutants = [
       "one client has a thousand messages handled before others",
     ],
   ]),
+  ...faultsIn("packages/core/src/limits/usage.ts", [
+    [
+      "const maxDebtMs = 2_000;",
+      "const maxDebtMs = 200_000;",
+      "one large replay disconnects its reader",
+    ],
+  ]),
   ...faultsIn("packages/core/src/limits/bucket-table.ts", [
     [
       "if (value.isFresh(now)) this.#values.delete(name);",

@@ -538,6 +538,14 @@ export const serverMutants = [
   ...faultsIn(`${server}/transports/session-feed/upgrade-plan.ts`, [
     ["if (!isId(session)) return invalidSegment();", "", "a feed of an impossible session opens"],
   ]),
+  ...faultsIn(`${server}/admission/handshake-pace.ts`, [
+    [
+      "const earned = 2;",
+      "const earned = 0;",
+      "clients that show their credential wait like a flood",
+    ],
+    ["const maxEarned = 64;", "const maxEarned = 64_000;", "any number of handshakes is saved up"],
+  ]),
   ...faultsIn(`${server}/admission/socket-pool.ts`, [
     [
       "const graceFactor = 10;",

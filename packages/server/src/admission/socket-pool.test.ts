@@ -51,18 +51,19 @@ test("[P-ADM-1] a socket has three seconds to show its credential, unless ten ti
 
 test("[P-ADM-1] the time of a socket begins anew when its WebSocket has opened, for its peer could send nothing before", async () => {
   const { clock, sockets, dropped } = pool(2, 99);
-  const [a, b, c, d] = peers(4) as [Peer, Peer, Peer, Peer];
+  const [a, b, c, d, e] = peers(5) as [Peer, Peer, Peer, Peer, Peer];
   for (const socket of [a, b, c]) sockets.add(socket, undefined);
   await clock.advance(2_900);
   sockets.renew(a);
   await clock.advance(200);
   sockets.add(d, undefined);
+  sockets.add(e, undefined);
   expect(dropped).toEqual([
     [b, "pool"],
     [c, "pool"],
   ]);
   sockets.renew(b);
-  expect(sockets.size).toBe(2);
+  expect(sockets.size).toBe(3);
 });
 
 test("[P-ADM-1] above the limit of an address its own oldest socket makes room, at once and whatever others have", () => {
