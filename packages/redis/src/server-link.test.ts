@@ -161,6 +161,23 @@ test("a channel unsubscribed during a reconnect is not subscribed to afterwards"
   expect(await subscribers("bus:8")).toBe(1);
 });
 
+test("a channel unsubscribed in the last step of a reconnect is not subscribed to afterwards", async () => {
+  await using server = await startRedis();
+  let unsubscribe = () => {};
+  // The link asks for this key once its subscriptions are restored, before it uses the new connection.
+  await using own = await linked(server, { canaryKey: () => void unsubscribe() });
+  await using client = await admin(server);
+  await own.link.subscribe(["bus:7", "bus:8"]);
+  unsubscribe = () => {
+    if (own.link.downSince !== undefined) void own.link.unsubscribe(["bus:7"]);
+  };
+  await client.sendCommand(["CLIENT", "KILL", "TYPE", "pubsub"]);
+  await vi.waitFor(() => expect(own.disruptions()).toBe(1), 10_000);
+  await vi.waitFor(async () => {
+    expect(await client.pubSubNumSub(["bus:7", "bus:8"])).toEqual({ "bus:7": 0, "bus:8": 1 });
+  }, 10_000);
+});
+
 test("connectRedis rejects an unreachable server or a wrong password with a one-line error without the password", async () => {
   await using server = await startRedis(["--requirepass", "right"]);
   const wrong = server.adminUrl.replace("redis://", "redis://:wrong-word@");

@@ -133,6 +133,7 @@ export class ServerLink implements RedisLink {
     const { address, locate, isSharded = false, onMoved = () => {} } = this.#options;
     const endpoint = await locate();
     let refusal: string | undefined;
+    const restored = [...this.#wanted];
     const connection: ServerConnection = await ServerConnection.open(
       address,
       endpoint,
@@ -142,7 +143,7 @@ export class ServerLink implements RedisLink {
         onEnd: (reason) => this.#onEnd(connection, reason),
       },
       async (opening) => {
-        refusal = await this.#prepare(opening);
+        refusal = await this.#prepare(opening, restored);
       },
       { isSharded, openMs: this.#deadlines.openMs },
     );
@@ -157,17 +158,20 @@ export class ServerLink implements RedisLink {
     this.#attempts = 0;
     this.#canaryBack = performance.now();
     this.#timer = setTimeout(this.#sendCanary, this.#deadlines.canaryIntervalMs);
+    // Until here unsubscribe() did not know this connection.
+    const unwanted = restored.filter((busChannel) => !this.#wanted.has(busChannel));
+    if (unwanted.length > 0) connection.unsubscribe(unwanted).catch(this.#options.onError);
   }
 
   /**
-   * Subscribes to the canary and all wanted channels, drops those unsubscribed meanwhile, and reads Redis'
-   * time. Resolves with the server's reply if it refuses writes.
+   * Subscribes to the canary and the given channels, and reads Redis' time. Resolves with the server's reply if
+   * it refuses writes.
    */
-  async #prepare(connection: ServerConnection): Promise<string | undefined> {
-    const wanted = [...this.#wanted];
-    await Promise.all([connection.listenTo(this.#canary), connection.subscribe(wanted)]);
-    const unwanted = wanted.filter((busChannel) => !this.#wanted.has(busChannel));
-    if (unwanted.length > 0) await connection.unsubscribe(unwanted);
+  async #prepare(
+    connection: ServerConnection,
+    busChannels: readonly string[],
+  ): Promise<string | undefined> {
+    await Promise.all([connection.listenTo(this.#canary), connection.subscribe(busChannels)]);
     this.#redisNow = await connection.now();
     this.#redisNowAt = performance.now();
     // A server that has paused writes does not answer this. It would otherwise count as connected until the next
