@@ -29,6 +29,7 @@ export const documentTests = existing([
   "examples/index-folder/page/design/contrast.test.ts",
   "packages/protocol/src/documented-codes.test.ts",
   "packages/protocol/src/documented-decisions.test.ts",
+  "packages/protocol/src/documented-designs.test.ts",
   "packages/protocol/src/documented-examples.test.ts",
   "packages/protocol/src/documented-file-maps.test.ts",
   "packages/protocol/src/documented-guarantees.test.ts",
