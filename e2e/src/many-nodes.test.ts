@@ -57,7 +57,7 @@ describe("nodes that share a Redis", () => {
     await using gateway = await serveGateway("--redis", redis.url);
     const answer = await fetch(`${gateway.url}/ws/health`);
     expect(await answer.json()).toMatchObject({
-      status: "ok",
+      status: "healthy",
       redis: { connected: true, pubsub_connected: true, takes_writes: true, full: false },
     });
   });

@@ -53,6 +53,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       singleUse: new RedisSingleUse(link, keys, clock),
       holdings: new RedisHoldings(link, keys, clock),
       isShared: true,
+      isDurable: true,
       store: link.watch,
       close: () => link.close(),
     };

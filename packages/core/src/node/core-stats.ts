@@ -18,13 +18,15 @@ export function coreStats(
     subscriptions += connection.subscriptionCount;
   }
   return {
-    status: isShuttingDown ? "shutting_down" : outageMs !== undefined ? "degraded" : "ok",
+    status: isShuttingDown ? "draining" : outageMs !== undefined ? "degraded" : "healthy",
     connections: connections.size,
     totalConnections: registration.total,
     dead,
     consumers,
     subscriptions,
     channels: hub.channelCount,
+    engine: engine.name,
+    isDurable: engine.isDurable === true,
     ...(store === undefined ? {} : { store }),
     ...(outageMs === undefined ? {} : { outageMs }),
     spooled: channels.spooled,

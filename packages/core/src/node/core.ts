@@ -44,9 +44,15 @@ export interface CoreOptions {
   readonly meter?: Meter;
 }
 
+/**
+ * Health of a node: `degraded` while it works without its store, `draining` while it shuts down, and `unhealthy` while it
+ * cannot serve anybody.
+ */
+export type HealthStatus = "healthy" | "degraded" | "draining" | "unhealthy";
+
 /** Counts of one node, for its health check and its metrics. */
 export interface CoreStats {
-  readonly status: "ok" | "degraded" | "shutting_down";
+  readonly status: HealthStatus;
   readonly connections: number;
   /**
    * Number of connections on all nodes. The counts of the other nodes are those that this node last read from
@@ -59,6 +65,10 @@ export interface CoreStats {
   readonly consumers: ConsumerCounts;
   readonly subscriptions: number;
   readonly channels: number;
+  /** Kind of the engine: `memory` or `redis`, or the name of another one. */
+  readonly engine: string;
+  /** True if the entries of channels outlive this process. */
+  readonly isDurable: boolean;
   /** Health of the store; absent where the store is part of the process. */
   readonly store?: StoreHealth;
   /** Duration of the current outage of the store, in milliseconds; absent while there is none. */

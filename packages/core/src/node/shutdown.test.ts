@@ -23,7 +23,7 @@ test("[P-CLOSE-2] a shutdown announces itself, refuses new connections, waits, a
   expect(feed.received()).toEqual([
     { type: "notice", code: "server_shutting_down", reconnect: { min_ms: 3_775, max_ms: 5_000 } },
   ]);
-  expect(t.core.stats().status).toBe("shutting_down");
+  expect(t.core.stats().status).toBe("draining");
   const late = t.connect({ principal: t.user("eve") });
   await t.clock.settle();
   expect(late.closed?.code).toBe(4000);

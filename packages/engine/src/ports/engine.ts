@@ -36,6 +36,8 @@ export interface Engine {
    * behind.
    */
   readonly isShared?: boolean;
+  /** True when the entries of logs outlive this process. */
+  readonly isDurable?: boolean;
   /** Approximate number of bytes that the logs take in the memory of this process; absent where they take none. */
   readonly memoryBytes?: () => number;
   /** Health of the store; absent when the store is part of the process, which cannot lose it. */

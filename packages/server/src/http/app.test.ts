@@ -37,22 +37,23 @@ describe("the HTTP API", () => {
 
   it("[P-HTTP-1] health, readiness and the OpenAPI document need no credential", async () => {
     await using server = await startGateway();
-    for (const path of ["/ws/health", "/healthz", "/readyz", "/openapi.json"]) {
+    for (const path of ["/ws/health", "/health", "/healthz", "/readyz", "/openapi.json"]) {
       expect(await server.call("GET", path, { credential: null })).toMatchObject({ status: 200 });
     }
   });
 
-  it("[P-HTTP-6] the health report counts connections; its redis field is null on the memory engine", async () => {
+  it("[P-HTTP-6] the health report counts connections and names the store; its redis fields are false on the memory engine", async () => {
     await using server = await startGateway();
     const socket = await server.socket();
     await socket.nextOf("welcome");
     const { body } = await server.call("GET", "/ws/health", { credential: null });
     expect(body).toEqual({
-      status: "ok",
+      status: "healthy",
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       connections: { total: 1, local: 1, alive: 1, dead: 0, unauthenticated: 1 },
       consumers: { browser_sdk: 0, server_sdk: 0, websocket: 1, sse: 0, poll: 0 },
-      redis: null,
+      redis: { connected: false, pubsub_connected: false, takes_writes: false, full: false },
+      store: { kind: "memory", durable: false },
       refused: {
         node: 0,
         user: 0,
@@ -70,7 +71,7 @@ describe("the HTTP API", () => {
   it("a health check in HTTP/1.0 without a Host header is answered", async () => {
     await using server = await startGateway();
     expect(await exchange(server.port, "GET /readyz HTTP/1.0\r\n\r\n")).toMatch(
-      /^HTTP\/1\.1 200 .*"status":"ok"/s,
+      /^HTTP\/1\.1 200 .*"status":"healthy"/s,
     );
   });
 
@@ -284,6 +285,7 @@ describe("the OpenAPI document", () => {
         "delete /v1/dead-letters",
         "delete /v1/dead-letters/{id}",
         "delete /v1/sessions/{id}",
+        "get /health",
         "get /healthz",
         "get /readyz",
         "get /v1/channels/{channel}/history",

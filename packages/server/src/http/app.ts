@@ -67,7 +67,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     await next();
   });
   // Health checks come from load balancers, which name a node as they like.
-  for (const path of ["/ws/*", "/openapi.json"]) {
+  for (const path of ["/ws/*", "/health", "/openapi.json"]) {
     app.use(path, async (context, next) => {
       const { host } = context.env.incoming.headers;
       const refusal = origins.refusal({ ...(host !== undefined && { host }) });

@@ -159,7 +159,7 @@ describe("a gateway mounted on a host's server", () => {
       const get = "GET /ws/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
       // Both requests use one connection, the second after the answer to the first, as clients do.
       expect(await converse(port, [post, get])).toMatch(
-        /^HTTP\/1\.1 200 .*"duplicate":false.*HTTP\/1\.1 200 .*"status":"ok"/s,
+        /^HTTP\/1\.1 200 .*"duplicate":false.*HTTP\/1\.1 200 .*"status":"healthy"/s,
       );
     },
   );

@@ -314,7 +314,7 @@ export const notifiedSchema = z
 
 export const healthSchema = z
   .object({
-    status: z.enum(["ok", "degraded", "shutting_down"]),
+    status: z.enum(["healthy", "degraded", "draining", "unhealthy"]),
     timestamp: z.string(),
     connections: z.object({
       total: z.int(),
@@ -339,8 +339,10 @@ export const healthSchema = z
         takes_writes: z.boolean(),
         full: z.boolean(),
       })
-      .nullable()
-      .meta({ description: "Null on the memory engine." }),
+      .meta({ description: "Every field is false where the node uses no Redis." }),
+    store: z
+      .object({ kind: z.string(), durable: z.boolean() })
+      .meta({ description: "Kind of the store, and whether its entries outlive the process." }),
     spooled: z.int().meta({ description: "Publications that wait for Redis." }),
     backends: z
       .object({ closed: z.int(), open: z.int(), half_open: z.int() })

@@ -61,6 +61,8 @@ describe("a gateway that runs as a process", () => {
     process.emit("SIGTERM");
     expect(await socket.nextOf("notice")).toMatchObject({ code: "server_shutting_down" });
     expect((await fetch(`${serving.url}/readyz`)).status).toBe(503);
+    const health = await fetch(`${serving.url}/ws/health`);
+    expect([health.status, await health.json()]).toMatchObject([503, { status: "draining" }]);
     expect(process.exits).toEqual([]);
     socket.ws.close();
     expect(await serving.stopped).toBe(0);

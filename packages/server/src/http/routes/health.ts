@@ -1,3 +1,4 @@
+import type { CoreStats, HealthStatus } from "@milepost/core";
 import type { StoreHealth } from "@milepost/engine";
 import { z } from "zod";
 import { answerJson } from "../answer.ts";
@@ -7,7 +8,7 @@ import { healthSchema } from "../schemas.ts";
 
 const statusSchema = z.object({ status: z.string() });
 
-/** Endpoints `/ws/health`, `/healthz` and `/readyz`; they need no credential. */
+/** Endpoints `/ws/health` (also as `/health`), `/healthz` and `/readyz`; they need no credential. */
 export function healthEndpoints({
   core,
   sockets,
@@ -15,36 +16,42 @@ export function healthEndpoints({
   now,
   closing,
 }: HttpDoorOptions): readonly Endpoint[] {
-  return [
-    {
-      method: "GET",
-      path: "/ws/health",
-      spec: describe({
-        summary: "Reports the state of the node and its connections.",
-        success: { status: 200, description: "The state.", schema: healthSchema },
-        open: true,
-      }),
-      handle(context) {
-        const { status, connections, totalConnections, consumers, dead, store, spooled, refused } =
-          core.stats();
-        return answerJson(context, {
-          status: closing.aborted ? "shutting_down" : status,
-          timestamp: new Date(now()).toISOString(),
-          connections: {
-            total: totalConnections,
-            local: connections,
-            alive: connections - dead,
-            dead,
-            unauthenticated: sockets.unauthenticated,
-          },
-          consumers,
-          refused,
-          redis: storeHealth(store),
-          spooled,
-          backends: backends.counts,
-        });
-      },
+  const statusOf = ({ status }: CoreStats): HealthStatus => (closing.aborted ? "draining" : status);
+  const report: Omit<Endpoint, "path"> = {
+    method: "GET",
+    spec: describe({
+      summary: "Reports the state of the node and its connections.",
+      success: { status: 200, description: "The state.", schema: healthSchema },
+      open: true,
+    }),
+    handle(context) {
+      const stats = core.stats();
+      const { connections, dead } = stats;
+      const status = statusOf(stats);
+      const body = {
+        status,
+        timestamp: new Date(now()).toISOString(),
+        connections: {
+          total: stats.totalConnections,
+          local: connections,
+          alive: connections - dead,
+          dead,
+          unauthenticated: sockets.unauthenticated,
+        },
+        consumers: stats.consumers,
+        refused: stats.refused,
+        redis: redisHealth(stats.store),
+        store: { kind: stats.engine, durable: stats.isDurable },
+        spooled: stats.spooled,
+        backends: backends.counts,
+      };
+      return answerJson(context, body, serves(status) ? 200 : 503);
     },
+  };
+  return [
+    { ...report, path: "/ws/health" },
+    // On the server of a host program, this path stays with the host.
+    { ...report, path: "/health" },
     {
       method: "GET",
       path: "/healthz",
@@ -64,15 +71,29 @@ export function healthEndpoints({
         open: true,
       }),
       handle(context) {
-        const status = closing.aborted ? "shutting_down" : core.stats().status;
-        return answerJson(context, { status }, status === "ok" ? 200 : 503);
+        const status = statusOf(core.stats());
+        return answerJson(context, { status }, status === "healthy" ? 200 : 503);
       },
     },
   ];
 }
 
-function storeHealth(store: StoreHealth | undefined) {
-  if (store === undefined) return null;
-  const { connected, busConnected, takesWrites, isFull = false } = store;
-  return { connected, pubsub_connected: busConnected, takes_writes: takesWrites, full: isFull };
+/** True if a load balancer may send clients to the node: a degraded node serves them too. */
+function serves(status: HealthStatus): boolean {
+  return status === "healthy" || status === "degraded";
+}
+
+/** Health of Redis; every field is false where the node uses none. */
+function redisHealth({
+  connected,
+  busConnected,
+  takesWrites,
+  isFull = false,
+}: Partial<StoreHealth> = {}) {
+  return {
+    connected: connected === true,
+    pubsub_connected: busConnected === true,
+    takes_writes: takesWrites === true,
+    full: isFull,
+  };
 }
