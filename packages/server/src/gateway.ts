@@ -10,12 +10,18 @@ import {
 } from "@milepost/core";
 import { memoryEngine } from "@milepost/engine";
 import type { ChannelName, EventsOf } from "@milepost/model";
-import type { AnyContract, AnyFormOfContract, Contract, ContractOf } from "@milepost/protocol";
+import {
+  type AnyContract,
+  type AnyFormOfContract,
+  type Contract,
+  type ContractOf,
+  MilepostError,
+} from "@milepost/protocol";
 import { ClientAddresses } from "./admission/client-addresses.ts";
 import { ClientSockets } from "./admission/client-sockets.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
 import { withGuests } from "./auth/guest-authenticator.ts";
-import { Guests } from "./auth/guests.ts";
+import { Guests, type IssuedGuest } from "./auth/guests.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends } from "./backends/backends.ts";
@@ -88,6 +94,12 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
   end(channel: string, reason?: string): Promise<Ended>;
   /** Issues a user token; it is valid for one hour unless `ttlMs` says otherwise. */
   mintToken(content: TokenContent): Promise<string>;
+  /**
+   * Returns the guest with this name, and a token for its page. Whoever gets a token for a name is that guest, so the
+   * host program decides who may have which name. Throws `not_supported` where the deployment admits no guests, and
+   * `bad_message` for a name that could be the id of a guest of the gateway: 22 characters of `[A-Za-z0-9_-]`.
+   */
+  mintGuest(name: string): IssuedGuest;
   stats(): GatewayStats;
   /**
    * Closes the gateway: announces the shutdown, accepts no new connections, waits up to `drainMs` milliseconds
@@ -307,6 +319,10 @@ export function gatewayOf(
       core.channels.publish(embedded, channel, event, data, publishOptions),
     end: (channel, reason) => core.channels.end(embedded, channel, reason),
     mintToken: (content) => auth.mintToken(content),
+    mintGuest(name) {
+      if (guests !== undefined) return guests.issueNamed(name);
+      throw new MilepostError("not_supported", "this gateway admits no guests; set guests to true");
+    },
     stats: () => ({
       ...core.stats(),
       backends: [...backends.stats, ...(callback === undefined ? [] : [callback.stats])],

@@ -41,6 +41,7 @@ export {
 } from "@milepost/engine";
 export { signatureHeader } from "@milepost/protocol";
 export { type ApiKey, hashOfApiKey } from "./auth/api-keys.ts";
+export type { GuestOptions, IssuedGuest } from "./auth/guests.ts";
 export type { SigningOptions } from "./auth/request-signing.ts";
 export type { ClaimNames, TokenPolicy } from "./auth/token-claims.ts";
 export type { TokenKeyOptions } from "./auth/token-key.ts";

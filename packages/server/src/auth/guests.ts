@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { UserPrincipal } from "@milepost/core";
 import type { Clock, Random } from "@milepost/engine";
-import { MilepostError } from "@milepost/protocol";
+import { encodeId, idRule, isId, MilepostError } from "@milepost/protocol";
 import { AddressPace } from "./address-pace.ts";
 
 /** Settings of guests: pages without a token. */
@@ -29,12 +29,14 @@ export interface GuestParts {
 
 const defaultTtlMs = 7 * 86_400_000;
 const idLength = 22;
-const form = /^mpguest\.([A-Za-z0-9_-]{22})\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{43})$/;
+/** Form of the ids that the gateway makes itself, which nobody may name. */
+const ownId = /^[A-Za-z0-9_-]{22}$/;
+const form = /^mpguest\.([A-Za-z0-9_.~-]{1,120})\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{43})$/;
 /** New guests of one address: this many at once, and then one per interval. */
 const pace = { burst: 30, intervalMs: 2_000 };
 
 /**
- * Guests of a deployment. A guest's id comes from the gateway, and its token is signed, so that every node knows the
+ * Guests of a deployment. A guest's id comes from the gateway or from a backend, and its token is signed, so that every node knows the
  * guest and none stores it. The token has a form of its own: no verifier of user tokens accepts it.
  */
 export class Guests {
@@ -64,7 +66,25 @@ export class Guests {
    */
   issue(address: string | undefined): IssuedGuest {
     if (address !== undefined) this.#pace.take(address);
-    const id = this.#random.id(idLength);
+    return this.#issue(this.#random.id(idLength));
+  }
+
+  /**
+   * Returns the guest with a name that a backend chose, and a token for it. Its id is the encoded name. Throws
+   * `bad_message` for a name that could be an id of the gateway's own guests, which would take over one of them.
+   */
+  issueNamed(name: string): IssuedGuest {
+    if (!isId(name)) throw new MilepostError("bad_message", `the name of a guest ${idRule}`);
+    if (ownId.test(name)) {
+      throw new MilepostError(
+        "bad_message",
+        "a name of 22 characters of [A-Za-z0-9_-] could be another guest; use a name of another length",
+      );
+    }
+    return this.#issue(encodeId(name));
+  }
+
+  #issue(id: string): IssuedGuest {
     const expiresAt = Math.ceil(this.#clock.now() + this.#ttlMs);
     const body = `mpguest.${id}.${expiresAt.toString(36)}`;
     return { guest_id: id, token: `${body}.${this.#signature(body)}`, expires_at: expiresAt };

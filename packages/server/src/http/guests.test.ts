@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import { Guests } from "../auth/guests.ts";
-import { startGateway, tokenSecret } from "../testing/test-gateway.ts";
+import { apiKey, startGateway, tokenSecret } from "../testing/test-gateway.ts";
 import { TestStream } from "../testing/test-stream.ts";
 
 const retention = { maxEntries: 100, maxAgeMs: 60_000 };
@@ -198,5 +198,57 @@ describe("guests", () => {
     for (let n = 0; n < 30; n++) expect(await status("203.0.113.7")).toBe(201);
     expect(await status("203.0.113.7")).toBe(429);
     expect(await status("203.0.113.8")).toBe(201);
+  });
+
+  test("[P-GUEST-5] a backend names a guest, whose id is the encoded name, at the HTTP API and in the same program", async () => {
+    await using server = await startGateway({ guests: true, rules });
+    const name = "user_1730000000000_ab@c";
+    const made = await server.call("POST", "/v1/guests", { body: { name } });
+    const id = "user_1730000000000_ab~40c";
+    expect(made).toMatchObject({ status: 201, body: { guest_id: id } });
+    for (const token of [made.body.token, server.gateway.mintGuest(name).token]) {
+      const socket = await server.socket("/ws", { token });
+      expect(await socket.next()).toMatchObject({ guest_id: id, user_id: null });
+      socket.send({ type: "subscribe", id: 1, channel: `guest:${id}` });
+      expect(await socket.nextOf("reply")).toMatchObject({ result: { channel: `guest:${id}` } });
+      socket.send({ type: "subscribe", id: 2, channel: "guest:another" });
+      expect(await socket.nextOf("reply")).toMatchObject({ error: { code: "forbidden" } });
+    }
+  });
+
+  test("[P-GUEST-5] nobody without an API key of the scope names a guest, and no name takes over a guest of the gateway", async () => {
+    await using server = await startGateway({
+      guests: true,
+      auth: {
+        tokenSecret,
+        apiKeys: [
+          { name: "all", key: apiKey },
+          { name: "publisher", key: "key-of-a-publisher-only", scopes: ["publish"] },
+        ],
+      },
+    });
+    const name = "user_1730000000000_abc";
+    const outcome = async (credential: string | null, given = name) => {
+      const { status, body } = await server.call("POST", "/v1/guests", {
+        credential,
+        body: { name: given },
+      });
+      return [status, body.code];
+    };
+    const { body: guest } = await server.call("POST", "/v1/guests", { credential: null });
+    expect(await outcome(null)).toEqual([401, "unauthenticated"]);
+    expect(await outcome(await server.token())).toEqual([403, "forbidden"]);
+    expect(await outcome(guest.token)).toEqual([403, "forbidden"]);
+    expect(await outcome("key-of-a-publisher-only")).toEqual([403, "forbidden"]);
+    expect(await outcome(apiKey, guest.guest_id)).toEqual([400, "bad_message"]);
+    expect(await outcome(apiKey, "")).toEqual([400, "bad_message"]);
+    expect(await outcome(apiKey, "x".repeat(1_025))).toEqual([400, "bad_message"]);
+    expect(() => server.gateway.mintGuest(guest.guest_id)).toThrow(
+      expect.objectContaining({ code: "bad_message" }),
+    );
+    await using off = await startGateway();
+    expect(() => off.gateway.mintGuest(name)).toThrow(
+      expect.objectContaining({ code: "not_supported" }),
+    );
   });
 });

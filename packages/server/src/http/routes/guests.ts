@@ -1,8 +1,15 @@
+import { requireService } from "@milepost/core";
 import { MilepostError } from "@milepost/protocol";
 import { z } from "zod";
 import { answerJson } from "../answer.ts";
+import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
+import { accepted, readJsonAs } from "../reading.ts";
+
+const namedSchema = z
+  .strictObject({ name: z.string().min(1).max(1_024).exactOptional() })
+  .meta({ id: "GuestName", description: "Name of the guest; only with an API key." });
 
 const guestSchema = z
   .object({ guest_id: z.string(), token: z.string(), expires_at: z.number() })
@@ -11,23 +18,33 @@ const guestSchema = z
 /** Path of the endpoint that needs no credential. */
 export const guestsPath = "/v1/guests";
 
-/** Endpoint `POST /v1/guests`: a new guest, for a page without a token. */
-export function guestEndpoint({ guests, sockets }: HttpDoorOptions): Endpoint {
+/** Endpoint `POST /v1/guests`: a new guest, for a page without a token, or one that a backend names. */
+export function guestEndpoint({ auth, core, guests, sockets }: HttpDoorOptions): Endpoint {
   return {
     method: "POST",
     path: guestsPath,
     spec: describe({
-      summary: "Makes a guest: a token for a page whose visitor has none. Needs no credential.",
+      summary:
+        "Makes a guest: a token for a page whose visitor has none. Needs no credential, except to name the guest.",
+      body: { "application/json": namedSchema },
       success: { status: 201, description: "The guest and its token.", schema: guestSchema },
     }),
-    handle(context) {
+    async handle(context) {
       if (guests === undefined) {
         throw new MilepostError(
           "not_supported",
           "this gateway admits no guests; set guests to true",
         );
       }
-      const guest = guests.issue(sockets.addresses.ofRequest(context.env.incoming));
+      const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
+      const { name } = text === "" ? {} : accepted(readJsonAs(namedSchema, text));
+      if (name !== undefined) {
+        requireService(await auth.authenticate(context.req.header("authorization")), "tickets");
+      }
+      const guest =
+        name === undefined
+          ? guests.issue(sockets.addresses.ofRequest(context.env.incoming))
+          : guests.issueNamed(name);
       context.env.outgoing.setHeader("Cache-Control", "no-store");
       return answerJson(context, guest, 201);
     },
