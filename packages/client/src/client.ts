@@ -1,6 +1,6 @@
 import type { Notification } from "@milepost/model";
 import type { Channel, Published, PublishOptions } from "./channel/channel.ts";
-import type { BackoffOptions } from "./connection/backoff.ts";
+import type { BackoffOptions, BackoffPreset } from "./connection/backoff.ts";
 import type { ConnectionState } from "./connection/connection-state.ts";
 import type { ConnectionMetrics } from "./connection/metrics.ts";
 import type { TokenSource } from "./connection/token.ts";
@@ -67,7 +67,11 @@ export interface ClientOptions {
   readonly batchMs?: number;
   /** Fetch function for the SSE and long-poll transports; default `globalThis.fetch`. */
   readonly fetch?: Fetch;
-  readonly backoff?: BackoffOptions;
+  /**
+   * Waits between connection attempts; by default random ones without an end. `"five-attempts"` waits 1, 2, 4, 8 and
+   * 16 s, then gives up.
+   */
+  readonly backoff?: BackoffOptions | BackoffPreset;
   readonly clock?: ClientClock;
   /** Random number from 0 up to, but not including, 1; default `Math.random`. */
   readonly random?: () => number;

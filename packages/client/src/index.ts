@@ -1,7 +1,7 @@
 export { encodeId } from "@milepost/protocol";
 export type * from "./channel/channel.ts";
 export type * from "./client.ts";
-export type { BackoffOptions } from "./connection/backoff.ts";
+export type { BackoffOptions, BackoffPreset } from "./connection/backoff.ts";
 export type { ConnectionState, ConnectionStateName } from "./connection/connection-state.ts";
 export type * from "./connection/metrics.ts";
 export type { TokenSource } from "./connection/token.ts";

@@ -6,8 +6,8 @@ const client = "packages/client/src";
 export const clientMutants = [
   ...faultsIn(`${client}/connection/backoff.ts`, [
     [
-      "return this.#random() * spanMs;",
-      "return spanMs;",
+      "(this.#isExact ? 1 : this.#random()) * spanMs",
+      "spanMs",
       "all clients reconnect at the same moment",
     ],
     [

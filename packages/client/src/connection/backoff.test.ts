@@ -26,6 +26,23 @@ describe("the backoff", () => {
     expect([1, 2, 3, 4].map((retry) => backoff.delayMs(retry))).toEqual([50, 150, 450, 500]);
   });
 
+  it("the backoff five-attempts waits 1, 2, 4, 8 and 16 s, whatever the random number, and then gives up", () => {
+    fc.assert(
+      fc.property(chance, (dice) => {
+        const backoff = new Backoff("five-attempts", () => dice);
+        expect([1, 2, 3, 4, 5].map((retry) => backoff.delayMs(retry))).toEqual([
+          1_000, 2_000, 4_000, 8_000, 16_000,
+        ]);
+        expect(backoff.attempts).toBe(6);
+      }),
+    );
+  });
+
+  it("[P-CLOSE-2] the backoff five-attempts chooses a random moment of the span that the gateway announced", () => {
+    const backoff = new Backoff("five-attempts", () => 0.25);
+    expect(backoff.withinMs({ minMs: 100, maxMs: 500 })).toBe(200);
+  });
+
   it("[P-CLOSE-2] the reconnect delay stays within the span that the gateway announced", () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), chance, (minMs, lengthMs, dice) => {

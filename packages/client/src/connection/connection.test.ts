@@ -219,6 +219,25 @@ describe("reconnecting", () => {
     expect(gateway.sockets).toHaveLength(3);
   });
 
+  it("the client with the backoff five-attempts connects again after 1, 2, 4, 8 and 16 s, and then gives up", async () => {
+    const { client, gateway, clock, connected } = setUp({
+      transports: ["websocket"],
+      backoff: "five-attempts",
+    });
+    await connected();
+    for (const [index, waitMs] of [1_000, 2_000, 4_000, 8_000, 16_000].entries()) {
+      await gateway.last.drop();
+      await clock.advance(waitMs - 1);
+      expect(gateway.sockets).toHaveLength(index + 1);
+      await clock.advance(1);
+      expect(gateway.sockets).toHaveLength(index + 2);
+    }
+    await gateway.last.drop();
+    expect(client.state).toMatchObject({ state: "closed", verdict: "resume" });
+    await clock.advance(100_000);
+    expect(gateway.sockets).toHaveLength(6);
+  });
+
   it.each([1000, 1006, 1008, 1009, 1001, 1011, 1012, 4000, 4002, 4003, 4050, 3123])(
     "[P-CLOSE-1] the client reconnects after close code %i",
     async (code) => {
