@@ -19,11 +19,13 @@ export interface ProgressUpdate {
   readonly message: string | null;
   readonly current_step: string | null;
   readonly current_agent: string | null;
-  /** Current tasks of each agent, by agent id. */
+  /** Current tasks of each agent that is at work, by agent id; an agent that has ended is not listed. */
   readonly current_tasks: Readonly<Record<string, readonly string[]>>;
   readonly steps: OperationState["steps"];
   /** Latest lines of the operation's log, each with its unique `seq`. */
   readonly events: readonly LogLine[];
+  /** The same lines as `events`, for clients that know them by this name. */
+  readonly progress_events: readonly LogLine[];
   readonly execution_order: readonly string[];
   readonly timeline: readonly TimelineSpan[];
   readonly error: OperationState["error"] | null;

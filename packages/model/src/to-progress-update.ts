@@ -16,9 +16,12 @@ export function toProgressUpdate(state: OperationState, sessionId: string): Prog
     current_step: state.current_step ?? null,
     current_agent: state.current_agent ?? null,
     // `Object.fromEntries` defines own fields, so an agent named __proto__ is handled like any other.
-    current_tasks: Object.fromEntries(state.agents.map(({ id, tasks }) => [id, tasks])),
+    current_tasks: Object.fromEntries(
+      state.agents.flatMap(({ id, tasks, active }) => (active ? [[id, tasks]] : [])),
+    ),
     steps: state.steps,
     events: state.log,
+    progress_events: state.log,
     execution_order: state.execution_order,
     timeline: state.timeline,
     error: state.error ?? null,

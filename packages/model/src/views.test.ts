@@ -85,12 +85,28 @@ describe("toProgressUpdate", () => {
       timestamp: "1970-01-01T00:00:01.060Z",
     });
     expect(update.events).toEqual([{ seq: 6, at: 1_060, level: "warning", message: "careful" }]);
+    expect(update.progress_events).toEqual(update.events);
     expect(Object.entries(update.current_tasks)).toEqual([
       ["__proto__", ["read"]],
       ["x", []],
     ]);
     expect(JSON.stringify(JSON.parse(JSON.stringify(update)))).toBe(JSON.stringify(update));
     expect(Object.values(update)).not.toContain(undefined);
+  });
+
+  it("[P-FEED-3] a document lists the tasks of the agents that are at work, and none of an agent that has ended", () => {
+    const tasksAfter = (...events: AnyEvent[]) =>
+      Object.entries(toProgressUpdate(foldOn(run, events), "s").current_tasks);
+    const ended = happened("agent", { id: "__proto__", active: false });
+    expect(tasksAfter(ended)).toEqual([["x", []]]);
+    const again = happened("agent", { id: "__proto__", active: true, tasks: ["write"] });
+    expect(new Map(tasksAfter(ended, again))).toEqual(
+      new Map([
+        ["__proto__", ["write"]],
+        ["x", []],
+      ]),
+    );
+    expect(tasksAfter(happened("done", {}))).toEqual([]);
   });
 
   it("[P-FEED-3] a later document of the session feed has a higher sequence, and absent fields are null", () => {

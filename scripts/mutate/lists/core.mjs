@@ -85,6 +85,9 @@ export const coreMutants = [
       "a bound field is there twice",
     ],
   ]),
+  ...faultsIn(`${core}/feed/feed-connection.ts`, [
+    ["      this.#life.onShown();\n", "", "a feed that shows documents is closed for inactivity"],
+  ]),
   ...faultsIn(`${core}/sessions/session-service.ts`, [
     [
       "const matches = found?.record.digest === digest(parts.secret);",

@@ -5,6 +5,13 @@ const protocol = "packages/protocol/src";
 
 /** Faults in what the events of an operation mean. */
 export const modelMutants = [
+  ...faultsIn(`${model}/to-progress-update.ts`, [
+    [
+      "(active ? [[id, tasks]] : [])",
+      '(active || id !== "" ? [[id, tasks]] : [])',
+      "a session feed lists agents that have ended",
+    ],
+  ]),
   ...faultsIn(`${model}/fold-operation.ts`, [
     ["if (offset <= state.offset) return state;", "", "an event is folded twice"],
     [

@@ -219,6 +219,11 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#actedAt = this.#aliveAt;
   }
 
+  /** Records that the client was sent something it waits for, which restarts its time of inactivity. */
+  onShown(): void {
+    this.#actedAt = this.#now();
+  }
+
   /** Writes the send queue, because the transport has room again. */
   onDrain(): void {
     this.sendQueue.flush();

@@ -231,9 +231,9 @@ export class FeedConnection
     this.close(1008, "Session expired");
   }
 
-  /** A feed is read only, so that its clients may stay silent. */
+  /** A feed is read only, so that its clients may stay silent unless the rule of the session's channel limits it. */
   get idleTimeoutMs(): number {
-    return Number.POSITIVE_INFINITY;
+    return this.#feed.idleTimeoutMs;
   }
 
   onBeat(): void {
@@ -242,6 +242,7 @@ export class FeedConnection
 
   #receive(frame: Frame, length: number): void {
     this.onAlive();
+    this.#life.onAction();
     this.#reading().take(frame, length);
   }
 
@@ -267,6 +268,7 @@ export class FeedConnection
       if (document === undefined || document.version === this.#sent.get(operation)) continue;
       this.#sent.set(operation, document.version);
       this.#life.sendQueue.push(document.bytes);
+      this.#life.onShown();
     }
   }
 }

@@ -104,6 +104,50 @@ describe("access to a session feed", () => {
   });
 });
 
+describe("the inactivity of a session feed", () => {
+  const rules = [
+    {
+      pattern: "session:{session}",
+      subscribe: "own-session",
+      publish: "granted",
+      retention: { maxEntries: 100, maxAgeMs: 3_600_000 },
+      projection: { name: "keyed", by: "operation_id" },
+      idleTimeoutMs: 300_000,
+    },
+  ] as const;
+
+  test("[P-FEED-5] a feed stays open without a document for an hour, since its rule sets no idleTimeoutMs", async () => {
+    await using t = testCore();
+    const socket = await feed(t, "s");
+    for (let n = 0; n < 120; n++) {
+      await t.clock.advance(30_000);
+      socket.pong();
+    }
+    expect(socket.closed).toBeUndefined();
+  });
+
+  test("[P-FEED-5] a feed without a document for the idleTimeoutMs of its rule is closed with 4004, although its client answers pings", async () => {
+    await using t = testCore({ rules });
+    const created = await create(t, "s");
+    const socket = await feed(t, "s");
+    async function advance(minutes: number) {
+      for (let n = 0; n < minutes * 2; n++) {
+        await t.clock.advance(30_000);
+        socket.pong();
+      }
+    }
+    await advance(4);
+    await report(t, created, "started");
+    await advance(4);
+    expect(socket.closed).toBeUndefined();
+    socket.sendText("any text is a sign of life");
+    await advance(4);
+    expect(socket.closed).toBeUndefined();
+    await advance(2);
+    expect(socket.closed?.code).toBe(4004);
+  });
+});
+
 describe("documents of a session feed", () => {
   test("[P-FEED-2] a feed starts with the current documents of the 20 most recent operations, oldest first", async () => {
     await using t = testCore();
@@ -177,6 +221,7 @@ describe("documents of a session feed", () => {
       current_tasks: { news: ["read"] },
       steps: operation.steps,
       events: operation.log,
+      progress_events: operation.log,
       execution_order: ["fetch", "news"],
       timeline: operation.timeline,
       error: null,

@@ -43,15 +43,19 @@ export class SessionFeed implements OperationFollower, Subscriber {
    */
   #awaited: Set<FollowedOperation> | undefined;
   readonly #hubSubscriber: HubSubscriber;
+  /**
+   * Time after which a reader is closed to which no document was sent and that sent nothing but pings and pongs, in
+   * milliseconds; infinite unless the rule of the session's channel sets one.
+   */
+  readonly idleTimeoutMs: number;
 
   constructor(session: string, context: ConnectionContext, onUnused: () => void) {
     this.session = session;
     this.#context = context;
     this.#onUnused = onUnused;
-    this.#hubSubscriber = context.hub.join(
-      context.channels.resolve(`session:${encodeId(session)}`),
-      this,
-    );
+    const channel = context.channels.resolve(`session:${encodeId(session)}`);
+    this.idleTimeoutMs = channel.rule.idleTimeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#hubSubscriber = context.hub.join(channel, this);
   }
 
   /** Adds a reader. It receives the documents of all operations once they have been read. */
