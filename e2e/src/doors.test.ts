@@ -201,7 +201,7 @@ test("[C13] the SDK polls when neither WebSockets nor event streams are allowed"
   await using client = at.client({
     url: `${proxy.url}/ws`,
     fetch: (url, init) =>
-      new URL(url).pathname === "/v1/sse"
+      new URL(url).pathname === "/ws/sse"
         ? Promise.resolve(new Response("not here", { status: 403 }))
         : fetch(url, init),
   });

@@ -113,7 +113,7 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
     const tab: Tab = { page, devtools, streams: 0, sockets: 0 };
     tabs.push(tab);
     page.on("request", (request) => {
-      if (request.url().includes("/v1/sse")) tab.streams++;
+      if (request.url().includes("/ws/sse")) tab.streams++;
     });
     page.on("websocket", () => tab.sockets++);
     const token = await gateway.mintToken({

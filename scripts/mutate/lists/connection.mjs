@@ -48,7 +48,7 @@ export const connectionMutants = [
     ],
     ["connections.delete(this.#owner);", "", "a connection that has gone is counted for ever"],
     [
-      "if (now - this.#pingedAt >= limits.pingIntervalMs) {",
+      "if (now - this.#pingedAt >= this.#pingIntervalMs) {",
       "if (now - this.#pingedAt >= 2 * limits.pingIntervalMs) {",
       "pings come half as often as announced",
     ],

@@ -20,7 +20,7 @@ function eventStreams() {
   const streams: { readonly token: string; say(message: object): void; end(): void }[] = [];
   const posted: Message[] = [];
   const fetch: Fetch = async (url, { headers, body, signal }) => {
-    if (!url.includes("/v1/sse")) {
+    if (!url.includes("/ws/sse")) {
       const last = streams.at(-1);
       for (const message of JSON.parse(body ?? "[]") as Message[]) {
         posted.push(message);

@@ -57,9 +57,9 @@ it("a brief poll never waits at the gateway, and the next one follows after a se
   await clock.advance(1_000);
   await polls(4);
   expect(asked.slice(1)).toEqual([
-    { path: "/v1/poll?wait=0", body: [ask] },
-    { path: "/v1/poll?wait=0", body: [{ ...ask, since: "e.1.a" }] },
-    { path: "/v1/poll?wait=0", body: [{ ...ask, since: "e.2.b" }] },
+    { path: "/ws/poll?wait=0", body: [ask] },
+    { path: "/ws/poll?wait=0", body: [{ ...ask, since: "e.1.a" }] },
+    { path: "/ws/poll?wait=0", body: [{ ...ask, since: "e.2.b" }] },
   ]);
   expect(frames).toEqual([{ type: "welcome" }, reply("e.1.a", false), event]);
   connection.release();

@@ -32,12 +32,12 @@ async function opened(name: keyof typeof transports, answer: { of: Answer }) {
   const fetch: Fetch = async (url, init) => {
     const own = answer.of({ url, ...init });
     if (own !== undefined) return own;
-    if (url.includes("/v1/sse")) {
+    if (url.includes("/ws/sse")) {
       const text = new TextEncoder().encode(`data: ${JSON.stringify(welcome)}\n\n`);
       const body = new ReadableStream({ start: (controller) => controller.enqueue(text) });
       return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
     }
-    if (url.includes("/v1/poll")) return Response.json([welcome]);
+    if (url.includes("/ws/poll")) return Response.json([welcome]);
     received.push(...(JSON.parse(init.body ?? "[]") as unknown[]));
     return Response.json([]);
   };

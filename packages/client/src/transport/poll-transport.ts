@@ -127,7 +127,7 @@ class PollConnection implements TransportConnection {
     };
     return new Upstream({
       endpoint: this.#endpoint,
-      path: () => "/v1/connections/-/messages",
+      path: () => "/ws/connections/-/messages",
       onReplies,
       onFailed: (error) => this.#fail(error),
       onRefused: onReplies,
@@ -214,7 +214,7 @@ class PollConnection implements TransportConnection {
       this.#fail(new Refused(1006, "a poll got no answer in time")),
     );
     try {
-      const response = await this.#endpoint.call(`/v1/poll?wait=${wait}&sdk=${sdkName()}`, {
+      const response = await this.#endpoint.call(`/ws/poll?wait=${wait}&sdk=${sdkName()}`, {
         body: JSON.stringify(asks),
         signal: interrupted.signal,
       });

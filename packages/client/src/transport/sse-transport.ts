@@ -46,7 +46,7 @@ class SseConnection implements TransportConnection {
     this.#schedule = schedule;
     this.#upstream = new Upstream({
       endpoint: this.#endpoint,
-      path: () => `/v1/connections/${this.#connectionId}/messages?replies=stream`,
+      path: () => `/ws/connections/${this.#connectionId}/messages?replies=stream`,
       onReplies: () => {},
       onFailed: (error) => this.#fail(error),
       onRefused: (reply) => this.#take(reply),
@@ -55,7 +55,7 @@ class SseConnection implements TransportConnection {
       limitMs: upstreamMs,
     });
     const replaced = connectionId === undefined ? "" : `&connection_id=${connectionId}`;
-    this.closed = this.#read(`/v1/sse?dialect=${jsonSubprotocol}&sdk=${sdkName()}${replaced}`);
+    this.closed = this.#read(`/ws/sse?dialect=${jsonSubprotocol}&sdk=${sdkName()}${replaced}`);
   }
 
   send(messages: readonly string[], maxBytes: number): void {

@@ -13,7 +13,7 @@ export async function proveToken(
   token = endpoint.token,
   signal?: AbortSignal,
 ): Promise<string> {
-  const path = `/v1/poll?sdk=${sdkName()}`;
+  const path = `/ws/poll?sdk=${sdkName()}`;
   const response = await endpoint.call(path, { body: "[]", token, signal });
   return response.text();
 }

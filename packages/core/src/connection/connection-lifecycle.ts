@@ -277,7 +277,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
       this.close(4004, "nothing was done for the idle timeout");
     }
     if (this.isEnding) return;
-    if (now - this.#pingedAt >= limits.pingIntervalMs) {
+    if (now - this.#pingedAt >= this.#pingIntervalMs) {
       this.#pingedAt = now;
       this.transport.ping();
       this.#owner.onBeat();
@@ -292,6 +292,10 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
    */
   #now(): number {
     return Math.floor(this.#context.clock.monotonic());
+  }
+
+  get #pingIntervalMs(): number {
+    return this.transport.pingIntervalMs ?? this.#context.limits.pingIntervalMs;
   }
 
   get #expiresAt(): number {
@@ -318,7 +322,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     const state = this.#state;
     if (state.name === "closing") return state.closedAt + closeGraceMs - now;
     let delay = Math.min(
-      this.#pingedAt + limits.pingIntervalMs - now,
+      this.#pingedAt + this.#pingIntervalMs - now,
       this.#aliveAt + limits.idleTimeoutMs - now,
     );
     if (state.name === "awaiting_auth") {

@@ -64,6 +64,11 @@ export const defaultLimits = {
   /** Interval of the pings of a connection, in milliseconds. */
   pingIntervalMs: 30_000,
   /**
+   * Longest interval between two comments of an event stream, in milliseconds. It is short because proxies end a response
+   * that is silent.
+   */
+  sseCommentMs: 15_000,
+  /**
    * Time after which a connection is closed because nothing shows that its client is alive, in milliseconds;
    * above `pingIntervalMs`.
    */

@@ -31,6 +31,8 @@ export interface Transport {
    * connection registry, and does not count in statistics and limits.
    */
   readonly passes?: true;
+  /** Interval of `ping`, in milliseconds; that of the node when absent. */
+  readonly pingIntervalMs?: number;
   /**
    * Writes bytes. Called once per tick and connection, or once for each part that is too large to be copied
    * together with others. Never throws.

@@ -1,6 +1,6 @@
 import type { Principal } from "@milepost/core";
 import { failure, MilepostError } from "@milepost/protocol";
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import { describeRoute } from "hono-openapi";
 import { otherRole, servesBackends, servesReaders } from "../config/role.ts";
@@ -39,7 +39,7 @@ export interface HttpAppOptions extends HttpDoorOptions {
 export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   const { core, auth, role, origins, log, closing, doors, sockets, unread, guests, tokenInQuery } =
     options;
-  const tokenPaths = new Set(doors.routes.map(({ path }) => path));
+  const tokenPaths = new Set(doors.routes.flatMap(({ path }) => [path, besideWebSockets(path)]));
   const app = new Hono<HttpEnv>();
 
   app.onError((error, context) => {
@@ -75,7 +75,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
       await next();
     });
   }
-  app.use("/v1/*", async (context, next) => {
+  const authenticated: MiddlewareHandler<HttpEnv> = async (context, next) => {
     const { headers } = context.env.incoming;
     const { origin } = headers;
     const refusal = origins.refusal(headers);
@@ -98,7 +98,8 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     await next();
     chargeAnswer(core, admitted, context);
     return undefined;
-  });
+  };
+  app.use("/v1/*", authenticated);
 
   const ofBackends: readonly Endpoint[] = [
     publishEndpoint(options),
@@ -111,9 +112,16 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...connectionEndpoints(options),
     ...sessionEndpoints(options),
   ];
+  const fallbacks = [...doors.routes, messagesEndpoint(options)];
+  const besides = fallbacks.map((endpoint) => ({
+    ...endpoint,
+    path: besideWebSockets(endpoint.path),
+    spec: { ...endpoint.spec, hide: true },
+  }));
+  for (const { path } of besides) app.use(path, authenticated);
   const ofReaders: readonly Endpoint[] = [
-    ...doors.routes,
-    messagesEndpoint(options),
+    ...fallbacks,
+    ...besides,
     ticketEndpoint(options),
     guestEndpoint(options),
   ];
@@ -128,6 +136,14 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   app.get("/openapi.json", describedBy(app));
   refuseOtherMethods(app, endpoints);
   return app;
+}
+
+/**
+ * Returns the second path of an endpoint, `/ws/sse` for `/v1/sse`: a proxy that forwards only `/ws` carries the
+ * fallbacks of WebSockets too.
+ */
+function besideWebSockets(path: string): string {
+  return path.replace(/^\/v1\//, "/ws/");
 }
 
 /**

@@ -36,7 +36,9 @@ export function sseDoor(parts: DoorParts): Door {
 
 /** Endpoint `GET /v1/sse`: a connection whose messages arrive as server-sent events. */
 function sseRoute({ core, clock, random, sockets, sseMaxLifetimeMs }: DoorParts): DoorRoute {
-  const streams = { clock, random, maxLifetimeMs: sseMaxLifetimeMs };
+  const { sseCommentMs, pingIntervalMs } = core.limits;
+  const commentMs = Math.min(sseCommentMs, pingIntervalMs);
+  const streams = { clock, random, maxLifetimeMs: sseMaxLifetimeMs, commentMs };
   return {
     method: "GET",
     path: "/v1/sse",

@@ -31,7 +31,7 @@ function open({ fraction = 0, destroyed = false } = {}) {
   const stream = new SseStream(
     response as unknown as ServerResponse,
     { form: "plain", consumer: "sse" },
-    { clock, random, maxLifetimeMs: 100_000 },
+    { clock, random, maxLifetimeMs: 100_000, commentMs: 15_000 },
   );
   const seen: string[] = [];
   const events = {
@@ -72,4 +72,8 @@ test.each([
 
 test("a stream whose reader left before it was attached is closed at once", () => {
   expect(open({ destroyed: true }).seen).toEqual(["close"]);
+});
+
+test("[P-SSE-5] the core pings a stream at the interval of its comments, not at that of WebSockets", () => {
+  expect(open().stream.pingIntervalMs).toBe(15_000);
 });

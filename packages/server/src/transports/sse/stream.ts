@@ -12,6 +12,8 @@ export interface SseStreamParts {
   readonly random: Random;
   /** Maximum lifetime of a stream, in milliseconds. Each stream ends after a random 80 to 100 % of it. */
   readonly maxLifetimeMs: number;
+  /** Interval of the comments that keep a stream open, in milliseconds. */
+  readonly commentMs: number;
 }
 
 const startRetry = { minMs: 1_000, maxMs: 3_000 };
@@ -31,6 +33,7 @@ const aged: CloseCode = 1001;
 export class SseStream implements Transport {
   readonly encoder: Encoder;
   readonly consumer: ConsumerKind;
+  readonly pingIntervalMs: number;
   readonly #form: SseForm;
   readonly #response: ServerResponse;
   readonly #parts: SseStreamParts;
@@ -47,6 +50,7 @@ export class SseStream implements Transport {
     parts: SseStreamParts,
   ) {
     this.consumer = consumer;
+    this.pingIntervalMs = parts.commentMs;
     this.encoder = sseEncoders[form];
     this.#form = form;
     this.#response = response;
