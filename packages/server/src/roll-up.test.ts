@@ -96,7 +96,7 @@ describe("a roll-up of a prefix, at each door", () => {
       code: "invalid_channel",
       detail: expect.stringContaining("collection:42:*"),
     });
-    expect((await read("user:7:*")).body).toMatchObject({ code: "invalid_channel" });
+    expect((await read("session:s1:*")).body).toMatchObject({ code: "invalid_channel" });
     const body = { channel: all, event: "e", data: 1 };
     expect((await server.call("POST", "/v1/publish", { body })).body).toMatchObject({
       code: "invalid_channel",

@@ -125,7 +125,7 @@ describe("milepost doctor <channel>", () => {
       "  publish    users whose token grants it, and services",
       "  kept       the newest 1,000 entries, each for 1 hour",
       "  state      none: a subscription begins at the head",
-      "  merge      nothing: a slow subscriber receives every entry",
+      "  merge      for slow subscribers: operation: state by operation_id",
       "  priority   normal",
       "  rate       no limit",
       "  schema     any data",

@@ -274,4 +274,79 @@ describe("a name that ends in :*", () => {
     const { entries } = await t.core.channels.history(t.service, "collection:42:*");
     expect(entries).toMatchObject([{ source: "collection:42:doc:7", event: "indexed" }]);
   });
+
+  test("[P-WILD-7] the default rules make the channel of a collection part of the collection's roll-up", async () => {
+    await using t = testCore();
+    await t.publish("collection:42:doc:7", "indexed", 1);
+    await t.publish("collection:42", "renamed", 2);
+    await t.publish("collection:43", "renamed", 3);
+    const { entries } = await t.core.channels.history(t.service, "collection:42:*");
+    expect(entries.map(({ source, data }) => [source, data])).toEqual([
+      ["collection:42:doc:7", 1],
+      ["collection:42", 2],
+    ]);
+    const own = await t.core.channels.history(t.service, "collection:42");
+    expect(own.entries.map(({ data }) => data)).toEqual([2]);
+  });
+
+  test("[P-WILD-7] a rule for the channel of a prefix may add that channel to the roll-up", async () => {
+    const prefix = { pattern: "board:{board}", ...everyone, rollUp: "board:{board}:*" } as const;
+    await using t = testCore({ rules: [prefix, ...rules] });
+    const { socket } = await subscribe(t, "board:1:*");
+    await t.publish("board:1", "n", 1);
+    await t.publish("board:1:a", "n", 2);
+    await t.clock.settle();
+    expect(events(socket.take()).map(({ source, data }) => [source, data])).toEqual([
+      ["board:1", 1],
+      ["board:1:a", 2],
+    ]);
+    expect(() => new RuleBook([{ ...prefix, pattern: "board" }, ...rules])).toThrow(/rollUp/);
+  });
+
+  test("[P-WILD-7] a user reads everything below its own user:{id} as user:{id}:*, and nobody else does", async () => {
+    await using t = testCore();
+    await t.publish("user:7:operation:9", "created", { operation_id: "9", kind: "index" });
+    await t.publish("user:7:inbox", "mail", 1);
+    await t.publish("user:7", "note", 2);
+    const [own, other] = [
+      t.connect({ principal: t.user("7") }),
+      t.connect({ principal: t.user("8") }),
+    ];
+    const ask = { type: "subscribe", id: 1, channel: "user:7:*", since: "start" } as const;
+    for (const socket of [own, other]) socket.send(ask);
+    await t.clock.settle();
+    expect(events(own.take()).map(({ source, event }) => [source, event])).toEqual([
+      ["user:7:operation:9", "created"],
+      ["user:7:inbox", "mail"],
+    ]);
+    expect(other.take().at(-1)).toMatchObject({ error: { code: "forbidden" } });
+  });
+
+  test("[P-WILD-7] every user reads all system channels as system:*, and a guest does not", async () => {
+    await using t = testCore();
+    await t.publish("system:maintenance", "planned", 1);
+    await t.publish("system:alerts:disk", "full", 2);
+    const user = t.connect({ principal: t.user("7") });
+    const guest = t.connect({ principal: t.user(undefined, { guest: "g1" }) });
+    const ask = { type: "subscribe", id: 1, channel: "system:*", since: "start" } as const;
+    for (const socket of [user, guest]) socket.send(ask);
+    await t.clock.settle();
+    expect(events(user.take()).map(({ source, data }) => [source, data])).toEqual([
+      ["system:maintenance", 1],
+      ["system:alerts:disk", 2],
+    ]);
+    expect(guest.take().at(-1)).toMatchObject({ error: { code: "forbidden" } });
+  });
+
+  test.each([
+    ["user:7:operation:9", 24 * 3_600_000],
+    ["user:7:*", 24 * 3_600_000],
+    ["collection:42", 3_600_000],
+    ["collection:42:doc:1", 3_600_000],
+    ["collection:42:*", 3_600_000],
+    ["system:alerts", 300_000],
+    ["system:*", 300_000],
+  ])("[P-RULE-12] by default %s keeps its entries for %i ms", (channel, maxAgeMs) => {
+    expect(new RuleBook([]).of(channel).policy).toMatchObject({ maxAgeMs });
+  });
 });

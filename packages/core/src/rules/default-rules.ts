@@ -81,6 +81,7 @@ export const defaultRules: readonly Rule[] = [
     retention: { maxEntries: 20_000, maxAgeMs: dayMs, maxBytes: operationBytes },
     projection: { name: "operation" },
     merge: reports,
+    rollUp: "user:{user}:*",
   },
   {
     pattern: "session:{session}",
@@ -104,7 +105,14 @@ export const defaultRules: readonly Rule[] = [
     projection: { name: "keyed", by: "operation_id" },
     merge: summaries,
   },
-  { pattern: "user:{user}:*", subscribe: "own-user", publish: "granted", retention: short },
+  {
+    pattern: "user:{user}:*",
+    subscribe: "own-user",
+    publish: "granted",
+    retention: { maxEntries: 5_000, maxAgeMs: dayMs },
+    merge: summaries,
+    rollUp: true,
+  },
   { pattern: "guest:{guest}", subscribe: "own-guest", publish: "granted", retention: aDay },
   { pattern: "guest:{guest}:*", subscribe: "own-guest", publish: "granted", retention: short },
   { pattern: "broadcast", subscribe: "authenticated", publish: "granted", retention: short },
@@ -137,10 +145,20 @@ export const defaultRules: readonly Rule[] = [
     },
   },
   {
+    pattern: "collection:{collection}",
+    subscribe: "granted",
+    publish: "granted",
+    retention: short,
+    projection: { name: "keyed", by: "operation_id" },
+    merge: summaries,
+    rollUp: "collection:{collection}:*",
+  },
+  {
     pattern: "collection:{collection}:*",
     subscribe: "granted",
     publish: "granted",
     retention: short,
+    merge: summaries,
     rollUp: true,
   },
   {
@@ -148,6 +166,7 @@ export const defaultRules: readonly Rule[] = [
     subscribe: "authenticated",
     publish: "granted",
     retention: { maxEntries: 1_000, maxAgeMs: 5 * minuteMs },
+    rollUp: true,
   },
   { pattern: "*", subscribe: "granted", publish: "granted", retention: short },
 ];

@@ -181,10 +181,7 @@ function* captureMistakes(
     ];
   }
   if (typeof rollUp === "string" && !isPrefix(ChannelPattern.read(rollUp), pattern)) {
-    yield [
-      "rollUp",
-      `must be true or the pattern of a prefix of ${rule.pattern}, with :* at its end`,
-    ];
+    yield ["rollUp", `must be true, or ${rule.pattern} or a prefix of it with :* at its end`];
   }
 }
 
@@ -220,12 +217,12 @@ function* operationMistakes(rule: Rule): Generator<readonly [keyof Rule, string]
 }
 
 /**
- * Returns true if `prefix` ends with `*` and its other segments equal the first segments of `of`. `of` must
- * have at least one more segment, or end with `*` too.
+ * Returns true if `prefix` ends with `*` and its other segments equal the first segments of `of`. `of` may be the prefix
+ * itself.
  */
 function isPrefix(prefix: ChannelPattern | undefined, of: ChannelPattern): boolean {
   if (prefix === undefined || !prefix.isOpen || prefix.segments.length === 0) return false;
-  if (of.segments.length < prefix.segments.length + (of.isOpen ? 0 : 1)) return false;
+  if (of.segments.length < prefix.segments.length) return false;
   return prefix.segments.every(
     (segment, i) => JSON.stringify(segment) === JSON.stringify(of.segments[i]),
   );

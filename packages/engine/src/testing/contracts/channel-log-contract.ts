@@ -590,6 +590,21 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(own.entries).toEqual([publication]);
     });
 
+    test("[P-WILD-7] an entry appended to the channel of the prefix itself is copied to the prefix's log, once", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append("contract:up", entry(1, { key: "k" }), rolledUp);
+      await log.append("contract:up", entry(1, { key: "k" }), rolledUp);
+      await log.append("contract:up:a", entry(2), rolledUp);
+      const { entries } = await log.read("contract:up:*", 0, 10, policy);
+      expect(entries.map(({ source, json }) => [source, json])).toEqual([
+        ["contract:up", "1"],
+        ["contract:up:a", "2"],
+      ]);
+      const own = await log.read("contract:up", 0, 10, rolledUp);
+      expect(own.entries.map(({ json }) => json)).toEqual(["1"]);
+    });
+
     test("[P-WILD-2] [G1] the copies have one order without a gap, which keeps the order of each source", async () => {
       await using harness = await make();
       const { log } = harness.engine;
