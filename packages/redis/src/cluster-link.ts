@@ -5,6 +5,7 @@ import { defaultDeadlines, type LinkDeadlines } from "./link-deadlines.ts";
 import { LinkHealth } from "./link-health.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { LinkListener, RedisLink } from "./redis-link.ts";
+import { isRefusal } from "./redis-refusal.ts";
 import type { Script } from "./script.ts";
 import { ServerLink } from "./server-link.ts";
 import { maxRedirects, movedTo, noOwner, SlotQueues } from "./slot-queues.ts";
@@ -38,6 +39,7 @@ export class ClusterLink implements RedisLink {
   readonly #address: RedisAddress;
   readonly #onError: (error: unknown) => void;
   readonly #deadlines: LinkDeadlines;
+  readonly #onRefused: ((error: unknown) => void) | undefined;
   readonly #links = new Map<string, ServerLink>();
   /**
    * Name (`host:port`) of the master at which each bus channel is subscribed. The name is empty once that
@@ -56,6 +58,8 @@ export class ClusterLink implements RedisLink {
   #refreshAt = Number.POSITIVE_INFINITY;
   #listener: LinkListener | undefined;
   #downSince: number | undefined = performance.now();
+  /** True once all masters have been connected at the same time. */
+  #hasJoined = false;
   #closed = false;
 
   private constructor(
@@ -63,21 +67,28 @@ export class ClusterLink implements RedisLink {
     onError: (error: unknown) => void,
     deadlines: LinkDeadlines,
     prefix: string,
+    onRefused: ((error: unknown) => void) | undefined,
   ) {
     this.#prefix = prefix;
+    this.#onRefused = onRefused;
     this.#address = address;
     this.#onError = onError;
     this.#deadlines = deadlines;
   }
 
-  /** Connects to all masters; rejects with the reason when one cannot be reached. */
+  /**
+   * Connects to all masters; rejects with the reason when one cannot be reached. A link with `onRefused` waits for
+   * those that are absent. It calls `onRefused` when a server that came refuses the link before all masters have ever
+   * been connected.
+   */
   static async open(
     address: RedisAddress,
     onError: (error: unknown) => void,
     deadlines = defaultDeadlines,
     prefix = "milepost",
+    onRefused?: (error: unknown) => void,
   ): Promise<ClusterLink> {
-    const link = new ClusterLink(address, onError, deadlines, prefix);
+    const link = new ClusterLink(address, onError, deadlines, prefix, onRefused);
     try {
       await link.#read();
       for (const opened of await link.#connect()) {
@@ -85,11 +96,14 @@ export class ClusterLink implements RedisLink {
       }
       link.#settle();
       link.#refreshIn(refreshAnywayMs);
-      return link;
     } catch (error) {
-      await link.close();
-      throw error;
+      if (onRefused === undefined || isRefusal(error)) {
+        await link.close();
+        throw error;
+      }
+      link.#onLinkError(error);
     }
+    return link;
   }
 
   get downSince(): number | undefined {
@@ -130,9 +144,9 @@ export class ClusterLink implements RedisLink {
     );
   }
 
-  now(): number {
+  now(): number | undefined {
     const [link] = this.#links.values();
-    return link?.now() ?? 0;
+    return link?.now();
   }
 
   async close(): Promise<void> {
@@ -285,6 +299,7 @@ export class ClusterLink implements RedisLink {
    */
   readonly #onLinkError = (error: unknown): void => {
     this.#onError(error);
+    if (!this.#hasJoined && isRefusal(error)) this.#onRefused?.(error);
     this.#refreshIn(refreshAgainMs);
   };
 
@@ -301,6 +316,7 @@ export class ClusterLink implements RedisLink {
   }
 
   #settle(): void {
+    if (this.#map.masters.size === 0) return;
     const healths = [...this.#map.masters.keys()].map(
       (name) => this.#links.get(name)?.watch.health,
     );
@@ -312,7 +328,9 @@ export class ClusterLink implements RedisLink {
       ...(isFull ? { isFull } : {}),
     });
     const { connected, busConnected } = this.watch.health;
-    if (connected && busConnected) this.#downSince = undefined;
-    else this.#downSince ??= performance.now();
+    if (connected && busConnected) {
+      this.#downSince = undefined;
+      this.#hasJoined = true;
+    } else this.#downSince ??= performance.now();
   }
 }

@@ -25,22 +25,39 @@ export interface RedisOptions {
    * Called with the reason when a connection breaks or a reconnect fails. By default such errors are ignored.
    */
   readonly onError?: (error: unknown) => void;
+  /**
+   * Makes `connectRedis` resolve with a link that is not connected yet when Redis is absent; the link then connects as
+   * soon as Redis comes. Called with a one-line error if Redis comes and refuses the link, as for a wrong password,
+   * before it has ever been connected. Default: an absent Redis is an error.
+   */
+  readonly onRefused?: (error: Error) => void;
 }
 
 /**
- * Connects to Redis. The link reconnects automatically from then on.
+ * Connects to Redis. The link reconnects automatically from then on. With `onRefused`, a Redis that is absent at first
+ * does not matter.
  *
  * Rejects with a one-line error that says what is wrong (a wrong address, an unreachable server, a wrong
  * password) and never contains the password.
  */
 export async function connectRedis(options: RedisOptions): Promise<RedisLink> {
-  const { url, tls, prefix = "milepost", onError = () => {} } = options;
+  const { url, tls, prefix = "milepost", onError = () => {}, onRefused } = options;
   const address = parseRedisAddress(url, tls);
+  const waits =
+    onRefused === undefined
+      ? {}
+      : { onRefused: (error: unknown) => onRefused(whereAndWhy(address, error)) };
   try {
     if (address.kind === "cluster") {
-      return await ClusterLink.open(address, onError, defaultDeadlines, prefix);
+      return await ClusterLink.open(address, onError, defaultDeadlines, prefix, waits.onRefused);
     }
-    return await ServerLink.open({ address, locate: locatorOf(address), prefix, onError });
+    return await ServerLink.open({
+      address,
+      locate: locatorOf(address),
+      prefix,
+      onError,
+      ...waits,
+    });
   } catch (error) {
     throw whereAndWhy(address, error);
   }

@@ -5,18 +5,32 @@ import type { Clock } from "@milepost/engine";
  */
 export class RedisClock {
   readonly #clock: Clock;
-  readonly #ahead: number;
+  readonly #redisNow: () => number | undefined;
+  #ahead: number | undefined;
 
-  /** Creates a clock that begins at `redisNow`, the current time of Redis in milliseconds since 1970. */
-  constructor(clock: Clock, redisNow: number) {
+  /**
+   * Creates a clock that follows the node's clock from the first time of Redis that `redisNow` returns, in milliseconds
+   * since 1970. `redisNow` returns undefined until the node has been connected.
+   */
+  constructor(clock: Clock, redisNow: () => number | undefined) {
     this.#clock = clock;
-    this.#ahead = redisNow - clock.monotonic();
+    this.#redisNow = redisNow;
+    this.#look();
   }
 
   /**
-   * Returns the estimated time of Redis in whole milliseconds since 1970, as text for an argument of a script.
+   * Returns the estimated time of Redis in whole milliseconds since 1970, as text for an argument of a script. Before
+   * the first connection it is the node's own time.
    */
   now(): string {
-    return Math.round(this.#clock.monotonic() + this.#ahead).toFixed(0);
+    const ahead = this.#ahead ?? this.#look();
+    const now = ahead === undefined ? this.#clock.now() : this.#clock.monotonic() + ahead;
+    return Math.round(now).toFixed(0);
+  }
+
+  #look(): number | undefined {
+    const redisNow = this.#redisNow();
+    if (redisNow !== undefined) this.#ahead = redisNow - this.#clock.monotonic();
+    return this.#ahead;
   }
 }

@@ -34,7 +34,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
   const { prefix = "milepost", onError = () => {} } = options;
   const keys = new Keys(prefix);
   return ({ clock: nodeClock, random, onTrimmed }) => {
-    const clock = new RedisClock(nodeClock, link.now());
+    const clock = new RedisClock(nodeClock, () => link.now());
     const router = new BusRouter(link);
     const subscriptions = new Subscriptions(link);
     return {

@@ -32,8 +32,11 @@ export interface RedisLink {
    * otherwise `PUBLISH`.
    */
   readonly publishCommand: "PUBLISH" | "SPUBLISH";
-  /** Returns Redis' time in milliseconds since 1970, extrapolated from the last reading. */
-  now(): number;
+  /**
+   * Returns Redis' time in milliseconds since 1970, extrapolated from the last reading; undefined until the link has
+   * been connected once.
+   */
+  now(): number | undefined;
   /** Health of the link: whether calls are answered and published messages come back. */
   readonly watch: StoreWatch;
   /**

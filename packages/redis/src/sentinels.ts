@@ -1,5 +1,6 @@
 import { createClient } from "@redis/client";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
+import { isRefusal, RedisRefusal } from "./redis-refusal.ts";
 import { tlsSocketOf } from "./redis-tls.ts";
 
 const answerMs = 2_000;
@@ -10,6 +11,7 @@ const answerMs = 2_000;
  */
 export async function locateMaster(address: RedisAddress): Promise<Endpoint> {
   const reasons: string[] = [];
+  let refusals = 0;
   for (const endpoint of shuffled(address.endpoints)) {
     const client = createClient({
       socket: {
@@ -33,8 +35,10 @@ export async function locateMaster(address: RedisAddress): Promise<Endpoint> {
         address.master ?? "",
       ])) as unknown as [string, string] | null;
       if (found !== null) return { host: found[0], port: Number(found[1]) };
+      refusals++;
       reasons.push(`${endpoint.host}:${endpoint.port} knows no master ${address.master}`);
     } catch (error) {
+      if (isRefusal(error)) refusals++;
       reasons.push(
         `${endpoint.host}:${endpoint.port} ${error instanceof Error ? error.message : error}`,
       );
@@ -42,7 +46,9 @@ export async function locateMaster(address: RedisAddress): Promise<Endpoint> {
       if (client.isOpen) client.destroy();
     }
   }
-  throw new Error(`no Sentinel could name the master: ${reasons.join("; ")}`);
+  const message = `no Sentinel could name the master: ${reasons.join("; ")}`;
+  // A Sentinel that is absent may know the master.
+  throw refusals === reasons.length ? new RedisRefusal(message) : new Error(message);
 }
 
 function shuffled<Item>(items: readonly Item[]): Item[] {

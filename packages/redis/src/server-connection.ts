@@ -3,6 +3,7 @@ import { hashSlot } from "./hash-slot.ts";
 import { defaultDeadlines } from "./link-deadlines.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener } from "./redis-link.ts";
+import { RedisRefusal } from "./redis-refusal.ts";
 import { tlsSocketOf } from "./redis-tls.ts";
 import { type Script, scripts } from "./script.ts";
 import { ScriptCalls } from "./script-calls.ts";
@@ -121,7 +122,8 @@ export class ServerConnection {
     }, openMs);
     try {
       await Promise.all([connection.#connect(commands), connection.#connect(listening)]);
-      await connection.#mustBeMaster();
+      // Sentinels and clusters may name a server that is about to become the master.
+      await connection.#mustBeMaster(address.kind === "single" ? RedisRefusal : Error);
       await Promise.all(Object.values(scripts).map((script) => connection.#load(script)));
       await prepare(connection);
       connection.#opened = !connection.#ended;
@@ -242,10 +244,10 @@ export class ServerConnection {
    * Rejects unless the server is a master. A demoted master still publishes to its own subscribers, so its role
    * must be asked for.
    */
-  async #mustBeMaster(): Promise<void> {
+  async #mustBeMaster(Refusal: new (message: string) => Error = Error): Promise<void> {
     const [role] = (await this.#sendFirst(["ROLE"])) as string[];
     if (role !== "master")
-      throw new Error(`the server is a ${role}, which takes no writes; connect to the master`);
+      throw new Refusal(`the server is a ${role}, which takes no writes; connect to the master`);
   }
 
   /** Ends both sockets and rejects calls that have no answer yet. */

@@ -5,6 +5,7 @@ import { defaultDeadlines, type LinkDeadlines } from "./link-deadlines.ts";
 import { LinkHealth } from "./link-health.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener, LinkListener, RedisLink } from "./redis-link.ts";
+import { isRefusal } from "./redis-refusal.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 import type { Script } from "./script.ts";
 import { ServerConnection, writeRefusals } from "./server-connection.ts";
@@ -32,6 +33,11 @@ export interface ServerLinkOptions {
   readonly random?: () => number;
   /** Deadlines of the link; default `defaultDeadlines`. */
   readonly deadlines?: LinkDeadlines;
+  /**
+   * Makes the link wait for a server that is absent when it is opened, and is called when a server that came refuses
+   * the link before it has ever been connected. Default: the first connection must succeed.
+   */
+  readonly onRefused?: (error: unknown) => void;
 }
 
 /**
@@ -63,7 +69,7 @@ export class ServerLink implements RedisLink {
   #refusals = 0;
   /** Number of calls that the server refused as it refuses every write. */
   #refusedCalls = 0;
-  #redisNow = 0;
+  #redisNow: number | undefined;
   #redisNowAt = 0;
   #downSince: number | undefined = performance.now();
   #closed = false;
@@ -75,10 +81,19 @@ export class ServerLink implements RedisLink {
     this.#deadlines = options.deadlines ?? defaultDeadlines;
   }
 
-  /** Opens the first connection; rejects with the reason when that fails. */
+  /**
+   * Opens the first connection; rejects with the reason when that fails. A link with `onRefused` resolves even if the
+   * server is absent.
+   */
   static async open(options: ServerLinkOptions): Promise<ServerLink> {
     const link = new ServerLink(options);
-    await link.#connect();
+    try {
+      await link.#connect();
+    } catch (error) {
+      if (options.onRefused === undefined || isRefusal(error)) throw error;
+      options.onError(error);
+      link.#connectLater();
+    }
     return link;
   }
 
@@ -119,7 +134,8 @@ export class ServerLink implements RedisLink {
     await this.#connection?.unsubscribe(busChannels).catch(refused);
   }
 
-  now(): number {
+  now(): number | undefined {
+    if (this.#redisNow === undefined) return undefined;
     return this.#redisNow + performance.now() - this.#redisNowAt;
   }
 
@@ -184,6 +200,7 @@ export class ServerLink implements RedisLink {
       () => this.#listener?.onDisrupted(),
       (error: unknown) => {
         this.#options.onError(error);
+        if (this.#redisNow === undefined && isRefusal(error)) this.#options.onRefused?.(error);
         this.#connectLater();
       },
     );
