@@ -74,7 +74,7 @@ test("[P-JOIN-1] a link opened without its Sentinels connects to the master that
     await using _master = await startRedis([], masterPort);
     const file = join(folder, "sentinel.conf");
     await writeFile(file, `sentinel monitor main 127.0.0.1 ${masterPort} 1\n`);
-    await using sentinel = await startRedis([], port, file);
+    await using _sentinel = await startRedis([], port, file);
     await vi.waitFor(() => expect(own.link.watch.health.connected).toBe(true), patience);
     await expect(waiting(`redis+sentinel://127.0.0.1:${port}/other`)).rejects.toThrow(
       /knows no master other/,

@@ -23,6 +23,7 @@ interface ServeFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly redis?: string;
+  readonly requireStore?: true;
   readonly workers?: number;
   readonly role?: Role;
   readonly drain?: number;
@@ -52,6 +53,10 @@ export function serveCommand(terminal: Terminal): Command {
     .option(
       "--redis <url>",
       "URL of the Redis that several gateways share (MILEPOST_REDIS_URL; default none)",
+    )
+    .option(
+      "--require-store",
+      "end the start when Redis is absent, instead of waiting for it (MILEPOST_REQUIRE_STORE)",
     )
     .option(
       "--workers <count>",

@@ -10,6 +10,8 @@ const sweepLeaseMs = 8_000;
 export interface MaintenanceWork {
   /** Work of every node, started with each heartbeat. */
   readonly heartbeat: readonly (() => Promise<unknown>)[];
+  /** Called after each heartbeat whose work has all succeeded. */
+  readonly onHeartbeat?: () => void;
   /** Work of the node that holds the sweep lease. */
   readonly sweep: readonly (() => Promise<unknown>)[];
 }
@@ -62,6 +64,7 @@ export class MaintenanceLoop extends Deadline {
   async #heartbeat(): Promise<void> {
     const results = await Promise.allSettled(this.#work.heartbeat.map((work) => work()));
     let fault = results.find((result) => result.status === "rejected")?.reason;
+    if (fault === undefined) this.#work.onHeartbeat?.();
     try {
       if (!this.#closed && (await this.#holdsSweepLease())) this.#sweeping ??= this.#sweep();
     } catch (error) {

@@ -79,6 +79,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     availability,
     clock,
     wheel,
+    isShared: store.isShared === true,
     announce: (code) => {
       if (code === "degraded") instruments.storeOutages.add(1);
       for (const connection of connections.all) connection.announceStore(code);
@@ -252,8 +253,13 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       () => renew(),
       () => connectionAdmin.refreshRevocations(),
     ],
+    onHeartbeat: () => outage.join(),
     sweep: [() => registry.sweep(), () => operations.adopt()],
   };
+  const maintenance = new MaintenanceLoop(wheel, engine.leases, work, onError);
+  availability.onState((state) => {
+    if (state === "available" && outage.awaitsStore) wheel.set(maintenance, 0);
+  });
   return {
     context,
     deadLetters: new DeadLetterService(engine, rules, clock, errorLog, channels),
@@ -261,6 +267,6 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     admission,
     sessions,
     tickets,
-    maintenance: new MaintenanceLoop(wheel, engine.leases, work, onError),
+    maintenance,
   };
 }

@@ -1,5 +1,5 @@
 import { noConsumers } from "@milepost/engine";
-import type { CoreStats } from "./core.ts";
+import type { CoreStats, HealthStatus } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
 
 /** Counts a node's connections, subscriptions and channels, and reports the state of its store. */
@@ -17,8 +17,10 @@ export function coreStats(
     if (connection.isSilent) dead++;
     subscriptions += connection.subscriptionCount;
   }
+  let status: HealthStatus = outageMs === undefined ? "healthy" : "degraded";
+  if (outage.awaitsStore) status = "unhealthy";
   return {
-    status: isShuttingDown ? "draining" : outageMs !== undefined ? "degraded" : "healthy",
+    status: isShuttingDown ? "draining" : status,
     connections: connections.size,
     totalConnections: registration.total,
     dead,

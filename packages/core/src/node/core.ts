@@ -153,6 +153,8 @@ export interface Core {
   charge(principal: Principal, messages: number, bytes: number): void;
   /** Counts bytes that a principal was answered with outside a connection. */
   chargeAnswer(principal: Principal, bytes: number): void;
+  /** Throws `store_unavailable` while this node has not reached its store since its start. */
+  refuseUnjoined(): void;
   stats(): CoreStats;
   /**
    * Announces `server_shutting_down`, refuses new work, waits `drainMs` milliseconds for the clients to leave,

@@ -7,6 +7,7 @@ import { Feeds } from "../feed/feeds.ts";
 import { type Principal, personOf } from "../rules/principal.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import { SourceIntake } from "../sources/source-intake.ts";
+import { awaitsStoreReason } from "../store/outage.ts";
 import { isReadOnly } from "../store/outage-log.ts";
 import { assembleNode } from "./assemble-node.ts";
 import type { Core, CoreOptions } from "./core.ts";
@@ -48,9 +49,10 @@ export function createCore(options: CoreOptions): Core {
    * transport that may attach.
    */
   function refused(transport: Transport, request: Reserved): TransportEvents | undefined {
-    if (!shutdown.hasBegun) return undefined;
+    if (!shutdown.hasBegun && !outage.awaitsStore) return undefined;
     dropSlot(request);
-    transport.close(4000, "the node is shutting down");
+    if (shutdown.hasBegun) transport.close(4000, "the node is shutting down");
+    else transport.close(1013, awaitsStoreReason);
     return refusedEvents;
   }
 
@@ -112,6 +114,7 @@ export function createCore(options: CoreOptions): Core {
     chargeAnswer(principal, bytes) {
       if (principal.kind === "user") context.traffic.add(undefined, principal, bytes);
     },
+    refuseUnjoined: () => outage.refuseUnjoined(),
     stats: () => coreStats(context, shutdown.hasBegun),
     shutdown: (drainMs) => shutdown.run(drainMs),
   };

@@ -43,6 +43,8 @@ export interface Settings {
   readonly apiKeys: readonly ApiKey[];
   /** URL of the Redis that the nodes share; empty to keep everything in the memory of this process. */
   readonly redis: string;
+  /** True if a start without Redis fails; otherwise the node waits for an absent Redis and is unhealthy meanwhile. */
+  readonly requireStore: boolean;
   /** Number of processes that serve the port; more than one needs Redis. */
   readonly workers: number;
   /** Role of the process, which selects whom it serves. */
@@ -242,6 +244,13 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: [],
     secret: true,
     example: '[{"stream": "publications"}]',
+  },
+  requireStore: {
+    schema: z.boolean(),
+    env: "MILEPOST_REQUIRE_STORE",
+    fromText: booleanFrom,
+    fallback: false,
+    example: "true or false",
   },
   workers: {
     schema: z.int().min(1).max(256),

@@ -20,9 +20,11 @@ export interface StoreLine {
   readonly warnings: readonly string[];
 }
 
-/** Engine that is connected to its store. */
+/** Engine that is connected to its store, or waits for it. */
 export interface OpenedEngine {
   readonly factory: EngineFactory;
+  /** Resolves once the store has been available. */
+  readonly joined: Promise<void>;
   /** Closes the connection to the store if no gateway took it over. */
   close(): Promise<void>;
 }
@@ -43,24 +45,37 @@ export async function inspectStore({
 /**
  * Connects to the configured store; resolves with undefined if that is the memory of this process, without
  * loading any Redis code. Rejects with one line that says what is wrong with the address.
+ *
+ * With `onRefused`, an absent store does not matter: the engine joins it when it comes. If the store then refuses this
+ * node for good before the node has ever joined it, `onRefused` is called with one line that says why.
  */
 export async function openEngine(
   { redis, redisPrefix, redisTls }: EngineSettings,
   log: CoreLog,
+  onRefused?: (error: Error) => void,
 ): Promise<OpenedEngine | undefined> {
   if (redis === "") return undefined;
   const { connectRedis, redisEngine } = await import("@milepost/redis");
   const storeLog = new StoreLog(log, systemClock);
+  const earlyErrors: unknown[] = [];
+  let isFollowed = false;
   const link = await connectRedis({
     url: redis,
     prefix: redisPrefix,
     ...(redisTls === undefined ? {} : { tls: redisTls }),
-    onError: storeLog.linkError,
+    onError: (error) => {
+      if (isFollowed) storeLog.linkError(error);
+      else earlyErrors.push(error);
+    },
+    ...(onRefused === undefined ? {} : { onRefused }),
   });
   const store = new StoreAvailability(link.watch, systemClock);
   storeLog.follow(store);
+  isFollowed = true;
+  for (const error of earlyErrors) storeLog.linkError(error);
   const connect = redisEngine(link, { prefix: redisPrefix, onError: storeLog.workError });
   return {
+    joined: available(store),
     factory: (context) => {
       const engine = connect(context);
       const close = () => {
@@ -75,4 +90,15 @@ export async function openEngine(
       return link.close();
     },
   };
+}
+
+function available(store: StoreAvailability): Promise<void> {
+  if (store.state === "available") return Promise.resolve();
+  return new Promise((resolve) => {
+    const forget = store.onState((state) => {
+      if (state !== "available") return;
+      forget();
+      resolve();
+    });
+  });
 }

@@ -37,7 +37,9 @@ export interface Serving {
 }
 
 /**
- * Runs a gateway as the whole of a process. Rejects when it cannot reach Redis or cannot listen.
+ * Runs a gateway as the whole of a process. Rejects when Redis refuses it, when Redis is absent and the settings
+ * require it, and when it cannot listen. Without `requireStore` the gateway waits for an absent Redis; if Redis then
+ * refuses it before it has ever joined, the process exits with 1.
  *
  * - The first SIGTERM or SIGINT drains: the gateway is no longer ready, notifies its clients and waits up to
  *   `drainMs`
@@ -61,11 +63,20 @@ export async function serve(
   const isWorker = options.isWorker === true;
   const ownLog = options.log ?? createLog({ level: config.logLevel });
   const log = isWorker ? ownLog.child({ pid: process.pid }) : ownLog;
-  const engine = await openEngine(config, log);
+  let refusal: Error | undefined;
+  let onRefused = (error: Error) => {
+    refusal ??= error;
+  };
+  const engine = await openEngine(
+    config,
+    log,
+    config.requireStore ? undefined : (error) => onRefused(error),
+  );
   const { gateway, address } = await start(config, log, engine);
   const url = urlOf(address, config.tlsCert !== "");
   // All workers use the same store, so the first worker alone logs the warnings.
-  if (cluster.worker === undefined || cluster.worker.id === 1) void logStoreWarnings(config, log);
+  const warns = cluster.worker === undefined || cluster.worker.id === 1;
+  if (warns) void engine?.joined.then(() => logStoreWarnings(config, log));
   let finish: (code: number) => void = () => {};
   const stopped = new Promise<number>((resolve) => {
     finish = (code) => {
@@ -114,12 +125,20 @@ export async function serve(
     finish(1);
   }
 
+  onRefused = ({ message }) => {
+    if (stopping) return;
+    stopping = true;
+    log.fatal(`the store refuses this node: ${message}`);
+    finish(1);
+  };
+
   for (const signal of stopSignals) host.on(signal, onSignal);
   const forgetHangUp = onSighup(host, keepSettings);
   host.on("message", onMessage);
   // A program that reads this log line may send a signal at once, so the signal handlers are set before it.
   log.info({ url, node: gateway.node, dev: config.dev }, "the gateway listens");
   for (const fault of faults) host.on(fault, fail);
+  if (refusal !== undefined) onRefused(refusal);
   return { gateway, address, url, stopped };
 }
 

@@ -8,6 +8,11 @@ const remindEveryMs = 30_000;
 
 /** Log lines for each fault of the store: when it begins, while it lasts, and when it is over. */
 const texts = {
+  absent: {
+    lost: "the store cannot be reached: this node is unhealthy and accepts no connections until it has joined the store",
+    still: "the store still cannot be reached: this node accepts no connections",
+    back: "this node has joined its store",
+  },
   unreachable: {
     lost: "the store is unreachable: this node is degraded until it reconnects",
     still: "the store is still unreachable",
@@ -48,6 +53,8 @@ export class StoreLog {
   #unwatch: () => void = () => {};
   #cancel: Cancel = () => {};
   #loss: Loss | undefined;
+  /** True once the store has been available. */
+  #hasJoined = false;
 
   constructor(log: CoreLog, clock: Clock) {
     this.#log = log;
@@ -103,20 +110,22 @@ export class StoreLog {
     else {
       this.#loss = {
         at: this.#clock.monotonic(),
-        said: "unreachable",
+        said: this.#hasJoined ? "unreachable" : "absent",
         reason: undefined,
         lastReason: undefined,
         failedAttempts: 0,
         isLogged: false,
       };
-      // A store that refuses writes said so itself, so no reconnect can turn out to be the reason.
+      // A store that refuses writes said so itself, and one that is absent at the start was just sought. So no reconnect
+      // can turn out to be the reason.
       if (this.#fault !== "unreachable") this.#cancel = this.#clock.after(0, () => this.#logAway());
     }
   }
 
   get #fault(): keyof typeof texts {
     const { connected, takesWrites, isFull } = this.#availability?.health ?? {};
-    if (connected !== true || takesWrites !== false) return "unreachable";
+    const isReached = connected === true && takesWrites === false;
+    if (!isReached) return this.#hasJoined ? "unreachable" : "absent";
     return isFull === true ? "full" : "refusing";
   }
 
@@ -138,6 +147,7 @@ export class StoreLog {
 
   #logBack(): void {
     const loss = this.#loss;
+    this.#hasJoined = true;
     this.#loss = undefined;
     if (loss === undefined) return;
     const { at, said, reason, failedAttempts, isLogged } = loss;

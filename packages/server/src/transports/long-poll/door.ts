@@ -81,6 +81,7 @@ function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
     },
     connect: (poll: Poll, reservedId: string) => TransportEvents,
   ): Promise<PollOutcome> {
+    core.refuseUnjoined();
     sockets.hold(context.env);
     const slot = await core.slots.reserve(context.get("principal"));
     if (!slot.isGranted) throw closedError(slot.close);

@@ -53,6 +53,7 @@ function sseRoute({ core, clock, random, sockets, sseMaxLifetimeMs }: DoorParts)
       const query = accepted(
         readStreamQuery(context.req.queries(), context.req.header("last-event-id")),
       );
+      core.refuseUnjoined();
       const { incoming, outgoing } = context.env;
       sockets.hold(context.env);
       if (incoming.method === "HEAD") {
