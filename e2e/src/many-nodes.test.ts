@@ -190,12 +190,30 @@ test("[G6] [P-LOCAL-1] [P-LOCAL-2] a channel with local outage mode works locall
 });
 
 describe("start of a gateway that cannot reach Redis", () => {
-  test("a gateway exits with a one-line error when nothing listens at the Redis address", async () => {
+  test("[P-JOIN-2] a gateway with --require-store exits with a one-line error when nothing listens at the Redis address", async () => {
     const port = await freePort();
-    const failed = await failure("--redis", `redis://127.0.0.1:${port}`);
+    const failed = await failure("--redis", `redis://127.0.0.1:${port}`, "--require-store");
     expect(failed).toMatch(
       new RegExp(`^serve ended with 1:\nmilepost: Redis at 127.0.0.1:${port}: [^\n]+\n$`),
     );
+  });
+
+  test("[P-JOIN-1] workers start without their Redis and are unhealthy, and a client that keeps trying connects once Redis comes", async () => {
+    const port = await freePort();
+    const at = `redis://127.0.0.1:${port}`;
+    await using gateway = await serveGateway("--redis", at, "--workers", "2");
+    const statusOf = async (path: string) => (await fetch(`${gateway.url}${path}`)).status;
+    expect(await statusOf("/healthz")).toBe(200);
+    expect(await statusOf("/ws/health")).toBe(503);
+    await using client = clientAt(gateway.url);
+    const seen: unknown[] = [];
+    const room = client.channel("room:1");
+    const subscription = room.subscribe({ onEvent: ({ data }) => seen.push(data) });
+    await using _redis = await startRedis([], port);
+    await subscription.ready;
+    await room.publish("e", 1);
+    await vi.waitFor(() => expect(seen).toEqual([1]), 10_000);
+    await vi.waitFor(async () => expect(await statusOf("/readyz")).toBe(200), 10_000);
   });
 
   test("a gateway exits with a one-line error that does not show the password when the Redis password is wrong", async () => {
