@@ -51,11 +51,14 @@ export const maxMessagesPerFrame = 1_000;
 export const carriedFields: readonly string[] = ["data", "params"];
 
 /**
- * Splits a frame of `milepost.v1.json` into the values of its messages. Does not parse the messages. Their
- * {@link carriedFields} are `JsonText`.
+ * Splits a frame of `milepost.v1.json` into the values of its messages. Does not parse the messages. Their fields with
+ * the names in `carried` are `JsonText`.
  */
-export function splitFrame(text: string): Parsed<readonly unknown[]> {
-  const json = parseCarrying(text, carriedFields);
+export function splitFrame(
+  text: string,
+  carried: readonly string[] = carriedFields,
+): Parsed<readonly unknown[]> {
+  const json = parseCarrying(text, carried);
   return json.ok ? messagesOf(json.value) : json;
 }
 

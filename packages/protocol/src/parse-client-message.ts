@@ -61,7 +61,7 @@ export function parseClientMessage(value: unknown): ParsedMessage {
   const fields = new Fields(value);
   const message = read(fields);
   const refusal = fields.refusal;
-  if (refusal !== undefined) return { ok: false, id: readableId(value), failure: refusal };
+  if (refusal !== undefined) return { ok: false, id: messageIdIn(value), failure: refusal };
   // read() returns undefined only after it has recorded a refusal.
   return { ok: true, value: message as ClientMessage };
 }
@@ -177,7 +177,8 @@ function readChunk(fields: Fields): ClientMessage {
   return compact({ type, stream, index, data, last }) as ClientMessage;
 }
 
-function readableId(record: Record<string, unknown>): MessageId | null {
+/** Returns the id of a message that is not parsed, for the reply to it; null if it has none that is valid. */
+export function messageIdIn(record: Readonly<Record<string, unknown>>): MessageId | null {
   const id = readId(Object.hasOwn(record, "id") ? record.id : undefined);
   return id.ok ? id.value : null;
 }

@@ -95,12 +95,58 @@ export const connectionMutants = [
       "a connection closes twice",
     ],
   ]),
-  ...faultsIn(`${connection}/connection.ts`, [
+  ...faultsIn(`${connection}/submissions.ts`, [
     [
       "const maxInFlight = 256;",
       "const maxInFlight = 25_600;",
       "a client has a hundred times the messages in work",
     ],
+    [
+      "if (joining !== undefined) return joining.then(work);",
+      "",
+      "a publish overtakes the subscription in front of it",
+    ],
+    [
+      "if (!this.#owner.isOpen || principal === undefined) return;\n    this.#inFlight++;\n    try {\n      const options",
+      "if (principal === undefined) return;\n    this.#inFlight++;\n    try {\n      const options",
+      "a publish that waited is done after its connection ended",
+    ],
+    [
+      "if (this.#inFlight < maxInFlight) return undefined;",
+      "return undefined;",
+      "the messages in work of one client have no bound",
+    ],
+    [
+      "if (!this.#owner.hasJoined(message.channel)) {",
+      "if (false) {",
+      "a bare client speaks in a chat that it may not read",
+    ],
+  ]),
+  ...faultsIn("packages/core/src/dialects/chat-messages.ts", [
+    [
+      "given === undefined || given === null || given === own[name]",
+      "true",
+      "a bare client speaks in the name of another user",
+    ],
+    [
+      "return chats.length === 1",
+      "return chats.length >= 1",
+      "a bare client in several chats speaks in the first one",
+    ],
+  ]),
+  ...faultsIn("packages/core/src/rules/chat-roles.ts", [
+    [
+      "if (!Object.hasOwn(assumedRoles, event)) return;",
+      "return;",
+      "a user speaks as the assistant",
+    ],
+    [
+      'chat_message_chunk: "assistant",',
+      'chat_message_chunk: "user",',
+      "a chunk without a role passes as the user's and is shown as the assistant's",
+    ],
+  ]),
+  ...faultsIn(`${connection}/connection.ts`, [
     [
       "length > this.#context.limits.maxMessageBytes",
       "length > 10 * this.#context.limits.maxMessageBytes",
@@ -168,24 +214,9 @@ export const connectionMutants = [
       "a refresh brings back what was revoked meanwhile",
     ],
     [
-      "if (joining !== undefined) return joining.then(() => this.#publish(message));",
-      "",
-      "a publish overtakes the subscription in front of it",
-    ],
-    [
-      "if (!this.isOpen || principal === undefined) return;\n    this.#inFlight++;",
-      "if (principal === undefined) return;\n    this.#inFlight++;",
-      "a publish that waited is done after its connection ended",
-    ],
-    [
       'this.close(4401, "the first message must be auth");',
       "",
       "a client without a credential may send anything",
-    ],
-    [
-      "if (this.#inFlight < maxInFlight) return undefined;",
-      "return undefined;",
-      "the messages in work of one client have no bound",
     ],
     [
       "...(context.outage.isOn ? { degraded: true } : {}),",
@@ -238,8 +269,8 @@ export const connectionMutants = [
       "anyone may subscribe to anything",
     ],
     [
-      'if (access.kind === "refused" || loses) {\n          this.#forbid(subscription);',
-      'if (access.kind === "refused" || loses) {',
+      'if (access.kind === "refused" || (loses && isAsked)) {\n          this.#forbid(subscription);',
+      'if (access.kind === "refused" || (loses && isAsked)) {',
       "a narrower token forbids nothing",
     ],
     [
@@ -382,8 +413,8 @@ export const connectionMutants = [
     ],
     ["    this.#owner.onAlive();\n", "", "a client that is not read counts as dead"],
     [
-      'return type === "publish" ||',
-      'return type === "ping" || type === "auth" || type === "publish" ||',
+      'type === "publish" ||',
+      'type === "ping" || type === "auth" || type === "publish" ||',
       "a client over its limit loses its renewed token",
     ],
     [

@@ -33,6 +33,7 @@ import { readJsonText } from "../input/json-text.ts";
 import { operationChannel, stateIn } from "../operations/operation-log.ts";
 import type { Action } from "../rules/access.ts";
 import { requireBound } from "../rules/bound-data.ts";
+import { requireRole } from "../rules/chat-roles.ts";
 import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
@@ -278,6 +279,8 @@ export class Channels implements ChannelService {
       // Nobody awaits it yet if the schema throws.
       signed?.catch(() => {});
       const fits = schema && checkEventData(schema, name, json, this.#wheel);
+      // Data of a wrong form are refused as such, so this check comes after the schema's.
+      requireRole(resolved, principal, name, json);
       const checked = signed === undefined ? fits : bothOf(signed, fits);
       const { publication, duplicate } =
         principal.kind === "service"

@@ -1,5 +1,6 @@
 import type { ConsumerKind } from "@milepost/engine";
-import type { CloseCode, ParsedMessage, ServerMessage } from "@milepost/protocol";
+import type { CloseCode, DialectName, ServerMessage } from "@milepost/protocol";
+import type { Incoming } from "../dialects/literal-message.ts";
 import type { Principal } from "../rules/principal.ts";
 
 /** Span in which a client is asked to reconnect, in milliseconds from now. */
@@ -59,11 +60,13 @@ export interface ConnectedClient {
 export interface AddressableClient extends ConnectedClient {
   /** Counts an upstream frame; throws `rate_limited` if the client is over a limit. */
   charge(messages: number, bytes: number): void;
+  /** Dialect of the client, in which its upstream frames are read too. */
+  readonly dialect: DialectName;
   /** Handles an upstream message of about `length` characters, and sends its reply in the client's stream. */
-  take(message: ParsedMessage, length: number): void;
+  take(message: Incoming, length: number): void;
   /**
    * Handles an upstream message of about `length` characters, and resolves with its reply; with undefined if
    * the message has no reply.
    */
-  takeUpstream(message: ParsedMessage, length: number): Promise<ServerMessage | undefined>;
+  takeUpstream(message: Incoming, length: number): Promise<ServerMessage | undefined>;
 }

@@ -4,18 +4,15 @@ import {
   type ClientMessage,
   type CloseCode,
   closeCodeOfCredential,
+  type DialectName,
   type Failure,
   type MessageId,
   MilepostError,
-  type ParsedMessage,
-  type PublishMessage,
-  parseClientMessage,
   protocolVersion,
-  type RequestMessage,
   type ServerMessage,
 } from "@milepost/protocol";
+import type { Incoming, LiteralMessage } from "../dialects/literal-message.ts";
 import { nobody, type Owners, rateLimited, type Shortage } from "../limits/traffic.ts";
-import { Requests } from "../requests/requests.ts";
 import {
   encodedChannels,
   isSamePerson,
@@ -24,23 +21,22 @@ import {
   type UserPrincipal,
   withoutGuestToken,
 } from "../rules/principal.ts";
-import { mayLookUp } from "../rules/rule-access.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
 import type { Encoder, SplitFrame, Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { ConnectOptions } from "./connect-options.ts";
 import type { AddressableClient, ReconnectSpan } from "./connected-client.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { ConnectionLifecycle, type LifecycleOwner } from "./connection-lifecycle.ts";
-import { type Frame, unsupportedFrame, valuesIn } from "./frame.ts";
+import { type Frame, parserFor, unsupportedFrame, valuesIn } from "./frame.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Intake, type IntakeOwner } from "./intake.ts";
 import { unitsOfMessage } from "./message-weight.ts";
 import { decideBy, recheckSession, type SessionHolder } from "./session-end.ts";
+import { type SubmissionOwner, Submissions } from "./submissions.ts";
 import type { SubscriptionOwner } from "./subscription-owner.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { UpstreamReplies } from "./upstream-replies.ts";
 
-const maxInFlight = 256;
 const idLength = 20;
 const revokedReason = "the token was revoked";
 
@@ -61,6 +57,7 @@ export class Connection
     SubscriptionOwner,
     InboxOwner,
     SessionHolder,
+    SubmissionOwner,
     IntakeOwner
 {
   readonly #context: ConnectionContext;
@@ -70,11 +67,8 @@ export class Connection
   #identity: Identity;
   /** Reader of what the client sends; undefined while it sends nothing. */
   #intake: Intake | undefined;
-  #requests: Requests | undefined;
+  #submissions: Submissions | undefined;
   #upstreamReplies: UpstreamReplies | undefined;
-  /** Number of publishes and requests without an answer. */
-  #inFlight = 0;
-  #onCapacity: (() => void) | undefined;
 
   constructor(transport: Transport, request: ConnectOptions, context: ConnectionContext) {
     this.#context = context;
@@ -103,6 +97,10 @@ export class Connection
 
   get encoder(): Encoder {
     return this.#life.transport.encoder;
+  }
+
+  get dialect(): DialectName {
+    return this.encoder.dialect;
   }
 
   get sendQueue(): SendQueue {
@@ -180,7 +178,7 @@ export class Connection
    * Handles a message that arrived outside the connection's stream, such as a POST of an SSE client; `length`
    * is its approximate number of characters.
    */
-  take(message: ParsedMessage, length: number): void {
+  take(message: Incoming, length: number): void {
     this.onAlive();
     this.#inTurn(message, length);
   }
@@ -197,7 +195,7 @@ export class Connection
    * Handles a message that arrived outside the connection's stream, and resolves with the reply, which is not
    * sent in the stream. Resolves with undefined if the message has no reply.
    */
-  takeUpstream(message: ParsedMessage, length: number): Promise<ServerMessage | undefined> {
+  takeUpstream(message: Incoming, length: number): Promise<ServerMessage | undefined> {
     if (!message.ok) {
       return Promise.resolve({ type: "reply", id: message.id, error: message.failure });
     }
@@ -258,7 +256,7 @@ export class Connection
     if (this.isOpen) this.send({ type: "notice", code });
   }
 
-  handle(message: ParsedMessage): Promise<void> | undefined {
+  handle(message: Incoming): Promise<void> | undefined {
     if (!message.ok) {
       this.send({ type: "reply", id: message.id, error: message.failure });
       if (this.#life.isAwaitingAuth) this.close(4400, "the first message must be a valid auth");
@@ -273,14 +271,14 @@ export class Connection
     return this.#upstreamReplies?.expects(id) !== true;
   }
 
-  refuseMessage(message: ParsedMessage): void {
+  refuseMessage(message: Incoming): void {
     const error = new MilepostError(
       "rate_limited",
       "too many messages wait for an answer; send fewer at once",
       { retryAfterMs: 1_000 },
     );
     if (message.ok && message.value.type === "chunk") {
-      this.#requests?.fail(message.value.stream, error);
+      this.#submissions?.fail(message.value.stream, error);
       return;
     }
     this.refuse(idOf(message), error);
@@ -302,11 +300,10 @@ export class Connection
   onEnd(): void {
     this.#inbox.close();
     this.#intake?.close();
-    this.#requests?.close();
+    this.#submissions?.close();
     this.#upstreamReplies?.close();
     this.#context.connections.unname(this.id, this);
     this.#subscriptions.leaveAll();
-    this.#onCapacity?.();
   }
 
   onAuthTimeout(): void {
@@ -344,9 +341,10 @@ export class Connection
    * Handles a message after those that arrived before it. A cancel of a pending request is handled at once,
    * because it must not wait behind that request.
    */
-  #inTurn(message: ParsedMessage, length: number): void {
+  #inTurn(message: Incoming, length: number): void {
     const { id } = message.ok && message.value.type === "cancel" ? message.value : {};
-    if (id !== undefined && this.#requests?.has(id) === true) this.#requests.cancel(id);
+    if (id !== undefined && this.#submissions?.hasRequest(id) === true)
+      this.#submissions.cancel(id);
     else this.#inbox.take(message, length);
   }
 
@@ -379,20 +377,20 @@ export class Connection
     return values.value;
   }
 
-  parse(value: unknown): ParsedMessage {
-    return parseClientMessage(value);
+  parse(value: unknown): Incoming {
+    return parserFor(this.dialect)(value);
   }
 
-  refuseTraffic(message: ParsedMessage | undefined, shortage: Shortage): void {
+  refuseTraffic(message: Incoming | undefined, shortage: Shortage): void {
     const error = rateLimited(shortage);
     if (message?.ok === true && message.value.type === "chunk") {
-      this.#requests?.fail(message.value.stream, error);
+      this.#submissions?.fail(message.value.stream, error);
       return;
     }
     this.refuse(message === undefined ? null : idOf(message), error);
   }
 
-  hasTurn(message: ParsedMessage): boolean {
+  hasTurn(message: Incoming): boolean {
     const { traffic } = this.#context;
     const share = traffic.shareOf(this.#reading().usage, this.owners);
     return traffic.turns.take(share, unitsOfMessage(message));
@@ -427,7 +425,9 @@ export class Connection
   }
 
   get idleTimeoutMs(): number {
-    return this.#inFlight > 0 ? Number.POSITIVE_INFINITY : this.#subscriptions.idleTimeoutMs;
+    return this.#submissions?.isBusy === true
+      ? Number.POSITIVE_INFINITY
+      : this.#subscriptions.idleTimeoutMs;
   }
 
   /** Frees what was needed to read the client, once it has sent nothing for a while. */
@@ -528,7 +528,7 @@ export class Connection
     return connectionId;
   }
 
-  #handleBeforeAuth(message: ClientMessage): Promise<void> | undefined {
+  #handleBeforeAuth(message: ClientMessage | LiteralMessage): Promise<void> | undefined {
     switch (message.type) {
       case "auth":
         return this.#authenticate(message);
@@ -543,7 +543,7 @@ export class Connection
     }
   }
 
-  #handleOpen(message: ClientMessage): Promise<void> | undefined {
+  #handleOpen(message: ClientMessage | LiteralMessage): Promise<void> | undefined {
     const { principal } = this;
     if (principal === undefined) return undefined;
     switch (message.type) {
@@ -555,15 +555,17 @@ export class Connection
       case "unsubscribe":
         return this.#subscriptions.onUnsubscribe(message);
       case "publish":
-        return this.#onPublish(message);
+        return this.#submitting().publish(message);
       case "request":
-        return this.#onRequest(principal, message);
+        return this.#submitting().request(principal, message);
+      case "literal":
+        return this.#onLiteral(principal, message);
       case "cancel":
-        this.#requests?.cancel(message.id);
+        this.#submissions?.cancel(message.id);
         return undefined;
       case "chunk":
         // The client sends chunks only as far as its credit goes, which is bound enough.
-        if (this.#requests?.chunk(message) === true) this.#intake?.relieve();
+        if (this.#submissions?.chunk(message) === true) this.#intake?.relieve();
         return undefined;
       case "ack":
       case "nack":
@@ -641,79 +643,39 @@ export class Connection
     this.send({ type: "reply", id, result: { expires_at: expiresAt ?? null } });
   }
 
-  #onPublish(message: PublishMessage): Promise<void> | undefined {
-    const { channel, id } = message;
-    if (message.ttl_ms !== undefined) {
-      this.refuseUnsupported(id ?? null, "ttl_ms");
-      return undefined;
-    }
-    // A client that subscribes and then publishes expects to receive its own publication, so the publish waits
-    // for the subscription.
-    const joining = this.#subscriptions.settled(channel);
-    if (joining !== undefined) return joining.then(() => this.#publish(message));
-    const published = this.#publish(message);
-    const looksUp = mayLookUp(this.#context.channels.resolve(channel).rule, "publish");
-    return looksUp ? published : this.#pace();
+  #onLiteral(principal: Principal, message: LiteralMessage): Promise<void> | undefined {
+    const translated = message.translate({ principal, joined: this.#subscriptions.joined() });
+    if (translated.ok) return this.#submitting().literal(translated.value);
+    this.send({ type: "reply", id: translated.id, error: translated.failure });
+    return undefined;
   }
 
-  async #publish({ id, channel, event, data, key, priority, sig }: PublishMessage): Promise<void> {
-    const { principal } = this;
-    if (!this.isOpen || principal === undefined) return;
-    this.#inFlight++;
-    try {
-      const options = {
-        ...(key === undefined ? {} : { key }),
-        ...(priority === undefined ? {} : { priority }),
-        ...(sig === undefined ? {} : { sig }),
-      };
-      this.#context.signatures.requireSig(principal, sig);
-      const result = await this.#context.channels.publish(principal, channel, event, data, options);
-      if (id !== undefined && this.isOpen) this.send({ type: "reply", id, result });
-    } catch (error) {
-      if (id !== undefined && this.isOpen) this.refuse(id, error);
-    } finally {
-      this.#answered();
-    }
+  #submitting(): Submissions {
+    this.#submissions ??= new Submissions(this, this.#context);
+    return this.#submissions;
   }
 
-  #onRequest(principal: Principal, message: RequestMessage): Promise<void> | undefined {
-    try {
-      this.#context.signatures.refuseUnsigned(principal);
-    } catch (error) {
-      this.refuse(message.id, error);
-      return undefined;
-    }
-    this.#requests ??= new Requests(this, this.#context);
-    this.#inFlight++;
-    void this.#requests.run(principal, message).finally(() => this.#answered());
-    return this.#pace();
+  joining(channel: string): Promise<void> | undefined {
+    return this.#subscriptions.settled(channel);
+  }
+
+  hasJoined(channel: string): boolean {
+    return this.#subscriptions.has(channel);
+  }
+
+  enter(channel: string): void {
+    this.#subscriptions.enter(channel);
   }
 
   #pong(id: MessageId | undefined): void {
     this.send(id === undefined ? { type: "pong" } : { type: "pong", id });
-  }
-
-  /** Returns a promise that makes the next message wait while 256 publishes and requests have no answer. */
-  #pace(): Promise<void> | undefined {
-    if (this.#inFlight < maxInFlight) return undefined;
-    return new Promise((resolve) => {
-      this.#onCapacity = resolve;
-    });
-  }
-
-  #answered(): void {
-    this.#inFlight--;
-    if (this.#onCapacity === undefined || this.#inFlight >= maxInFlight) return;
-    const resolve = this.#onCapacity;
-    this.#onCapacity = undefined;
-    resolve();
   }
 }
 
 const noValues: readonly unknown[] = [];
 
 /** Returns the id of a message for the reply to it; null if it has none. */
-function idOf(message: ParsedMessage): MessageId | null {
+function idOf(message: Incoming): MessageId | null {
   if (!message.ok) return message.id;
   return "id" in message.value ? (message.value.id ?? null) : null;
 }

@@ -3,10 +3,13 @@ import {
   type DialectName,
   type Parsed,
   parseCarrying,
+  parseClientMessage,
   parsed,
   refused,
   splitFrame,
 } from "@milepost/protocol";
+import { bareCarriedFields, parseBareMessage } from "../dialects/bare-messages.ts";
+import type { Incoming } from "../dialects/literal-message.ts";
 import type { SplitFrame } from "../send-queue/transport.ts";
 
 /** A binary frame with the function that splits it into its messages. */
@@ -33,6 +36,16 @@ export function valuesIn(frame: Frame, dialect: DialectName): Parsed<readonly un
   }
   if (typeof frame !== "string") return frame.split(frame.bytes);
   if (dialect !== "plain") return splitFrame(frame);
-  const json = parseCarrying(frame, carriedFields);
+  const json = parseCarrying(frame, bareCarriedFields);
   return json.ok ? parsed([json.value]) : json;
+}
+
+/** Splits a frame that arrived beside the stream of a client with this dialect; it may hold an array of messages. */
+export function valuesBeside(frame: string, dialect: DialectName): Parsed<readonly unknown[]> {
+  return splitFrame(frame, dialect === "plain" ? bareCarriedFields : carriedFields);
+}
+
+/** Returns the parser for the messages of clients with this dialect. */
+export function parserFor(dialect: DialectName): (value: unknown) => Incoming {
+  return dialect === "plain" ? parseBareMessage : parseClientMessage;
 }

@@ -1,14 +1,15 @@
-import { type ParsedMessage, parseClientMessage } from "@milepost/protocol";
+import { parseClientMessage } from "@milepost/protocol";
 import { expect, test } from "vitest";
+import type { Incoming } from "../dialects/literal-message.ts";
 import { Inbox } from "./inbox.ts";
 
 const mebibyte = 1_024 * 1_024;
 
-function ping(id: number): ParsedMessage {
+function ping(id: number): Incoming {
   return parseClientMessage({ type: "ping", id });
 }
 
-function idOf(message: ParsedMessage): unknown {
+function idOf(message: Incoming): unknown {
   return message.ok && "id" in message.value ? message.value.id : undefined;
 }
 

@@ -1,13 +1,13 @@
-import type { ParsedMessage } from "@milepost/protocol";
+import type { Incoming } from "../dialects/literal-message.ts";
 
 /** Owner of an {@link Inbox}, which handles its messages. */
 export interface InboxOwner {
   /** Handles a message. The next message waits for the promise, which must never reject. */
-  handle(message: ParsedMessage): Promise<void> | undefined;
+  handle(message: Incoming): Promise<void> | undefined;
   /** Refuses a message for which the inbox has no room. */
-  refuseMessage(message: ParsedMessage): void;
+  refuseMessage(message: Incoming): void;
   /** Takes the work of a message from the client's share of this turn; false if it must wait for the next turn. */
-  hasTurn(message: ParsedMessage): boolean;
+  hasTurn(message: Incoming): boolean;
   /** Calls `work` in the next turn. */
   inNextTurn(work: () => void): void;
 }
@@ -16,7 +16,7 @@ const maxQueued = 1_024;
 const maxQueuedLength = 4 * 1_024 * 1_024;
 
 interface Queued {
-  readonly message: ParsedMessage;
+  readonly message: Incoming;
   readonly length: number;
 }
 
@@ -40,7 +40,7 @@ export class Inbox {
   /**
    * Passes a message of about `length` characters to the owner, or queues it while the owner handles another.
    */
-  take(message: ParsedMessage, length: number): void {
+  take(message: Incoming, length: number): void {
     if (this.#closed) return;
     if (!this.#waiting) {
       this.#handle(message);
@@ -60,7 +60,7 @@ export class Inbox {
     this.#queue = undefined;
   }
 
-  #handle(message: ParsedMessage): void {
+  #handle(message: Incoming): void {
     const done = this.#owner.handle(message);
     if (done === undefined) return;
     this.#waiting = true;

@@ -1,5 +1,6 @@
 import type { Clock } from "@milepost/engine";
-import type { CloseCode, ParsedMessage } from "@milepost/protocol";
+import type { CloseCode } from "@milepost/protocol";
+import type { Incoming } from "../dialects/literal-message.ts";
 import type { Owners, Shortage, Traffic } from "../limits/traffic.ts";
 import { Usage } from "../limits/usage.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
@@ -16,11 +17,11 @@ export interface IntakeOwner {
   readonly isUnlimited: boolean;
   /** Splits a frame into the values of its messages; answers a frame that cannot be split, and returns none. */
   split(frame: Frame): readonly unknown[];
-  parse(value: unknown): ParsedMessage;
+  parse(value: unknown): Incoming;
   /** Handles a message of about `length` characters in its turn. */
-  take(message: ParsedMessage, length: number): void;
+  take(message: Incoming, length: number): void;
   /** Refuses a message, or the client as a whole without one, because of a limit. */
-  refuseTraffic(message: ParsedMessage | undefined, shortage: Shortage): void;
+  refuseTraffic(message: Incoming | undefined, shortage: Shortage): void;
   close(code: CloseCode, reason: string): void;
   /** Cuts the connection. */
   abandon(): void;
@@ -82,7 +83,7 @@ export class Intake extends Deadline {
   #place = 0;
   #each = 0;
   /** Message that was parsed and waits for the next turn. */
-  #parsed: ParsedMessage | undefined;
+  #parsed: Incoming | undefined;
   #shortage: Shortage | undefined;
   #pausedAt: number | undefined;
   #isPaused = false;
@@ -365,8 +366,14 @@ export class Intake extends Deadline {
  * True for a message that may be refused. The others end something or keep the connection alive, and a client over its
  * limit must not lose them.
  */
-function isRefusable(message: ParsedMessage): boolean {
+function isRefusable(message: Incoming): boolean {
   if (!message.ok) return true;
   const { type } = message.value;
-  return type === "publish" || type === "request" || type === "subscribe" || type === "chunk";
+  return (
+    type === "publish" ||
+    type === "literal" ||
+    type === "request" ||
+    type === "subscribe" ||
+    type === "chunk"
+  );
 }

@@ -1,4 +1,4 @@
-import type { ParsedMessage } from "@milepost/protocol";
+import type { Incoming } from "../dialects/literal-message.ts";
 
 /** Bytes of a frame that are parsed for one unit of work. */
 const bytesPerUnit = 4_096;
@@ -9,7 +9,7 @@ export function unitsOfFrame(length: number): number {
 }
 
 /** Returns the units of work that a message takes: most for those that read from a log or verify a credential. */
-export function unitsOfMessage(message: ParsedMessage): number {
+export function unitsOfMessage(message: Incoming): number {
   if (!message.ok) return 1;
   switch (message.value.type) {
     case "request":

@@ -217,7 +217,9 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
         recovered,
         ...(reason === undefined ? {} : { reason }),
         ...(state === undefined ? {} : { snapshot: state.snapshot }),
-        ...(this.presence === undefined ? {} : { presence: this.presence.begin() }),
+        ...(this.presence === undefined || !this.wantsPresence
+          ? {}
+          : { presence: this.presence.begin() }),
       });
     } else if (state !== undefined) {
       this.onReset(new Reset(this.channel, state, reason ?? "epoch_changed"));

@@ -8,6 +8,7 @@ import {
   type UnsubscribeMessage,
 } from "@milepost/protocol";
 import { forbidden, type ReadAccess } from "../channels/channels.ts";
+import type { JoinedChannel } from "../dialects/literal-message.ts";
 import { operationChannel } from "../operations/operation-log.ts";
 import { requireOffered } from "../presence/presences.ts";
 import { type Principal, personOf, publisherOf } from "../rules/principal.ts";
@@ -18,6 +19,7 @@ import { DurableSubscription } from "./durable-subscription.ts";
 import { Subscription, type SubscriptionRequest } from "./subscription.ts";
 import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 import type { SummaryBudget } from "./summary.ts";
+import { enterToType, watchTyping } from "./watch-typing.ts";
 
 type AnySubscription = Subscription | DurableSubscription;
 type Channelled = Pick<AnySubscription, "channel">;
@@ -178,6 +180,31 @@ export class Subscriptions implements SubscriptionList {
     else subscription.nack(message);
   }
 
+  /** Returns the channels that the client subscribes to, as the translators of literal messages see them. */
+  joined(): readonly JoinedChannel[] {
+    const { channels } = this.#context;
+    return this.#list
+      .filter(({ isEnded }) => !isEnded)
+      .map(({ channel }) => ({
+        channel,
+        isChat: channels.resolve(channel).rule.projection?.name === "chat",
+      }));
+  }
+
+  has(channel: string): boolean {
+    return this.#find(channel) !== undefined;
+  }
+
+  /**
+   * Makes the client's member present in a chat, if it only receives who types. Does nothing where it may not be present.
+   */
+  enter(channel: string): void {
+    const subscription = this.#find(channel);
+    const { principal } = this.#connection;
+    if (principal === undefined || subscription === undefined || subscription.isDurable) return;
+    enterToType(subscription, principal, this.#connection, this.#context);
+  }
+
   /**
    * Resolves once the subscription to a channel has started or failed; returns undefined if none is about to
    * start.
@@ -220,7 +247,7 @@ export class Subscriptions implements SubscriptionList {
         const access = await channels.readAccess(principal, resolved, id);
         const presence = ownAccess(resolved.rule, "presence");
         const history = ownAccess(resolved.rule, "history");
-        const isPresent = !subscription.isDurable && subscription.wantsPresence;
+        const isPresent = !subscription.isDurable && subscription.presence !== undefined;
         const loses =
           isPresent &&
           presence !== undefined &&
@@ -233,9 +260,14 @@ export class Subscriptions implements SubscriptionList {
     return () => {
       for (const { subscription, resolved, access, loses, withheld } of decided) {
         if (!this.#list.includes(subscription)) continue;
-        if (access.kind === "refused" || loses) {
+        const isAsked = !subscription.isDurable && subscription.wantsPresence;
+        if (access.kind === "refused" || (loses && isAsked)) {
           this.#forbid(subscription);
           continue;
+        }
+        if (loses && !subscription.isDurable) {
+          subscription.presence?.leave("leaves");
+          subscription.presence = undefined;
         }
         if (!subscription.isDurable) subscription.withhold(withheld);
         // A look-up that is under way is for the permissions before, so its result must not count.
@@ -401,6 +433,7 @@ export class Subscriptions implements SubscriptionList {
       }
       subscription.presence = watcher;
     }
+    watchTyping(subscription, resolved, principal, this.#connection, this.#context);
     const operationId = this.#watched?.get(subscription);
     if (operationId !== undefined && resolved.name === operationChannel(operationId)) {
       this.#unwatch(subscription);

@@ -1,11 +1,5 @@
-import {
-  type ClientMessage,
-  MilepostError,
-  type ParsedMessage,
-  parseClientMessage,
-  type ServerMessage,
-  splitFrame,
-} from "@milepost/protocol";
+import { type ClientMessage, MilepostError, type ServerMessage } from "@milepost/protocol";
+import type { Incoming } from "../dialects/literal-message.ts";
 import { orThrow } from "../input/input.ts";
 import { nobody } from "../limits/traffic.ts";
 import { Usage } from "../limits/usage.ts";
@@ -14,6 +8,7 @@ import type { Encoder, Transport } from "../send-queue/transport.ts";
 import type { AddressableClient } from "./connected-client.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionContext } from "./connection-context.ts";
+import { parserFor, valuesBeside } from "./frame.ts";
 import { unitsOfMessage } from "./message-weight.ts";
 
 /**
@@ -75,19 +70,20 @@ function readUpstream(
   frame: string,
   { traffic }: ConnectionContext,
 ) {
-  const values = orThrow(splitFrame(frame));
+  const { dialect } = connection ?? silent;
+  const values = orThrow(valuesBeside(frame, dialect));
   const count = Math.max(1, values.length);
   if (connection !== undefined) connection.charge(count, frame.length);
   else traffic.charge(principal, { messages: count, bytes: frame.length, control: 0 });
-  return { messages: values.map(parseClientMessage), length: frame.length / count };
+  return { messages: values.map(parserFor(dialect)), length: frame.length / count };
 }
 
 /** Calls `take` with each message, as many in each turn of the event loop as the client may have handled. */
 async function inTurns(
   principal: Principal,
-  messages: readonly ParsedMessage[],
+  messages: readonly Incoming[],
   { traffic }: ConnectionContext,
-  take: (message: ParsedMessage) => void,
+  take: (message: Incoming) => void,
 ): Promise<void> {
   const alone = new Usage();
   const owners = principal.kind === "user" ? principal : nobody;
@@ -113,7 +109,7 @@ function ownConnection(
 }
 
 /** Types of messages that need a lasting connection. */
-const needsConnection: ReadonlySet<ClientMessage["type"]> = new Set([
+const needsConnection: ReadonlySet<string> = new Set<ClientMessage["type"]>([
   "auth",
   "subscribe",
   "unsubscribe",
@@ -121,7 +117,7 @@ const needsConnection: ReadonlySet<ClientMessage["type"]> = new Set([
   "nack",
 ]);
 
-function refusalWithout(message: ParsedMessage): ServerMessage | undefined {
+function refusalWithout(message: Incoming): ServerMessage | undefined {
   if (!message.ok || !needsConnection.has(message.value.type)) return undefined;
   const { type } = message.value;
   const id = "id" in message.value ? (message.value.id ?? null) : null;

@@ -7,6 +7,8 @@ import { type HoldsContext, PresenceHolds } from "./presence-holds.ts";
 import { PresenceView } from "./presence-view.ts";
 import { PresenceWatcher, type WatchedChannel } from "./presence-watcher.ts";
 import { Throttle } from "./throttle.ts";
+import { TypingNews } from "./typing-news.ts";
+import { TypingWatcher } from "./typing-watcher.ts";
 
 /**
  * Maximum wait for the broadcast of a change that this node knows of, in milliseconds. After it, the node reads the list from the
@@ -56,6 +58,8 @@ export class PresenceChannel implements WatchedChannel {
    * left.
    */
   #lingersUntil = 0;
+  /** What bare clients know of typing; undefined until one watches. */
+  #typingNews: TypingNews | undefined;
   #whole: { readonly message: PresenceList; readonly bytes: Map<Encoder, Uint8Array> } | undefined;
 
   constructor(name: string, names: boolean, subscribed: Promise<void>, context: PresenceContext) {
@@ -107,6 +111,29 @@ export class PresenceChannel implements WatchedChannel {
     } finally {
       this.#joining--;
     }
+  }
+
+  /** Adds the connection of a bare client, which receives who types from now on. */
+  watchTyping(subscriber: SharedSubscriber, ownId: string | undefined): TypingWatcher {
+    const watcher = new TypingWatcher(this, subscriber, ownId);
+    this.#typingNews ??= new TypingNews(this.name);
+    this.begin(watcher);
+    // If this fails, the first broadcast reads the list.
+    if (this.#view.list.epoch === "") this.#read().catch(this.#context.onError);
+    return watcher;
+  }
+
+  /** Makes the member of a bare client present; the next update of the store carries it. */
+  enter(watcher: TypingWatcher, member: NewMember): void {
+    if (watcher.memberId !== undefined) return;
+    watcher.memberId = member.id;
+    this.#holds.add(member);
+  }
+
+  /** Records that the channel could not be subscribed to. */
+  lose(): void {
+    for (const watcher of this.#watchers)
+      if (watcher instanceof TypingWatcher) watcher.isLost = true;
   }
 
   get list(): PresenceList {
@@ -255,8 +282,12 @@ export class PresenceChannel implements WatchedChannel {
     const message = this.#view.takeChanges();
     if (message === undefined) return;
     const encoded = new Map<Encoder, Uint8Array>();
-    for (const watcher of this.#watchers)
-      watcher.give(message, () => this.#encode(message, watcher, encoded));
+    const now = this.#context.clock.now();
+    const typing = this.#typingNews?.take(message, (id) => this.#view.member(id), now) ?? [];
+    for (const watcher of this.#watchers) {
+      if (watcher instanceof TypingWatcher) watcher.tell(typing);
+      else watcher.give(message, () => this.#encode(message, watcher, encoded));
+    }
   }
 
   #encode(

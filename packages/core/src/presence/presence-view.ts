@@ -46,6 +46,11 @@ export class PresenceView {
     return this.#list;
   }
 
+  /** Returns a listed member by its id. */
+  member(id: string): PresentMember | undefined {
+    return this.#members.get(id);
+  }
+
   /** Returns true if the view is at least as new as this version of the same epoch. */
   covers({ epoch, version }: { readonly epoch: string; readonly version: number }): boolean {
     return this.#epoch === epoch && this.#version >= version;

@@ -22,9 +22,10 @@ export interface WatchedChannel {
 export class PresenceWatcher {
   readonly subscriber: SharedSubscriber;
   /**
-   * Id of the member that the connection holds; undefined if its credential names neither a user nor a session.
+   * Id of the member that the connection holds; undefined if its credential names neither a user nor a session. The
+   * channel sets it for a connection whose member becomes present later.
    */
-  readonly memberId: string | undefined;
+  memberId: string | undefined;
   readonly #channel: WatchedChannel;
   /**
    * Index in the channel's list of watchers; undefined while the connection does not watch. The channel sets

@@ -7,6 +7,7 @@ import { Deadline } from "../runtime/timer-wheel.ts";
 import { memberOf } from "./member.ts";
 import { PresenceChannel, type PresenceContext } from "./presence-channel.ts";
 import type { PresenceWatcher } from "./presence-watcher.ts";
+import type { TypingWatcher } from "./typing-watcher.ts";
 
 /** Number of times that a node refreshes its members in the store within `presenceTtlMs`. */
 const refreshesPerTtl = 3;
@@ -42,6 +43,23 @@ export class Presences {
   ): Promise<PresenceWatcher> {
     requireOffered(resolved);
     return this.#channel(resolved).join(subscriber, memberOf(principal));
+  }
+
+  /**
+   * Lets the connection of a bare client know who types. Its member is not present; see {@link enter}.
+   */
+  watchTyping(
+    resolved: ResolvedChannel,
+    principal: Principal,
+    subscriber: SharedSubscriber,
+  ): TypingWatcher {
+    return this.#channel(resolved).watchTyping(subscriber, memberOf(principal)?.id);
+  }
+
+  /** Makes the member of a bare client present while the client watches, if its credential names one. */
+  enter(resolved: ResolvedChannel, principal: Principal, watcher: TypingWatcher): void {
+    const member = memberOf(principal);
+    if (member !== undefined) this.#channel(resolved).enter(watcher, member);
   }
 
   /**
@@ -106,6 +124,7 @@ export class Presences {
     this.#channels.set(name, channel);
     subscribed.catch(() => {
       if (this.#channels.get(name) === channel) this.#channels.delete(name);
+      channel.lose();
     });
     this.#arm();
     return channel;
@@ -163,6 +182,12 @@ export function requireOffered({ rule, name }: ResolvedChannel): void {
     "not_supported",
     `the rule of ${name} does not offer presence; set presence in that rule`,
   );
+}
+
+/** True if bare clients learn who types in the channel: it is a chat whose members are shown by name. */
+export function showsTyping(resolved: ResolvedChannel): boolean {
+  const { rule, name } = resolved;
+  return rule.projection?.name === "chat" && detailOf(resolved) === "members" && !isWildcard(name);
 }
 
 function detailOf({ rule: { presence } }: ResolvedChannel): PresenceDetail | undefined {

@@ -130,6 +130,7 @@ export const defaultRules: readonly Rule[] = [
     presence: "members",
     projection: { name: "chat" },
     schema: chatSchemas,
+    roles: { user: "anyone" },
     merge: { chat_message_chunk: "text", agent_status_update: "state" },
   },
   {

@@ -52,6 +52,25 @@ export function permissionFor(
   return granted(access, principal, captures, connectionId);
 }
 
+/**
+ * True if the principal belongs to a group of the channel. `granted` stands for those whose token grants publishing
+ * there; nobody belongs to `operation-owner` or `own-connection`.
+ */
+export function isMember(
+  access: Access,
+  principal: UserPrincipal,
+  { name, captures }: Pick<ResolvedChannel, "name" | "captures">,
+): boolean {
+  if (access === "granted") return isGranted(principal, "publish", name);
+  if (isAnyOf(access)) {
+    return access.some((part) => isMember(part, principal, { name, captures }));
+  }
+  if (typeof access === "object" && "all" in access) {
+    return access.all.every((part) => isMember(part, principal, { name, captures }));
+  }
+  return granted(access, principal, captures, undefined) === allowed;
+}
+
 function granted(
   access: Access,
   principal: UserPrincipal,

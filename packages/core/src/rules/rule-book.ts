@@ -103,6 +103,9 @@ function claimsIn(rules: readonly Rule[]): ReadonlySet<string> {
       if (access === undefined) continue;
       for (const part of accessParts(access)) if (typeof part === "object") names.add(part.claim);
     }
+    for (const access of Object.values(rule.roles ?? {})) {
+      for (const part of accessParts(access)) if (typeof part === "object") names.add(part.claim);
+    }
     for (const name of boundClaims(rule)) names.add(name);
   }
   return names;

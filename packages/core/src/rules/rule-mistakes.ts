@@ -1,3 +1,4 @@
+import { chatBounds } from "@milepost/model";
 import { parseEventName } from "@milepost/protocol";
 import {
   type Access,
@@ -92,9 +93,9 @@ const accessCaptures = {
   "operation-owner": "operation",
 } as const;
 
-/** Yields the mistakes in what the rule says of one action. */
+/** Yields the mistakes in what the rule says of one action, or of one role of a chat. */
 function* accessMistakes(
-  action: Action,
+  action: Action | "roles",
   access: Access,
   pattern: ChannelPattern,
 ): Generator<readonly [keyof Rule, string], void, void> {
@@ -116,6 +117,10 @@ function* accessMistakes(
       yield [action, "cannot be own-connection: services publish there; use granted or nobody"];
       continue;
     }
+    if (action === "roles" && (part === "own-connection" || part === "operation-owner")) {
+      yield [action, `cannot name ${part}: a role is decided by the credential alone`];
+      continue;
+    }
     const name = part in accessCaptures && accessCaptures[part as keyof typeof accessCaptures];
     if (name && !captures(name)) {
       yield [
@@ -134,7 +139,26 @@ const deeds = {
   history: "read the history",
   command: "command the operation",
   end: "end the channel",
-} as const satisfies Record<Action, string>;
+  roles: "speak in the role",
+} as const satisfies Record<Action | "roles", string>;
+
+const maxRoles = 20;
+
+function* roleMistakes(
+  roles: Readonly<Record<string, Access>>,
+  pattern: ChannelPattern,
+): Generator<readonly [keyof Rule, string], void, void> {
+  const named = Object.entries(roles);
+  if (named.length === 0 || named.length > maxRoles) {
+    yield ["roles", `must name 1 to ${maxRoles} roles; * stands for all others`];
+  }
+  for (const [role, access] of named) {
+    if (role === "" || role.length > chatBounds.role) {
+      yield ["roles", `names a role that does not have 1 to ${chatBounds.role} characters`];
+    }
+    yield* accessMistakes("roles", access, pattern);
+  }
+}
 
 const maxClaimNameLength = 200;
 
@@ -169,6 +193,7 @@ function* captureMistakes(
     const access = ownAccess(rule, action);
     if (access !== undefined) yield* accessMistakes(action, access, pattern);
   }
+  if (rule.roles !== undefined) yield* roleMistakes(rule.roles, pattern);
   if (rule.pattern === operationPattern) yield* operationMistakes(rule);
   else if (rule.command !== undefined) {
     yield ["command", `needs the pattern ${operationPattern}; other channels take no commands`];

@@ -119,6 +119,12 @@ export interface Rule {
    * are bound to nothing.
    */
   readonly bind?: Readonly<Record<string, string>>;
+  /**
+   * Principals that may speak in each role of a chat, by role; `*` for all other roles. It applies to the field `role` of
+   * `chat_message` and `chat_message_chunk`; a chunk without one is the assistant's. Services may speak in every role.
+   * Absent: so may everyone who may publish.
+   */
+  readonly roles?: Readonly<Record<string, Access>>;
   /** Principals that may end a channel. Default: as for `publish`. */
   readonly end?: Access;
   /**

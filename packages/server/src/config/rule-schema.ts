@@ -59,6 +59,7 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
     .exactOptional(),
   history: access.exactOptional(),
   bind: z.record(z.string(), z.string()).exactOptional(),
+  roles: z.record(z.string().min(1).max(32), access).exactOptional(),
   command: access.exactOptional(),
   end: access.exactOptional(),
   priority: z.enum(["high", "normal", "low"]).exactOptional(),

@@ -19,6 +19,7 @@ const settings = {
   presence: true,
   history: true,
   bind: true,
+  roles: true,
   command: true,
   end: true,
   durable: true,
