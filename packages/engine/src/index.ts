@@ -1,3 +1,4 @@
+export * from "./compaction-errors.ts";
 export * from "./consumer-kind.ts";
 export * from "./dead-letter-query.ts";
 export * from "./local-position.ts";

@@ -3,12 +3,15 @@
 -- KEYS  1 meta  2 stream  3 state; then the dedupe key, if the entry has one; then meta, stream and state of the roll-up
 -- ARGV  1 now  2 event  3 priority or -  4 data  5 PUBLISH or SPUBLISH
 --       6 further parts of the header, each after a space: the signature, if there is one  7 dedupe window in milliseconds; empty without a key
+--       8 in a compacted log: "epoch offset tag" of the last entry that this one replaces, "+" for an entry of a compaction that
+--       replaces none, empty for any other entry
 --       then for each log: epoch if the append begins the log, maximum entries, maximum age in milliseconds, maximum bytes,
---       "1" with a projection, tag, bus channel
+--       "1" with a projection or "2" when compacted, tag, bus channel
 --       then the channel, if there is a roll-up
 -- Returns {0, header, number of entries after the checkpoint, bytes of data after it, number of entries below the
 -- floor that were not before, and how many of them for the maximum size}; {1, packed entry that the key or the end first made}; {2} when the log has
--- ended; or {3} when so many entries wait to be folded into the stored state that no more may be added.
+-- ended; {3} when so many entries wait to be folded into the stored state that no more may be added; {4} when a compacted log is
+-- full; or {5} when the log does not have the last entry that this one replaces.
 local now = tonumber(ARGV[1])
 local dedupe = tonumber(ARGV[7])
 local key = dedupe and KEYS[4]
@@ -35,7 +38,7 @@ local function store(first_key, log, policy, source)
   return header, packed
 end
 
-local policy = policy_at(8)
+local policy = policy_at(9)
 local log = load(KEYS[1], now) or begin(KEYS[1], KEYS[2], KEYS[3], policy.epoch)
 
 local known = key and redis.call('GET', key)
@@ -60,6 +63,21 @@ end
 if policy.projected and log.bytes - log.trimmed_bytes > 4 * policy.max_bytes then return { 3 } end
 
 local floor_before = log.floor
+if policy.compacted then
+  local replaced = ARGV[8]
+  if replaced == '' then
+    if log.offset - log.floor >= policy.max_entries or log.bytes - log.floor_bytes + #ARGV[4] > policy.max_bytes then return { 4 } end
+  elseif replaced ~= '+' then
+    local epoch, offset, tag = string.match(replaced, '^(%S+) (%S+) (%S+)$')
+    offset = tonumber(offset)
+    if epoch ~= log.epoch or offset > log.offset then return { 5 } end
+    if offset > log.floor then
+      local found = offset == log.offset and log.tag or tag_of(entry_at(KEYS[2], offset))
+      if found ~= tag then return { 5 } end
+      log.floor, log.floor_bytes = offset, bytes_at(KEYS[2], offset)
+    end
+  end
+end
 if key then log.keys = math.max(log.keys, now + dedupe) end
 local header, packed = store(1, log, policy, '')
 if key then redis.call('SET', key, whole(now + dedupe) .. ' ' .. header, 'PX', whole(dedupe + 60000)) end
@@ -68,9 +86,9 @@ if ends_it then redis.call('HSET', KEYS[1], 'end', packed) end
 
 local above = key and 5 or 4
 if KEYS[above] and not ends_it then
-  local over = policy_at(15)
+  local over = policy_at(16)
   local rolled = load(KEYS[above], now) or begin(KEYS[above], KEYS[above + 1], KEYS[above + 2], over.epoch)
-  local _, copy = store(above, rolled, over, ' ' .. ARGV[22])
+  local _, copy = store(above, rolled, over, ' ' .. ARGV[23])
   redis.call(ARGV[5], policy.bus, packed)
   redis.call(ARGV[5], over.bus, copy)
 else

@@ -39,11 +39,12 @@ local function load(meta, now)
   return log
 end
 
--- Returns what a log keeps, from four arguments: maximum entries, maximum age in milliseconds, maximum bytes, "1" with a projection.
+-- Returns what a log keeps, from four arguments: maximum entries, maximum age in milliseconds, maximum bytes, and "1" with a
+-- projection or "2" when only compaction drops entries.
 local function kept_at(first)
   return {
     max_entries = tonumber(ARGV[first]), max_age = tonumber(ARGV[first + 1]), max_bytes = tonumber(ARGV[first + 2]),
-    projected = ARGV[first + 3] == '1',
+    projected = ARGV[first + 3] == '1', compacted = ARGV[first + 3] == '2',
   }
 end
 
@@ -108,6 +109,7 @@ end
 -- Raises the floor above the entries beyond the maximum number and size and, when `by_age`, above those that are too old. The
 -- newest entry is never too large.
 local function raise_floor(stream, log, now, kept, by_age)
+  if kept.compacted then return end
   local floor = math.max(log.floor, log.offset - kept.max_entries)
   if by_age and floor < log.offset then
     local old = now - kept.max_age

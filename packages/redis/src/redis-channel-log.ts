@@ -1,11 +1,13 @@
 import {
   type Appended,
   type ChannelLog,
+  compactedLogFull,
   type LogPolicy,
   type LogSlice,
   type LogSnapshot,
   maxBytesOf,
   type NewEntry,
+  notReplaceable,
   type OnTrimmed,
   type Random,
   rollUpName,
@@ -74,6 +76,7 @@ export class RedisChannelLog implements ChannelLog {
       keys.push(this.#keys.dedupe(channel, policy, publisher, key));
       args.push(String(policy.dedupeMs));
     }
+    args.push(replacedText(entry));
     args.push(...this.#logArguments(channel, policy, entry.tag));
     if (rollUp !== undefined) {
       const name = rollUpName(channel, rollUp.segments);
@@ -93,8 +96,12 @@ export class RedisChannelLog implements ChannelLog {
         { retryAfterMs: 1_000 },
       );
     }
+    if (outcome === 4) throw compactedLogFull(channel);
+    if (outcome === 5) throw notReplaceable(channel);
     if (outcome === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
-    if (trimmed > trimmedByBytes) this.#onTrimmed("entries", trimmed - trimmedByBytes);
+    if (trimmed > trimmedByBytes) {
+      this.#onTrimmed(policy.compacted ? "compacted" : "entries", trimmed - trimmedByBytes);
+    }
     if (trimmedByBytes > 0) this.#onTrimmed("bytes", trimmedByBytes);
     const isDue = unfolded >= checkpointAfter || bytes >= checkpointAfterBytes;
     if (policy.projection !== undefined && isDue) this.#store(channel, policy);
@@ -272,13 +279,21 @@ export class RedisChannelLog implements ChannelLog {
   }
 }
 
+/** Returns what an entry replaces, as `append.lua` expects it. */
+function replacedText({ compaction }: NewEntry): string {
+  if (compaction === undefined) return "";
+  const { replaces } = compaction;
+  return replaces === undefined ? "+" : `${replaces.epoch} ${replaces.offset} ${replaces.tag}`;
+}
+
 /** Returns what a log keeps, as the four arguments that scripts expect. */
 function keptArguments(policy: LogPolicy): readonly string[] {
+  const compacted = policy.compacted ? "2" : "";
   return [
     String(policy.maxEntries),
     String(policy.maxAgeMs),
     String(maxBytesOf(policy)),
-    policy.projection === undefined ? "" : "1",
+    policy.projection === undefined ? compacted : "1",
   ];
 }
 

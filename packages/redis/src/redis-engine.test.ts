@@ -1,6 +1,7 @@
 import {
   busContract,
   channelLogContract,
+  compactedLogContract,
   deadLettersContract,
   durableSubscribersContract,
   holdingsContract,
@@ -62,6 +63,7 @@ function makeAt(url: string, ports: readonly number[]): MakeEngine {
 describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis]) => {
   const make = makeAt(redis.url, portsOf(redis));
   channelLogContract("redis", make);
+  compactedLogContract("redis", make);
   busContract("redis", make);
   presenceContract("redis", make);
   durableSubscribersContract("redis", make);

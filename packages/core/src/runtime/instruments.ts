@@ -66,9 +66,9 @@ export const coreInstruments = {
   trimmedEntries: {
     kind: "counter",
     name: "milepost_trimmed_entries_total",
-    help: "Entries that logs dropped at this node, by the bound that they exceeded; over Redis without those that became too old.",
+    help: "Entries that logs dropped at this node, by the bound that they exceeded, or compacted; over Redis without those that became too old.",
     unit: "entries",
-    labels: [["reason", ["entries", "bytes", "age", "budget"]]],
+    labels: [["reason", ["entries", "bytes", "age", "budget", "compacted"]]],
   },
   connectionsOpened: {
     kind: "counter",

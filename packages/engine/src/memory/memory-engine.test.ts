@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { busContract } from "../testing/contracts/bus-contract.ts";
 import { channelLogContract } from "../testing/contracts/channel-log-contract.ts";
+import { compactedLogContract } from "../testing/contracts/compacted-log-contract.ts";
 import { deadLettersContract } from "../testing/contracts/dead-letters-contract.ts";
 import { durableSubscribersContract } from "../testing/contracts/durable-subscribers-contract.ts";
 import type { MakeEngine } from "../testing/contracts/engine-harness.ts";
@@ -28,6 +29,7 @@ const make: MakeEngine = async () => {
 };
 
 channelLogContract("memory", make);
+compactedLogContract("memory", make);
 busContract("memory", make);
 leasesContract("memory", make);
 operationIndexContract("memory", make);
@@ -76,5 +78,21 @@ test("appending to a full log costs no more than appending to an empty one", asy
   expect(entries).toHaveLength(20_000);
   expect(entries[0]?.position.offset).toBe(floor.offset + 1);
   expect((await log.read("c:full", 110_000, 5, large)).entries[0]?.position.offset).toBe(110_001);
+  await close();
+});
+
+test("the budget of a node's memory never takes entries of a compacted log", async () => {
+  const clock = new ManualClock();
+  const { log, close } = memoryEngine()({
+    clock,
+    random: new SeededRandom(),
+    maxMemoryBytes: 200_000,
+  });
+  const compacted = { ...policy, compacted: true } as const;
+  const json = JSON.stringify("x".repeat(10_000));
+  const entry = { event: "update", json, publisher: "p" };
+  for (let n = 0; n < 5; n++) await log.append("document:1", entry, compacted);
+  for (let n = 0; n < 50; n++) await log.append("c:1", entry, policy);
+  expect((await log.read("document:1", 0, 100, compacted)).entries).toHaveLength(5);
   await close();
 });

@@ -6,6 +6,7 @@ import {
   type Position,
   type Publication,
 } from "@milepost/protocol";
+import { compactedLogFull, notReplaceable } from "../compaction-errors.ts";
 import { maxBytesOf, pageBytes, utf8Length } from "../log-bytes.ts";
 import type { Appended, LogPolicy, LogSlice, LogSnapshot, NewEntry } from "../ports/channel-log.ts";
 import type { OnTrimmed, TrimReason } from "../ports/engine.ts";
@@ -54,6 +55,7 @@ export class MemoryLog {
   #keys: KeyMemory | undefined;
   #end: Publication | undefined;
   #maxAgeMs: number;
+  #isCompacted: boolean;
   #usedAt: number;
 
   constructor(
@@ -73,16 +75,22 @@ export class MemoryLog {
     this.#head = origin(`${epochPrefix}${random.id(epochLength)}`);
     this.#floor = this.#head;
     this.#maxAgeMs = policy.maxAgeMs;
+    this.#isCompacted = policy.compacted === true;
     this.#usedAt = monotonic;
   }
 
   /** Approximate number of bytes that the log takes in memory. */
   get weight(): number {
-    return this.trimmableWeight + this.#stateWeight + this.#folded + logWeight + this.#keyWeight;
+    return this.#entriesWeight + this.#stateWeight + this.#folded + logWeight + this.#keyWeight;
   }
 
   /** Part of the weight that trimming all entries would free. */
   get trimmableWeight(): number {
+    if (this.#isCompacted) return 0;
+    return this.#entriesWeight;
+  }
+
+  get #entriesWeight(): number {
     return this.#bytes + (this.#entries.length - this.#first) * entryWeight;
   }
 
@@ -111,6 +119,7 @@ export class MemoryLog {
     if (known !== undefined) return { publication: known, duplicate: true };
     const { key, publisher } = entry;
     const size = utf8Length(entry.json);
+    if (policy.compacted) this.#makeRoom(entry, policy, size);
     const { epoch, offset, tag: previousTag } = this.#head;
     const publication: Publication = {
       channel: this.channel,
@@ -189,7 +198,7 @@ export class MemoryLog {
    * was not used for its maximum age.
    */
   expire(monotonic: number): boolean {
-    this.#dropOld(monotonic - this.#maxAgeMs);
+    if (!this.#isCompacted) this.#dropOld(monotonic - this.#maxAgeMs);
     if (this.#keys?.expire(monotonic) === 0) this.#keys = undefined;
     const ageMs = this.#head.offset === 0 ? Math.min(emptyAgeMs, this.#maxAgeMs) : this.#maxAgeMs;
     return this.#keys === undefined && this.#usedAt + ageMs <= monotonic;
@@ -236,17 +245,37 @@ export class MemoryLog {
 
   #touch(policy: LogPolicy, monotonic: number): void {
     this.#maxAgeMs = policy.maxAgeMs;
+    this.#isCompacted = policy.compacted === true;
     this.#usedAt = monotonic;
   }
 
+  /** Drops what an entry of a compaction replaces; throws where another entry does not fit. */
+  #makeRoom({ compaction }: NewEntry, policy: LogPolicy, size: number): void {
+    if (compaction === undefined) {
+      const { length } = this.#entries;
+      const isFull = length - this.#first >= policy.maxEntries;
+      if (isFull || this.#bytes + size > maxBytesOf(policy)) throw compactedLogFull(this.channel);
+      return;
+    }
+    const { replaces } = compaction;
+    if (replaces === undefined) return;
+    const { epoch, offset, tag } = replaces;
+    if (epoch !== this.#head.epoch || offset > this.#head.offset)
+      throw notReplaceable(this.channel);
+    if (offset <= this.#floor.offset) return;
+    if (this.#entryAt(offset)?.position.tag !== tag) throw notReplaceable(this.channel);
+    this.#drop("compacted", offset - this.#floor.offset);
+  }
+
   #trim(policy: LogPolicy, monotonic: number): void {
+    this.#keys?.expire(monotonic);
+    if (policy.compacted) return;
     const { maxEntries } = policy;
     const maxBytes = maxBytesOf(policy);
     const excess = this.#entries.length - this.#first - maxEntries;
     if (excess > 0) this.#drop("entries", excess);
     if (this.#bytes > maxBytes) this.#drop("bytes", this.#countOver(maxBytes));
     this.#dropOld(monotonic - policy.maxAgeMs);
-    this.#keys?.expire(monotonic);
   }
 
   /** Returns the index at which a page that begins at index `from` ends, `limit` at the latest. */

@@ -17,8 +17,22 @@ export interface NewEntry {
    * recognises by it an entry that one of its own earlier attempts stored. By default the log makes a tag.
    */
   readonly tag?: string;
+  /**
+   * Marks an entry that a compaction of a compacted log writes. The bounds of the log do not apply to it. Other logs
+   * ignore it.
+   */
+  readonly compaction?: Compaction;
   /** Publisher that the key belongs to. The same key of another publisher is a different key. */
   readonly publisher: string;
+}
+
+/** What an entry of a compaction does. */
+export interface Compaction {
+  /**
+   * Position of the last entry that this one replaces, together with the entries of the same compaction before it. The
+   * log drops the entries up to there in the step that appends this one.
+   */
+  readonly replaces?: Position;
 }
 
 /** Log that receives a copy of each entry appended to a channel below a prefix. */
@@ -52,6 +66,12 @@ export interface LogPolicy {
   /** Name of the reducer that folds the log into its state, as `projectionNamed` of the model knows it. */
   readonly projection?: string;
   readonly rollUp?: RollUp;
+  /**
+   * Makes the log drop entries only when an entry replaces them, see `NewEntry.compaction`. An append that exceeds
+   * `maxEntries` or `maxBytes` is rejected with `store_full`. The log as a whole still disappears after `maxAgeMs`. Such a
+   * log has no projection.
+   */
+  readonly compacted?: true;
   /** Makes a node use a local log of its own during an outage of the store. Engines need not read it. */
   readonly goesOnLocally?: true;
 }
@@ -112,7 +132,8 @@ export interface ChannelLog {
    * same hash tag: the prefix. Every method can derive the prefix from the policy or, for the roll-up itself,
    * from its name.
    *
-   * Rejects with `store_full` and stores nothing when the store has no room for the entry.
+   * Rejects with `store_full` and stores nothing when the store, or a compacted log, has no room for the entry. Rejects
+   * with `not_possible_now` and stores nothing when a compacted log does not have the entry at `compaction.replaces`.
    *
    * An entry whose event is `endEvent` ends the log in the same atomic step. It is neither folded nor copied to
    * a roll-up. Later appends reject with `ended`, with two exceptions: a known key returns the entry it first

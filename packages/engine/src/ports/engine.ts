@@ -56,7 +56,7 @@ export interface EngineContext {
 }
 
 /** Reason why entries were dropped from a log: the bound of its policy, or the budget of the node's memory. */
-export type TrimReason = "entries" | "bytes" | "age" | "budget";
+export type TrimReason = "entries" | "bytes" | "age" | "budget" | "compacted";
 
 /** Receives the number of entries that were dropped, and why. */
 export type OnTrimmed = (reason: TrimReason, entries: number) => void;

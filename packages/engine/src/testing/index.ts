@@ -1,6 +1,7 @@
 export * from "./altered.ts";
 export * from "./contracts/bus-contract.ts";
 export * from "./contracts/channel-log-contract.ts";
+export * from "./contracts/compacted-log-contract.ts";
 export * from "./contracts/dead-letters-contract.ts";
 export * from "./contracts/durable-subscribers-contract.ts";
 export * from "./contracts/engine-harness.ts";
