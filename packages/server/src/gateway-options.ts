@@ -1,4 +1,4 @@
-import type { CoreLog, LimitOptions, Meter, Methods, Rule } from "@milepost/core";
+import type { Compactors, CoreLog, LimitOptions, Meter, Methods, Rule } from "@milepost/core";
 import type { EngineFactory, Source } from "@milepost/engine";
 import type { DefinedContract } from "@milepost/protocol";
 import type { ForwardingHeader } from "./admission/forwarded.ts";
@@ -23,6 +23,8 @@ export interface GatewayOptions {
   readonly engine?: EngineFactory;
   /** Rules that take precedence over the default rules. */
   readonly rules?: readonly Rule[];
+  /** Compactors that rules name in `compact`. */
+  readonly compactors?: Compactors;
   /** Methods that clients may request, in addition to the methods of every gateway. */
   readonly methods?: Methods;
   /** Backends that answer methods over HTTP, keyed by the method or method pattern. */

@@ -189,6 +189,7 @@ export function gatewayOf(
     random: systemRandom,
     node: options.node ?? `node-${systemRandom.id(8)}`,
     rules: options.rules ?? [],
+    ...(options.compactors === undefined ? {} : { compactors: options.compactors }),
     ...(options.contract === undefined ? {} : { contract: options.contract }),
     methods: backends.besides(options.methods ?? {}),
     limits: options.limits ?? {},

@@ -26,6 +26,7 @@ import {
   parseEventName,
   parseReadableName,
 } from "@milepost/protocol";
+import type { Compactions } from "../compaction/compactions.ts";
 import type { Hub } from "../hub/hub.ts";
 import { breakOf } from "../hub/recovery.ts";
 import { orThrow, readInput } from "../input/input.ts";
@@ -90,6 +91,7 @@ export interface ChannelsParts {
   readonly limits: CoreLimits;
   readonly wheel: TimerWheel;
   readonly signatures: Pick<Signatures, "checkPublication">;
+  readonly compactions: Pick<Compactions, "append" | "requirePublishable">;
   readonly instruments: Pick<
     CoreInstruments,
     "publicationsAccepted" | "publicationsRefused" | "publishRateLimits"
@@ -114,6 +116,7 @@ export class Channels implements ChannelService {
   readonly #rates: PublishRates;
   readonly #clock: Clock;
   readonly #signatures: ChannelsParts["signatures"];
+  readonly #compactions: ChannelsParts["compactions"];
   readonly #spool: Spool;
   readonly #turns = new AppendTurns();
   readonly #shares: PublisherShares;
@@ -136,6 +139,7 @@ export class Channels implements ChannelService {
     limits,
     wheel,
     signatures,
+    compactions,
     instruments,
     holdings,
     onError,
@@ -154,6 +158,7 @@ export class Channels implements ChannelService {
     this.#rates = new PublishRates(clock, instruments);
     this.#clock = clock;
     this.#signatures = signatures;
+    this.#compactions = compactions;
     this.#spool = new Spool(clock, (ms) => wheel.pause(ms));
   }
 
@@ -263,6 +268,7 @@ export class Channels implements ChannelService {
         ...(priority === undefined ? {} : { priority }),
         ...(sig === undefined ? {} : { sig }),
       };
+      this.#compactions.requirePublishable(resolved, name);
       if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
       const schema = schemaOf(resolved, name);
       // Data from JavaScript's own values cannot change in this way.
@@ -423,8 +429,11 @@ export class Channels implements ChannelService {
     // The key prevents a second copy when the entry was stored but the store's answer was lost.
     const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
     const { publisher, json } = kept;
-    const send = (one: NewEntry) =>
-      this.#turns.run(publisher, name, json.length, () => this.#log.append(name, one, policy));
+    const store = (one: NewEntry) =>
+      policy.compacted === true
+        ? this.#compactions.append(resolved, one)
+        : this.#log.append(name, one, policy);
+    const send = (one: NewEntry) => this.#turns.run(publisher, name, json.length, () => store(one));
     const append = isSpooled
       ? repeatable((tag) => send({ ...kept, tag }), kept, this.#random)
       : () => send(kept);

@@ -6,6 +6,7 @@ import { ConnectionRegistration } from "../cluster/connection-registration.ts";
 import { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
 import type { NodeSignal } from "../cluster/node-signal.ts";
 import { RevocationCache } from "../cluster/revocation-cache.ts";
+import { Compactions } from "../compaction/compactions.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
@@ -140,6 +141,18 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     limits,
     instruments,
   });
+  const compactors = options.compactors ?? {};
+  Compactions.check(
+    rules.rules.map(({ rule }) => rule),
+    compactors,
+  );
+  const compactions = new Compactions({
+    compactors,
+    log: engine.log,
+    leases: engine.leases,
+    instruments,
+    onError,
+  });
   const channels = new Channels({
     log: engine.log,
     reads,
@@ -150,6 +163,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     limits,
     wheel,
     signatures,
+    compactions,
     instruments,
     holdings: engine.holdings,
     onError,
@@ -208,6 +222,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     ticker,
     hub,
     channels,
+    compactions,
     signatures,
     ownership,
     methods,

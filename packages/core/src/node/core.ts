@@ -3,6 +3,7 @@ import type { DefinedContract, ServerMessage } from "@milepost/protocol";
 import type { ChannelService } from "../channels/channels-api.ts";
 import type { Admission } from "../cluster/admission.ts";
 import type { Connections } from "../cluster/connection-admin-api.ts";
+import type { Compactors } from "../compaction/compactor.ts";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
 import type { ConnectionSlots } from "../limits/connection-slots.ts";
@@ -33,6 +34,8 @@ export interface CoreOptions {
   readonly rules?: readonly Rule[];
   /** Methods that clients may request, besides those that every node has. */
   readonly methods?: Methods;
+  /** Compactors that rules name in `compact`. */
+  readonly compactors?: Compactors;
   /** Contract of the channels, operations and methods. Names and data that do not fit it are refused. */
   readonly contract?: DefinedContract;
   readonly limits?: LimitOptions;

@@ -2,6 +2,7 @@ import type { Engine } from "@milepost/engine";
 import type { Channels } from "../channels/channels.ts";
 import type { ConnectionRegistration } from "../cluster/connection-registration.ts";
 import type { RevocationCache } from "../cluster/revocation-cache.ts";
+import type { Compactions } from "../compaction/compactions.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { RefusalCounts } from "../limits/refusal-counts.ts";
 import type { OperationService } from "../operations/operation-service.ts";
@@ -14,6 +15,7 @@ export interface NodeContext extends ConnectionContext {
   readonly engine: Engine;
   readonly log: CoreLog | undefined;
   readonly channels: Channels;
+  readonly compactions: Compactions;
   readonly signatures: Signatures;
   readonly operations: OperationService;
   readonly outage: Outage;

@@ -123,6 +123,7 @@ function policyOf(placed: PlacedRule, all: readonly PlacedRule[]): LogPolicy {
   return {
     ...kept(placed.rule),
     ...(projection === undefined ? {} : { projection: projectionName(projection) }),
+    ...(placed.rule.compact === undefined ? {} : { compacted: true }),
     ...(rollUp === undefined || whole === undefined
       ? {}
       : { rollUp: { segments: whole.pattern.segments.length, policy: kept(whole.rule) } }),

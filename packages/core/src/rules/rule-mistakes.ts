@@ -61,6 +61,14 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
       ];
     }
   }
+  if (rule.compact !== undefined) {
+    if (rule.projection !== undefined) {
+      yield ["compact", "cannot be combined with projection; leave out one of them"];
+    }
+    if (rule.outage === "local") {
+      yield ["compact", "cannot be combined with outage local, which discards entries; use refuse"];
+    }
+  }
   if (rule.bind !== undefined) yield* bindMistakes(rule.bind);
   const { batchMs = 1 } = rule;
   if (!Number.isInteger(batchMs) || batchMs < 1 || batchMs > 1_000) {

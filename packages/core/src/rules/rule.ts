@@ -104,6 +104,12 @@ export interface Rule {
   readonly retention: Retention;
   readonly projection?: ProjectionSpec;
   /**
+   * Name of the compactor that keeps the channels' logs short. Such a log forgets nothing by its own: a compaction
+   * replaces its entries by few that say the same. Until then, a publish that exceeds the retention's `maxEntries` or
+   * `maxBytes` is `store_full`. The channels have no projection.
+   */
+  readonly compact?: string;
+  /**
    * Presence list of the channels: `members` by name, or only their `count`; none when absent. Everyone who may
    * subscribe to a channel may be present and see the list, unless `access` says otherwise.
    */

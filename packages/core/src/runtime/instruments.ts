@@ -189,6 +189,13 @@ export const coreInstruments = {
       ["kind", trafficKinds],
     ],
   },
+  compactions: {
+    kind: "counter",
+    name: "milepost_compactions_total",
+    help: "Compactions of logs at this node, by whether they were done or failed and left the log as it was.",
+    unit: "compactions",
+    labels: [["result", ["done", "failed"]]],
+  },
   publishRateLimits: {
     kind: "counter",
     name: "milepost_publish_rate_limits_total",

@@ -51,6 +51,7 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
     maxBytes: z.int().min(1).exactOptional(),
   }),
   projection: projection.exactOptional(),
+  compact: z.string().min(1).exactOptional(),
   presence: z
     .union([
       z.enum(["members", "count"]),

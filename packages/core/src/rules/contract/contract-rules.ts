@@ -13,6 +13,7 @@ const settings = {
   rollUp: true,
   rate: true,
   encrypted: true,
+  compact: true,
   idleTimeoutMs: true,
   batchMs: true,
   merge: true,

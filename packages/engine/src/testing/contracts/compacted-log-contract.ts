@@ -35,7 +35,7 @@ function snapshot(replaces: Position | undefined, value: unknown = "snapshot"): 
 /** Contract tests of logs that only compaction trims; every engine runs them. */
 export function compactedLogContract(name: string, make: MakeEngine): void {
   describe(`${name} compacted log`, () => {
-    test("a compacted log drops no entry for its number, and refuses one more as store_full", async () => {
+    test("[P-STORE-8] a compacted log drops no entry for its number, and refuses one more as store_full", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await append(log, 10);
@@ -44,7 +44,7 @@ export function compactedLogContract(name: string, make: MakeEngine): void {
       expect(await kept(log)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     });
 
-    test("a compacted log drops no entry for its size, and refuses what exceeds it as store_full", async () => {
+    test("[P-STORE-8] a compacted log drops no entry for its size, and refuses what exceeds it as store_full", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const small = { ...policy, maxBytes: 1_000 };
@@ -55,7 +55,7 @@ export function compactedLogContract(name: string, make: MakeEngine): void {
       expect(await kept(log, small)).toHaveLength(2);
     });
 
-    test("a compacted log drops no entry for its age while it is used, and disappears as a whole", async () => {
+    test("[P-STORE-8] a compacted log drops no entry for its age while it is used, and disappears as a whole", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await append(log, 1);
@@ -67,7 +67,7 @@ export function compactedLogContract(name: string, make: MakeEngine): void {
       expect(await log.peek(channel, policy)).toBeUndefined();
     });
 
-    test("an entry that replaces others drops them in the same step, and keeps those appended since", async () => {
+    test("[P-STORE-8] an entry that replaces others drops them in the same step, and keeps those appended since", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const positions = await append(log, 10);
