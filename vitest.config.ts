@@ -34,7 +34,13 @@ export default defineConfig({
       },
       {
         resolve,
-        test: { name: "documents", environment: "node", include: documentTests },
+        test: {
+          name: "documents",
+          environment: "node",
+          include: documentTests,
+          // Some parse hundreds of files, which takes longer beside other work.
+          testTimeout: 30_000,
+        },
       },
       {
         resolve,
@@ -55,6 +61,7 @@ export default defineConfig({
           name: "react",
           environment: "happy-dom",
           include: ["packages/react/src/**/*.test.tsx", "examples/*/page/**/*.test.tsx"],
+          testTimeout: 30_000,
         },
       },
       {

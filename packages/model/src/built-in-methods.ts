@@ -44,6 +44,13 @@ export interface BuiltInMethods {
       readonly end?: { readonly position: string; readonly reason: string; readonly ts: number };
     };
   };
+  "gateway.store": {
+    params: Readonly<Record<never, never>>;
+    result: {
+      readonly kind: string;
+      readonly durable: boolean;
+    };
+  };
   "presence.get": {
     params: { readonly channel: string };
     result: PresenceList & { readonly channel: string };

@@ -1,3 +1,4 @@
+import type { Engine } from "@milepost/engine";
 import type { ChannelService } from "../channels/channels-api.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
@@ -8,6 +9,7 @@ export interface MethodServices {
   readonly channels: ChannelService;
   readonly operations: Operations;
   readonly presence: PresenceService;
+  readonly engine: Pick<Engine, "name" | "isDurable">;
 }
 
 /** Answers one built-in method: resolves with its result, or rejects with the error to reply. */

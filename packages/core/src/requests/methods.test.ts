@@ -45,6 +45,13 @@ function waiting() {
   return { calls, goOn, methods: { wait: { handler } } satisfies Methods };
 }
 
+test("[P-REQ-1] gateway.store says which store the gateway has, and whether it survives the process", async () => {
+  await using t = testCore();
+  const socket = await open(t);
+  const [reply] = await ask(t, socket, "gateway.store");
+  expect(reply).toMatchObject({ result: { kind: "memory", durable: false } });
+});
+
 describe("methods of a deployment", () => {
   test("[P-RPC-1] a method is found by its exact name, else by the longest pattern that matches", async () => {
     const answering = (by: string) => ({

@@ -1,5 +1,6 @@
 import type { BuiltInMethods } from "@milepost/model";
 import { endChannel } from "./channels-end.ts";
+import { getStore } from "./gateway-store.ts";
 import { getHistory } from "./history-get.ts";
 import type { Method } from "./method-services.ts";
 import { commandOperation } from "./operations-command.ts";
@@ -15,6 +16,7 @@ export const methods: Readonly<Record<string, Method>> = {
   "operations.command": commandOperation,
   "history.get": getHistory,
   "channels.end": endChannel,
+  "gateway.store": getStore,
   "presence.get": getPresence,
   "presence.typing": sayTyping,
 } satisfies Record<keyof BuiltInMethods, Method>;
