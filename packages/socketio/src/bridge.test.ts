@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { startBridged } from "./testing/bridged-gateway.ts";
+
+const designed = [
+  ["queue:position", { position: 2, total: 5, estimatedWaitTime: 30_000 }],
+  ["sync:progress", { stage: "validating", percent: 10, message: "Validating files..." }],
+  ["preview:status", { status: "running", url: "http://localhost:8000" }],
+  ["generation:progress", { status: "running", percent: 40 }],
+  ["notification", { type: "success", message: "Files synced" }],
+] as const;
+
+describe.each([
+  ["WebSocket first", ["websocket", "polling"]],
+  ["polling with an upgrade", ["polling", "websocket"]],
+  ["polling alone", ["polling"]],
+])("a page over %s", (_, transports) => {
+  test("a page with a token joins as its user and gets every event of its user's channel, with an offset", async () => {
+    await using node = await startBridged();
+    const page = node.page({ transports, auth: { token: await node.token("7") } });
+    await page.next("connect");
+    expect(await page.socket.emitWithAck("client:join", { userId: "7" })).toMatchObject({
+      ok: true,
+      userId: "7",
+      channels: expect.arrayContaining(["user:7"]),
+    });
+    for (const [event, data] of designed) await node.gateway.publish("user:7", event, data);
+    for (const [event, data] of designed) expect(await page.next(event)).toEqual(data);
+    await node.gateway.publish("broadcast", "news", [1, "two"]);
+    expect(await page.next("news")).toEqual([1, "two"]);
+    for (const [name, , offset] of page.seen.filter(([event]) => event.includes(":"))) {
+      expect([name, typeof offset]).toEqual([name, "string"]);
+    }
+    expect(node.bridge.getConnectedUsersCount()).toBe(1);
+  });
+
+  test("a page whose connection is cut recovers: socket.recovered is true, and nothing is lost or comes twice", async () => {
+    await using node = await startBridged();
+    const page = node.page({ transports, auth: { token: await node.token("7") } });
+    await page.next("connect");
+    await page.next("milepost:ready");
+    const { id } = page.socket;
+    await node.gateway.publish("user:7", "step", 1);
+    expect(await page.next("step")).toBe(1);
+    page.cut();
+    await page.next("disconnect");
+    await node.gateway.publish("user:7", "step", 2);
+    await node.gateway.publish("broadcast", "step", 3);
+    await page.next("connect");
+    expect(page.socket.recovered).toBe(true);
+    expect(page.socket.id).toBe(id);
+    await node.gateway.publish("user:7", "step", 4);
+    while (page.all("step").length < 4) await page.next("step");
+    expect(page.all("step").toSorted()).toEqual([1, 2, 3, 4]);
+    expect(node.bridge.stats()).toMatchObject({ recovered: 1, notRecovered: 0, users: 1 });
+  });
+});
