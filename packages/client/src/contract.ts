@@ -38,6 +38,11 @@ export type ChannelEvent<Events = Record<string, unknown>> = {
     readonly ts: number;
     /** Signature of the publisher, for `verifyPublication` of the protocol; absent on a merged event. */
     readonly sig?: string;
+    /**
+     * Publisher whose credential the gateway verified: `user:{id}`, `session:{id}`, `guest:{id}` or `service:{name}`, ids
+     * as in channel names; absent unless the channel's rule shows publishers.
+     */
+    readonly publisher?: string;
   };
 }[EventName<Events>];
 

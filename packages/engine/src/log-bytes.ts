@@ -11,6 +11,17 @@ export function maxBytesOf({ maxBytes = defaultMaxBytes }: LogPolicy): number {
   return maxBytes;
 }
 
+/** Least number of other ids that must be used in a log before it forgets the owner of an id. */
+const leastIds = 500;
+
+/**
+ * Returns the maximum number of ids whose owner a log remembers. An id whose entry is kept, or that a projection may have in
+ * its state, is never forgotten: it is one of the last half of them.
+ */
+export function maxIdsOf({ maxEntries }: Pick<LogPolicy, "maxEntries">): number {
+  return 2 * Math.max(leastIds, maxEntries);
+}
+
 const encoder = new TextEncoder();
 const { Buffer: native } = globalThis as {
   readonly Buffer?: { byteLength(text: string): number };

@@ -8,5 +8,6 @@ export function projectionEntry(publication: Publication): ProjectionEntry {
     data: JSON.parse(publication.json) as unknown,
     ts: publication.ts,
     offset: publication.position.offset,
+    ...(publication.publisher === undefined ? undefined : { publisher: publication.publisher }),
   };
 }

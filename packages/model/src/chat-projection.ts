@@ -1,6 +1,6 @@
 import { type Envelope, endOf, isEnvelope, isRecord } from "@milepost/protocol";
 import { type AgentStatusUpdate, chatBounds } from "./chat-event.ts";
-import type { Projection } from "./projection.ts";
+import type { Projection, ProjectionEntry } from "./projection.ts";
 
 /** A message of a chat, with the pieces that have arrived so far. */
 export interface ChatMessage {
@@ -18,6 +18,8 @@ export interface ChatMessage {
   readonly truncated?: boolean;
   /** Time of the last change, in milliseconds since 1970. */
   readonly at: number;
+  /** Verified publisher of the last change; absent unless the channel shows publishers. */
+  readonly publisher?: string;
 }
 
 /** The latest messages of a chat, in the order in which they began, and the activity of its agent. */
@@ -38,29 +40,32 @@ const empty: ChatState = { messages: [] };
 export const chatProjection: Projection<ChatState> = {
   name: "chat",
   initial: undefined,
-  reduce(state = empty, { event, data, ts, offset }) {
+  reduce(state = empty, { event, data, ts, offset, publisher }) {
     if (!isRecord(data)) return state === empty ? undefined : state;
-    const next = changed(state, event, data, ts, offset);
+    const next = changed(state, event, data, { ts, offset, publisher });
     return next === empty ? undefined : next;
   },
 };
 
 type Data = Record<string, unknown>;
+type Origin = Pick<ProjectionEntry, "ts" | "offset"> & {
+  readonly publisher: string | undefined;
+};
 
-function changed(state: ChatState, event: string, data: Data, at: number, offset: number) {
+function changed(state: ChatState, event: string, data: Data, origin: Origin) {
   switch (event) {
     case "chat_message":
-      return withMessage(state, data, at, offset);
+      return withMessage(state, data, origin);
     case "chat_message_chunk":
-      return withChunk(state, data, at);
+      return withChunk(state, data, origin);
     case "agent_status_update":
-      return withAgent(state, data, at);
+      return withAgent(state, data, origin.ts);
     default:
       return state;
   }
 }
 
-function withMessage(state: ChatState, data: Data, at: number, offset: number): ChatState {
+function withMessage(state: ChatState, data: Data, { ts, offset, publisher }: Origin): ChatState {
   const { content, role, attachments } = data;
   const text = typeof content === "string" ? bounded(content) : sealed(content);
   if (text === undefined) return state;
@@ -70,7 +75,8 @@ function withMessage(state: ChatState, data: Data, at: number, offset: number): 
     ...text,
     ...(Array.isArray(attachments) ? { attachments } : {}),
     isComplete: true,
-    at,
+    at: ts,
+    ...(publisher === undefined ? {} : { publisher }),
   });
 }
 
@@ -81,7 +87,7 @@ function sealed(content: unknown): Pick<ChatMessage, "content" | "encrypted"> | 
     : undefined;
 }
 
-function withChunk(state: ChatState, data: Data, at: number): ChatState {
+function withChunk(state: ChatState, data: Data, { ts, publisher }: Origin): ChatState {
   const id = readId(data.messageId);
   const isComplete = data.isComplete === true;
   const piece = isComplete ? (data.content ?? "") : data.content;
@@ -95,7 +101,8 @@ function withChunk(state: ChatState, data: Data, at: number): ChatState {
     content: text.content,
     ...(text.truncated || before?.truncated ? { truncated: true } : {}),
     isComplete,
-    at,
+    at: ts,
+    ...(publisher === undefined ? {} : { publisher }),
   });
 }
 

@@ -6,6 +6,8 @@ export interface ProjectionEntry {
   readonly ts: number;
   /** Offset in the log, from 1. */
   readonly offset: number;
+  /** Verified publisher of the entry; absent unless the channel shows publishers. */
+  readonly publisher?: string;
 }
 
 /**

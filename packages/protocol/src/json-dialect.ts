@@ -10,7 +10,8 @@ import type { ServerMessage } from "./server-message.ts";
  * parsing it. The entry that ends a log becomes an `end` message.
  */
 export function encodeEvent(publication: Publication): string {
-  const { channel, source, position, since, event, json, ts, attempt, sig } = publication;
+  const { channel, source, position, since, event, json, ts, attempt, sig, publisher } =
+    publication;
   if (event === endEvent) {
     return `{"type":"end","channel":"${channel}","position":"${formatPosition(position)}",${json.slice(1)}`;
   }
@@ -18,7 +19,9 @@ export function encodeEvent(publication: Publication): string {
   const from = since === undefined ? "" : `,"since":"${formatPosition(since)}"`;
   // Almost every entry takes the first way, so the common case costs no call.
   const end =
-    attempt === undefined && sig === undefined ? "}" : attemptField(attempt) + endWith(sig);
+    attempt === undefined && sig === undefined && publisher === undefined
+      ? "}"
+      : attemptField(attempt) + endWith(publication);
   return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}${end}`;
 }
 
@@ -30,9 +33,10 @@ export function attemptField(attempt = 1): string {
   return attempt > 1 ? `,"attempt":${attempt}` : "";
 }
 
-/** Returns the end of a message: the JSON field `sig`, if there is one, and the closing brace. */
-export function endWith(sig: string | undefined): string {
-  return sig === undefined ? "}" : `,"sig":"${sig}"}`;
+/** Returns the end of a message: the JSON fields `sig` and `publisher`, where present, and the closing brace. */
+export function endWith({ sig, publisher }: Pick<Publication, "sig" | "publisher">): string {
+  const signature = sig === undefined ? "" : `,"sig":"${sig}"`;
+  return publisher === undefined ? `${signature}}` : `${signature},"publisher":"${publisher}"}`;
 }
 
 /**

@@ -11,7 +11,8 @@ import { endEvent, type Publication } from "./publication.ts";
  * becomes an `end` message.
  */
 export function encodeMsgpackEvent(publication: Publication): Uint8Array {
-  const { channel, source, position, since, event, json, ts, attempt, sig } = publication;
+  const { channel, source, position, since, event, json, ts, attempt, sig, publisher } =
+    publication;
   const at = formatPosition(position);
   if (event === endEvent) {
     return encodeMsgpack({ type: "end", channel, position: at, ...JSON.parse(json) });
@@ -27,6 +28,7 @@ export function encodeMsgpackEvent(publication: Publication): Uint8Array {
     ts,
     attempt: attempt !== undefined && attempt > 1 ? attempt : undefined,
     sig,
+    publisher,
   });
 }
 

@@ -138,6 +138,7 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
     ts: amount,
     attempt: maybe(amount),
     sig: maybe(text),
+    publisher: maybe(text),
   },
   gap: { channel: text, from: text, to: text, reason: text, event_id: maybe(text) },
   reset: { channel: text, position: text, snapshot, reason: text, event_id: maybe(text) },

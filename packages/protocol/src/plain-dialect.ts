@@ -8,7 +8,8 @@ import { endEvent, type Publication } from "./publication.ts";
  * The message is one object per frame: `{"type": event, "event_id": cursor, "timestamp": ISO, "channel",
  * "source"?, "data"}`. Everything except the cursor is the same for every subscriber. A durable subscriber
  * acknowledges the position of the entry, so its message also has `position` after the data and, from the
- * second delivery on, `attempt`. A signed publication has `sig`.
+ * second delivery on, `attempt`. A signed publication has `sig`, and one of a channel
+ * that shows publishers has `publisher`.
  */
 export interface PlainPublication {
   readonly head: string;
@@ -20,7 +21,7 @@ export interface PlainPublication {
  * log becomes an `end` message.
  */
 export function encodePlainPublication(publication: Publication): PlainPublication {
-  const { channel, source, position, event, json, ts, attempt, sig } = publication;
+  const { channel, source, position, event, json, ts, attempt } = publication;
   const origin = source === undefined ? "" : `,"source":"${source}"`;
   const delivery =
     attempt === undefined
@@ -29,7 +30,7 @@ export function encodePlainPublication(publication: Publication): PlainPublicati
   const content =
     event === endEvent
       ? `"position":"${formatPosition(position)}",${json.slice(1)}`
-      : `"data":${json}${delivery}${endWith(sig)}`;
+      : `"data":${json}${delivery}${endWith(publication)}`;
   return {
     head: `{"type":"${event}","event_id":"`,
     tail: `","timestamp":"${new Date(ts).toISOString()}","channel":"${channel}"${origin},${content}`,

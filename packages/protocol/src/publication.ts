@@ -36,6 +36,11 @@ export interface Publication {
    * that was merged from several has none.
    */
   readonly sig?: string;
+  /**
+   * Publisher whose credential the gateway verified: `user:{id}`, `session:{id}`, `guest:{id}` or `service:{name}`.
+   * Present only where the channel's rule shows publishers.
+   */
+  readonly publisher?: string;
   /** Name of the event, as the publisher chose it. */
   readonly event: string;
   /**

@@ -134,6 +134,8 @@ export interface EventMessage {
   readonly attempt?: number;
   /** Signature of the publisher, for readers that verify it; absent on a merged event. */
   readonly sig?: string;
+  /** Publisher whose credential the gateway verified; absent unless the channel's rule shows publishers. */
+  readonly publisher?: string;
 }
 
 /** Tells the client that the entries after `from`, up to and including `to`, will not arrive. */

@@ -4,11 +4,12 @@
 --         keys (time until which it remembers a dedupe key), floor (the offset right before the oldest kept entry),
 --         trimmed (entries below it are not in the stream), checkpoint (the offset of the stored state),
 --         ttl (time until which the keys live in Redis), end (the packed entry that ended the log),
+--         ids, at:{number} and of:{id} (owners of ids, see append.lua),
 --         bytes (bytes of data of all entries of this life of the log), floor_bytes (the same up to an entry at or before the
 --         floor), trimmed_bytes and checkpoint_bytes (the same up to the entries at trimmed and at the checkpoint)
 -- stream  the entry of offset n has the id n-0 and two fields. b: bytes of data up to and including it. e: a header line of
---         epoch, offset, tag, tag of the entry before it, ts, priority (- without one), event, in a roll-up the source, and
---         sig=… with a signature; then the data as JSON
+--         epoch, offset, tag, tag of the entry before it, ts, priority (- without one), event, in a roll-up the source,
+--         sig=… with a signature, and by=… with the publisher where the log shows it; then the data as JSON
 -- state   the projection's name, a line break, and the state at `checkpoint` as JSON
 --
 -- All times are milliseconds since 1970 and come from the caller. TTLs of Redis only remove what has already expired by them.

@@ -1,21 +1,37 @@
+import { shownPublisher } from "@milepost/engine";
 import type { Priority, Publication } from "@milepost/protocol";
 
 /** Begin of the part with the signature; no channel name contains "=". */
 const signaturePart = "sig=";
+/** Begin of the part with the publisher. */
+const publisherBegin = "by=";
+/** Number of parts that every header has. */
+const fixedParts = 7;
+
+/** Returns the part of the header that holds the publisher of an entry, after a space. */
+export function publisherPart(publisher: string): string {
+  return ` ${publisherBegin}${shownPublisher(publisher)}`;
+}
 
 /**
  * Parses an entry as the scripts write it to the stream and the bus. A header line holds epoch, offset, tag,
- * tag of the entry before it, time, priority, event, in a roll-up the source, and `sig=` with the signature of a
- * signed entry. The data follows as JSON text.
+ * tag of the entry before it, time, priority, event, in a roll-up the source, `sig=` with the signature of a
+ * signed entry, and `by=` with the publisher where the log stores it. The data follows as JSON text.
  */
 export function unpackEntry(channel: string, packed: string): Publication {
   const end = packed.indexOf("\n");
   const parts = packed.slice(0, end < 0 ? undefined : end).split(" ");
   const [epoch = "", offset = "", tag = "", previousTag = "", ts = "", priority, event = ""] =
     parts;
-  const isFirst = parts[7]?.startsWith(signaturePart) === true;
-  const source = isFirst ? undefined : parts[7];
-  const sig = (isFirst ? parts[7] : parts[8])?.slice(signaturePart.length);
+  let source: string | undefined;
+  let sig: string | undefined;
+  let publisher: string | undefined;
+  for (let i = fixedParts; i < parts.length; i++) {
+    const part = parts[i] as string;
+    if (part.startsWith(signaturePart)) sig = part.slice(signaturePart.length);
+    else if (part.startsWith(publisherBegin)) publisher = part.slice(publisherBegin.length);
+    else source = part;
+  }
   return {
     channel,
     position: { epoch, offset: Number(offset), tag },
@@ -26,5 +42,6 @@ export function unpackEntry(channel: string, packed: string): Publication {
     ...(source === undefined ? undefined : { source }),
     ...(priority === "-" ? undefined : { priority: priority as Priority }),
     ...(sig === undefined ? undefined : { sig }),
+    ...(publisher === undefined ? undefined : { publisher }),
   };
 }

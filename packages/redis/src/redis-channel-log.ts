@@ -2,21 +2,25 @@ import {
   type Appended,
   type ChannelLog,
   compactedLogFull,
+  type IdClaim,
+  isOwned,
   type LogPolicy,
   type LogSlice,
   type LogSnapshot,
   maxBytesOf,
+  maxIdsOf,
   type NewEntry,
   notReplaceable,
   type OnTrimmed,
   type Random,
   rollUpName,
+  shownPublisher,
 } from "@milepost/engine";
 import { type Projection, projectionNamed } from "@milepost/model";
 import { endEvent, MilepostError, type Position, type Publication } from "@milepost/protocol";
 import { type FoldedState, FoldedStates } from "./folded-states.ts";
 import type { Keys } from "./keys.ts";
-import { unpackEntry } from "./packed-entry.ts";
+import { publisherPart, unpackEntry } from "./packed-entry.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { scripts } from "./script.ts";
@@ -66,10 +70,11 @@ export class RedisChannelLog implements ChannelLog {
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
-    const { event, json, priority = "-", key, publisher, sig } = entry;
+    const { event, json, priority = "-", key, publisher, sig, claim } = entry;
     const { rollUp } = policy;
     const keys: string[] = [...this.#keys.log(channel, policy)];
     const more = sig === undefined ? "" : ` sig=${sig}`;
+    const shown = event === endEvent ? undefined : publisher;
     const args = [this.#clock.now(), event, priority, json, this.#link.publishCommand, more];
     if (key === undefined) args.push("");
     else {
@@ -77,11 +82,12 @@ export class RedisChannelLog implements ChannelLog {
       args.push(String(policy.dedupeMs));
     }
     args.push(replacedText(entry));
-    args.push(...this.#logArguments(channel, policy, entry.tag));
+    args.push(claim === undefined ? "" : claimArgument(claim, publisher, policy));
+    args.push(...this.#logArguments(channel, policy, shown, entry.tag));
     if (rollUp !== undefined) {
       const name = rollUpName(channel, rollUp.segments);
       keys.push(...this.#keys.log(name, rollUp.policy));
-      args.push(...this.#logArguments(name, rollUp.policy), channel);
+      args.push(...this.#logArguments(name, rollUp.policy, shown), channel);
     }
     const answer = await this.#link.run(scripts.append, keys, args);
     const [outcome, packed, unfolded, bytes, trimmed, trimmedByBytes] = answer as AppendAnswer;
@@ -98,6 +104,7 @@ export class RedisChannelLog implements ChannelLog {
     }
     if (outcome === 4) throw compactedLogFull(channel);
     if (outcome === 5) throw notReplaceable(channel);
+    if (outcome === 6) throw isOwned(packed);
     if (outcome === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
     if (trimmed > trimmedByBytes) {
       this.#onTrimmed(policy.compacted ? "compacted" : "entries", trimmed - trimmedByBytes);
@@ -218,6 +225,7 @@ export class RedisChannelLog implements ChannelLog {
   #logArguments(
     channel: string,
     policy: LogPolicy,
+    publisher: string | undefined,
     tag: string = this.#random.id(tagLength),
   ): readonly string[] {
     return [
@@ -225,6 +233,7 @@ export class RedisChannelLog implements ChannelLog {
       ...keptArguments(policy),
       tag,
       this.#keys.bus(channel, policy),
+      policy.showsPublisher === true && publisher !== undefined ? publisherPart(publisher) : "",
     ];
   }
 
@@ -286,6 +295,11 @@ function replacedText({ compaction }: NewEntry): string {
   return replaces === undefined ? "+" : `${replaces.epoch} ${replaces.offset} ${replaces.tag}`;
 }
 
+/** Returns the claim of an id as the script expects it. */
+function claimArgument({ id = "", anyOwner }: IdClaim, publisher: string, policy: LogPolicy) {
+  return `${anyOwner ? "any" : "own"} ${maxIdsOf(policy)} ${shownPublisher(publisher)} ${id}`;
+}
+
 /** Returns what a log keeps, as the four arguments that scripts expect. */
 function keptArguments(policy: LogPolicy): readonly string[] {
   const compacted = policy.compacted ? "2" : "";
@@ -329,8 +343,9 @@ type SnapshotAnswer = [
 function fold(projection: Projection<unknown>, state: unknown, entry: Publication): unknown {
   if (entry.event === endEvent) return state;
   const data = JSON.parse(entry.json) as unknown;
-  const { event, ts, position } = entry;
-  return projection.reduce(state, { event, data, ts, offset: position.offset });
+  const { event, ts, position, publisher } = entry;
+  const by = publisher === undefined ? undefined : { publisher };
+  return projection.reduce(state, { event, data, ts, offset: position.offset, ...by });
 }
 
 function endOf(channel: string, packed: string | null): { readonly end?: Publication } {

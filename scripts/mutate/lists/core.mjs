@@ -88,6 +88,22 @@ export const coreMutants = [
   ...faultsIn(`${core}/feed/feed-connection.ts`, [
     ["      this.#life.onShown();\n", "", "a feed that shows documents is closed for inactivity"],
   ]),
+  ...faultsIn(`${core}/rules/bound-ids.ts`, [
+    ["if (id !== undefined && id !== text) {", "if (false) {", "an event has two ids"],
+    ["if (isEnvelope(data)) {", "if (false) {", "encrypted data hide the id of another author"],
+    [
+      'return id?.startsWith("@") ? undefined : { id, anyOwner: true };',
+      "return { id, anyOwner: true };",
+      "a service takes the id of a message before it is written",
+    ],
+  ]),
+  ...faultsIn(`${core}/store/shown-publishers.ts`, [
+    [
+      "if (entry.publisher === undefined || policy.showsPublisher === true) return entry;",
+      "return entry;",
+      "readers learn publishers that their rule does not show",
+    ],
+  ]),
   ...faultsIn(`${core}/sessions/session-service.ts`, [
     [
       "const matches = found?.record.digest === digest(parts.secret);",

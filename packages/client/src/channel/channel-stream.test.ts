@@ -51,6 +51,18 @@ describe("iterating over a channel", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
+  it("[P-RULE-22] an event has the publisher that the gateway named, and none where it named none", async () => {
+    const { gateway, answer, channel } = await setUp();
+    const seen: (string | undefined)[] = [];
+    const loop = (async () => {
+      for await (const { publisher } of channel.events()) if (seen.push(publisher) === 2) break;
+    })();
+    await answer(at(0));
+    await gateway.last.say({ ...event(1), publisher: "user:ann" }, event(2));
+    await loop;
+    expect(seen).toEqual(["user:ann", undefined]);
+  });
+
   it("stream() passes presence, summaryMs, events and since to the subscription", async () => {
     const { answer, channel } = await setUp();
     void channel

@@ -167,6 +167,7 @@ export class SharedSubscription {
         data: message.data,
         ts: typeof message.ts === "number" ? message.ts : 0,
         ...(typeof message.sig === "string" && { sig: message.sig }),
+        ...(typeof message.publisher === "string" && { publisher: message.publisher }),
       },
       position,
       since: readPosition(message.since),

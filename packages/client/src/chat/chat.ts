@@ -177,9 +177,9 @@ class LiveChat implements Chat {
   #open(since: string | undefined): Subscription {
     return this.#channel.subscribe(
       {
-        onEvent: ({ event, data, ts, position }) => {
+        onEvent: ({ position, ...entry }) => {
           const offset = readPosition(position)?.offset ?? 0;
-          this.#state = chatProjection.reduce(this.#state, { event, data, ts, offset });
+          this.#state = chatProjection.reduce(this.#state, { ...entry, offset });
           this.#changed();
         },
         onSnapshot: ({ snapshot }) => this.#replace(snapshot),

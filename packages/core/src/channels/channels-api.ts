@@ -73,6 +73,8 @@ export interface HistoryPage {
     readonly ts: number;
     /** Signature of the publisher; absent where the entry was published without one. */
     readonly sig?: string;
+    /** Verified publisher; absent unless the channel's rule shows publishers. */
+    readonly publisher?: string;
   }[];
   /** Position to send as `since` to read the next page. */
   readonly position: string;

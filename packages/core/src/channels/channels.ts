@@ -34,6 +34,7 @@ import { readJsonText } from "../input/json-text.ts";
 import { operationChannel, stateIn } from "../operations/operation-log.ts";
 import type { Action } from "../rules/access.ts";
 import { requireBound } from "../rules/bound-data.ts";
+import { idClaim } from "../rules/bound-ids.ts";
 import { requireRole } from "../rules/chat-roles.ts";
 import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { owns, permissionFor } from "../rules/permissions.ts";
@@ -260,10 +261,12 @@ export class Channels implements ChannelService {
       requireBound(resolved.rule, principal, json);
       this.#rates.take(principal, channel, resolved.rule);
       const publisher = publisherOf(principal);
+      const claim = idClaim(resolved.rule, principal, { event: name, json, data });
       const entry = {
         event: name,
         json,
         publisher,
+        ...(claim === undefined ? {} : { claim }),
         ...(key === undefined ? {} : { key }),
         ...(priority === undefined ? {} : { priority }),
         ...(sig === undefined ? {} : { sig }),

@@ -76,7 +76,8 @@ function firstPage(entries: readonly Publication[], limit: number): readonly Pub
   return entries.slice(0, count);
 }
 
-function historyEntry({ source, position, event, json, ts, sig }: Publication, form: DataForm) {
+function historyEntry(entry: Publication, form: DataForm) {
+  const { source, position, event, json, ts, sig, publisher } = entry;
   return {
     ...(source === undefined ? {} : { source }),
     position: formatPosition(position),
@@ -84,5 +85,6 @@ function historyEntry({ source, position, event, json, ts, sig }: Publication, f
     data: dataIn(form, json),
     ts,
     ...(sig === undefined ? {} : { sig }),
+    ...(publisher === undefined ? {} : { publisher }),
   };
 }

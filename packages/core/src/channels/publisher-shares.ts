@@ -14,7 +14,7 @@ import { shareNameOf } from "../rules/principal.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import { RecentNames } from "../runtime/recent-names.ts";
 
-/** Bytes that an entry and a remembered key take in the store besides their texts, approximately. */
+/** Bytes that an entry, a remembered key and the author of an id each take in the store besides their texts, approximately. */
 const overhead = 256;
 /** Bytes of a channel that a node adds to the account at once. */
 const step = 16_384;
@@ -248,8 +248,8 @@ export class PublisherShares {
   }
 }
 
-function sizeOf({ json }: NewEntry): number {
-  return utf8Length(json) + overhead;
+function sizeOf({ json, claim }: NewEntry): number {
+  return utf8Length(json) + (claim === undefined ? overhead : 2 * overhead);
 }
 
 function ownerOf(publisher: string): string {

@@ -2,6 +2,7 @@ import type { Bus } from "@milepost/engine";
 import type { Publication, Since } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+import { shownEntry } from "../store/shown-publishers.ts";
 import type { ChannelContext, HubContext } from "./channel-context.ts";
 import { EncodedPages } from "./encoded-pages.ts";
 import { HubChannel } from "./hub-channel.ts";
@@ -87,7 +88,8 @@ export class Hub {
   }
 
   #receive(publication: Publication): void {
-    this.#channels.get(publication.channel)?.receive(publication);
+    const channel = this.#channels.get(publication.channel);
+    channel?.receive(shownEntry(publication, channel.resolved.policy));
   }
 
   #channel(resolved: ResolvedChannel): HubChannel {

@@ -20,6 +20,9 @@ const summaries: Readonly<Record<string, MergeClass>> = {
   operation: { class: "state", by: "operation_id" },
 };
 
+/** Fields with the id of a message, by event of a chat. */
+const chatIds = { chat_message: ["id", "messageId"], chat_message_chunk: "messageId" } as const;
+
 /** Time that an operation is kept after its last event, in milliseconds. */
 export const operationAgeMs = dayMs;
 
@@ -130,6 +133,7 @@ export const defaultRules: readonly Rule[] = [
     presence: "members",
     projection: { name: "chat" },
     schema: chatSchemas,
+    bindIds: chatIds,
     roles: { user: "anyone" },
     merge: { chat_message_chunk: "text", agent_status_update: "state" },
   },

@@ -130,8 +130,13 @@ function policyOf(placed: PlacedRule, all: readonly PlacedRule[]): LogPolicy {
   };
 }
 
-function kept({ retention, outage }: Rule): LogPolicy {
-  const whole = { maxBytes: defaultMaxBytes, ...retention, dedupeMs };
+function kept({ retention, outage, showPublisher }: Rule): LogPolicy {
+  const whole: LogPolicy = {
+    maxBytes: defaultMaxBytes,
+    ...retention,
+    dedupeMs,
+    ...(showPublisher === true ? { showsPublisher: true } : {}),
+  };
   return outage === "local" ? { ...whole, goesOnLocally: true } : whole;
 }
 

@@ -70,6 +70,7 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
     }
   }
   if (rule.bind !== undefined) yield* bindMistakes(rule.bind);
+  if (rule.bindIds !== undefined) yield* idMistakes(rule, rule.bindIds);
   const { batchMs = 1 } = rule;
   if (!Number.isInteger(batchMs) || batchMs < 1 || batchMs > 1_000) {
     yield ["batchMs", "must be a whole number from 1 to 1000"];
@@ -235,6 +236,48 @@ function* bindMistakes(
       ];
     }
   }
+}
+
+function* idMistakes(
+  { outage = "refuse", encrypted, projection }: Rule,
+  bindIds: NonNullable<Rule["bindIds"]>,
+): Generator<readonly [keyof Rule, string], void, void> {
+  const events = Object.entries(bindIds);
+  if (events.length === 0 || events.length > maxBound) {
+    yield ["bindIds", `must name 1 to ${maxBound} events`];
+  }
+  for (const [event, bound] of events) {
+    if (event !== "*" && !parseEventName(event).ok) {
+      yield [
+        "bindIds",
+        `names ${JSON.stringify(event)}, which is no event; * stands for all others`,
+      ];
+    }
+    const fields = typeof bound === "string" ? [bound] : bound;
+    if (fields.length === 0 || fields.length > maxBound || !fields.every(isField)) {
+      yield ["bindIds", `must map ${event} to a field, or to a list of 1 to ${maxBound} fields`];
+    }
+    // The text projection takes the first of these two that it finds.
+    if (projection?.name === "text" && fields[0] !== "messageId") {
+      yield ["bindIds", "must name messageId first with the projection text, whose id it is"];
+    }
+  }
+  if (outage !== "refuse" && outage !== "spool") {
+    yield [
+      "bindIds",
+      `cannot be with outage ${outage}: a node that goes on by itself does not know the authors; use refuse or spool`,
+    ];
+  }
+  if (encrypted === true) {
+    yield [
+      "bindIds",
+      "cannot be with encrypted: true, since the gateway does not see the ids; encrypt only fields",
+    ];
+  }
+}
+
+function isField(path: unknown): boolean {
+  return typeof path === "string" && path !== "" && path.length <= maxClaimNameLength;
 }
 
 /** Yields the fields in which a rule for operations differs from what the gateway needs for them. */

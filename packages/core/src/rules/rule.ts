@@ -131,6 +131,18 @@ export interface Rule {
    * Absent: so may everyone who may publish.
    */
   readonly roles?: Readonly<Record<string, Access>>;
+  /**
+   * Ids in the data that belong to their author, by event name: `{"chat_message": "id"}`, or several fields of which an event
+   * has one. The first publisher of an id in a channel is its author; an event of anybody else with that id is `forbidden`.
+   * All events share their ids. Services may use every id. An event without an id has `@` and its offset, except with
+   * the projection `text`, where it must have one.
+   */
+  readonly bindIds?: Readonly<Record<string, string | readonly string[]>>;
+  /**
+   * Shows readers the verified publisher of each entry: `user:{id}`, `session:{id}`, `guest:{id}` or `service:{name of its
+   * key}`. Default: readers do not learn it. A roll-up shows publishers if the rule of the roll-up does.
+   */
+  readonly showPublisher?: boolean;
   /** Principals that may end a channel. Default: as for `publish`. */
   readonly end?: Access;
   /**

@@ -270,3 +270,20 @@ test("[P-ENC-6] encrypted patches and texts are never composed, and encrypted st
   ] as const;
   expect(rest(patch, ...states)).toEqual([[2, 0, { id: 1, value: sealed("b") }]]);
 });
+
+test("[P-OUT-5] [P-RULE-22] texts of two publishers are never joined, and a joined text has the publisher of its pieces", () => {
+  const by = (publisher: string, entry: Publication): Publication => ({ ...entry, publisher });
+  const [a, b, c, d] = waiting(
+    ["t", { append: "a" }],
+    ["t", { append: "b" }],
+    ["t", { append: "c" }],
+    ["t", { append: "d" }],
+  ) as [Publication, Publication, Publication, Publication];
+  const entries = [by("user:ann", a), by("user:ann", b), by("user:eve", c), d];
+  const merged = mergeWaiting(entries, place(0), { t: "text" });
+  expect(merged.map(({ publisher, json }) => [publisher, JSON.parse(json)])).toEqual([
+    ["user:ann", { append: "ab" }],
+    ["user:eve", { append: "c" }],
+    [undefined, { append: "d" }],
+  ]);
+});

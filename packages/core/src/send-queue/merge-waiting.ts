@@ -107,6 +107,8 @@ function unite(
   if (earlier.publication.source !== later.publication.source) return undefined;
   // A merge must neither lose the priority of an entry nor spread it to the other.
   if (earlier.publication.priority !== later.publication.priority) return undefined;
+  // What one publisher has written must not reach readers as the words of another.
+  if (earlier.publication.publisher !== later.publication.publisher) return undefined;
   const merge = classOf(classes, later.event);
   if (merge !== "text" && merge !== "patch" && merge !== "report") return undefined;
   // The merged entry is written anew, and must not change what the publisher sent.

@@ -12,6 +12,7 @@ import {
 } from "@milepost/engine";
 import { endEvent, MilepostError, type Publication } from "@milepost/protocol";
 import type { Outage } from "./outage.ts";
+import { shownSlice, shownSnapshot } from "./shown-publishers.ts";
 
 /** Bytes that the local logs of a node may take in memory during an outage: 16 MiB. */
 const maxLocalBytes = 16 * 1_048_576;
@@ -49,16 +50,21 @@ export class OutageLog implements ChannelLog {
     return this.#logOf(policy).append(channel, entry, policy);
   }
 
-  read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice> {
-    return this.#logOf(policy).read(channel, afterOffset, limit, policy);
+  async read(
+    channel: string,
+    afterOffset: number,
+    limit: number,
+    policy: LogPolicy,
+  ): Promise<LogSlice> {
+    return shownSlice(await this.#logOf(policy).read(channel, afterOffset, limit, policy), policy);
   }
 
-  snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
-    return this.#logOf(policy).snapshot(channel, policy);
+  async snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
+    return shownSnapshot(await this.#logOf(policy).snapshot(channel, policy), policy);
   }
 
-  peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined> {
-    return this.#logOf(policy).peek(channel, policy);
+  async peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined> {
+    return shownSnapshot(await this.#logOf(policy).peek(channel, policy), policy);
   }
 
   find(

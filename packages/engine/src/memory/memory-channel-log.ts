@@ -121,7 +121,7 @@ export class MemoryChannelLog implements ChannelLog {
       this.#bus.publish(appended.publication);
       return appended;
     }
-    const { key: _key, tag: _tag, ...unkeyed } = entry;
+    const { key: _key, tag: _tag, claim: _claim, ...unkeyed } = entry;
     const above = this.#log(rollUpName(channel, rollUp.segments), rollUp.policy);
     const weightAbove = above.weight;
     const copy = above.append(unkeyed, rollUp.policy, monotonic, now, channel);

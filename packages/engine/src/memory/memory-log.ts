@@ -7,11 +7,20 @@ import {
   type Publication,
 } from "@milepost/protocol";
 import { compactedLogFull, notReplaceable } from "../compaction-errors.ts";
-import { maxBytesOf, pageBytes, utf8Length } from "../log-bytes.ts";
-import type { Appended, LogPolicy, LogSlice, LogSnapshot, NewEntry } from "../ports/channel-log.ts";
+import { maxBytesOf, maxIdsOf, pageBytes, utf8Length } from "../log-bytes.ts";
+import type {
+  Appended,
+  IdClaim,
+  LogPolicy,
+  LogSlice,
+  LogSnapshot,
+  NewEntry,
+} from "../ports/channel-log.ts";
 import type { OnTrimmed, TrimReason } from "../ports/engine.ts";
 import type { Random } from "../ports/random.ts";
 import { projectionEntry } from "../projection.ts";
+import { shownPublisher } from "../shown-publisher.ts";
+import { IdOwners } from "./id-owners.ts";
 import { KeyMemory } from "./key-memory.ts";
 import { valueWeight } from "./value-weight.ts";
 
@@ -53,6 +62,7 @@ export class MemoryLog {
   /** Bytes of data that were folded into the state since it was weighed. */
   #folded = 0;
   #keys: KeyMemory | undefined;
+  #owners: IdOwners | undefined;
   #end: Publication | undefined;
   #maxAgeMs: number;
   #isCompacted: boolean;
@@ -100,7 +110,7 @@ export class MemoryLog {
   }
 
   get #keyWeight(): number {
-    return this.#keys?.weight ?? 0;
+    return (this.#keys?.weight ?? 0) + (this.#owners?.weight ?? 0);
   }
 
   /**
@@ -117,9 +127,11 @@ export class MemoryLog {
   ): Appended {
     const known = this.known(entry, policy, monotonic);
     if (known !== undefined) return { publication: known, duplicate: true };
-    const { key, publisher } = entry;
+    const { key, publisher, claim } = entry;
+    const take = claim && this.#claim(claim, publisher, policy);
     const size = utf8Length(entry.json);
     if (policy.compacted) this.#makeRoom(entry, policy, size);
+    take?.();
     const { epoch, offset, tag: previousTag } = this.#head;
     const publication: Publication = {
       channel: this.channel,
@@ -131,6 +143,9 @@ export class MemoryLog {
       ...(source === undefined ? undefined : { source }),
       ...(entry.priority === undefined ? undefined : { priority: entry.priority }),
       ...(entry.sig === undefined ? undefined : { sig: entry.sig }),
+      ...(policy.showsPublisher === true && entry.event !== endEvent
+        ? { publisher: shownPublisher(publisher) }
+        : undefined),
     };
     if (entry.event === endEvent) this.#end = publication;
     else if (this.#projection !== undefined) {
@@ -237,6 +252,16 @@ export class MemoryLog {
       dropped++;
     }
     return dropped;
+  }
+
+  /** Throws `forbidden` for an id of another publisher. Returns the function that makes the id the publisher's. */
+  #claim(claim: IdClaim, publisher: string, policy: LogPolicy): () => void {
+    this.#owners ??= new IdOwners();
+    const owners = this.#owners;
+    const id = claim.id ?? `@${this.#head.offset + 1}`;
+    const owner = shownPublisher(publisher);
+    owners.require(id, claim, owner);
+    return () => owners.claim(id, owner, maxIdsOf(policy));
   }
 
   #ending(): { readonly end?: Publication } {

@@ -1,5 +1,16 @@
 import type { Position, Priority, Publication, Snapshot } from "@milepost/protocol";
 
+/** Claim of an id in the data of an entry, such as the id of a chat's message, for the publisher of the entry. */
+export interface IdClaim {
+  /**
+   * Id, at most 200 characters. Undefined for an entry whose data have none: it claims `@` and its offset, the id by
+   * which projections know it.
+   */
+  readonly id: string | undefined;
+  /** Lets the publisher use ids of others, as services may. An id that nobody has becomes its own all the same. */
+  readonly anyOwner?: true;
+}
+
 /** Publication before the log stores it. */
 export interface NewEntry {
   /** Name of the event. The protocol's `endEvent` makes the entry the last of its log. */
@@ -10,6 +21,11 @@ export interface NewEntry {
   readonly priority?: Priority;
   /** Signature of the publisher, stored with the publication and delivered with it. */
   readonly sig?: string;
+  /**
+   * Claim of an id. The append rejects with `forbidden` and stores nothing where another publisher has used the id first,
+   * and where the id begins with `@` and no entry has made it the publisher's.
+   */
+  readonly claim?: IdClaim;
   /** Dedupe key; unique per channel and publisher. */
   readonly key?: string;
   /**
@@ -22,7 +38,11 @@ export interface NewEntry {
    * ignore it.
    */
   readonly compaction?: Compaction;
-  /** Publisher that the key belongs to. The same key of another publisher is a different key. */
+  /**
+   * Publisher that the key belongs to. The same key of another publisher is a different key. A log whose policy shows
+   * publishers stores it with the entry, as {@link shownPublisher} writes it. The names of users, sessions and guests are
+   * `[A-Za-z0-9_.~:-]+`.
+   */
   readonly publisher: string;
 }
 
@@ -72,6 +92,11 @@ export interface LogPolicy {
    * log has no projection.
    */
   readonly compacted?: true;
+  /**
+   * Makes the log store each entry's publisher with the entry, except that of its end. Without it, entries are stored
+   * without one.
+   */
+  readonly showsPublisher?: true;
   /** Makes a node use a local log of its own during an outage of the store. Engines need not read it. */
   readonly goesOnLocally?: true;
 }
@@ -127,10 +152,14 @@ export interface ChannelLog {
    * subscribers detect a log that lost its tail.
    *
    * With `policy.rollUp` the same step also appends a copy to the roll-up's log. The copy has its own position,
-   * the same event, data, priority, signature and time, no key, and `source`, the channel appended to. A duplicate makes
-   * no copy. A store that is sharded by the hash of its keys must therefore give a channel and its roll-up the
+   * the same event, data, priority, signature and time, no key, and `source`, the channel appended to. It has the
+   * publisher if the roll-up's own policy shows publishers. A duplicate makes no copy. A store that is sharded by the hash of its keys must therefore give a channel and its roll-up the
    * same hash tag: the prefix. Every method can derive the prefix from the policy or, for the roll-up itself,
    * from its name.
+   *
+   * An entry with a `claim` makes its id the publisher's, in the same step. The log remembers the owners of its ids as long as
+   * it exists. It forgets an id only after as many other ids were used since as the policy keeps entries, and at least
+   * 500. It remembers at most twice as many.
    *
    * Rejects with `store_full` and stores nothing when the store, or a compacted log, has no room for the entry. Rejects
    * with `not_possible_now` and stores nothing when a compacted log does not have the entry at `compaction.replaces`.

@@ -60,6 +60,8 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
     .exactOptional(),
   history: access.exactOptional(),
   bind: z.record(z.string(), z.string()).exactOptional(),
+  bindIds: z.record(z.string(), z.union([z.string(), z.array(z.string())])).exactOptional(),
+  showPublisher: z.boolean().exactOptional(),
   roles: z.record(z.string().min(1).max(32), access).exactOptional(),
   command: access.exactOptional(),
   end: access.exactOptional(),

@@ -123,6 +123,10 @@ export const historySchema = z
         data: z.unknown(),
         ts: z.number(),
         sig: z.string().exactOptional(),
+        publisher: z
+          .string()
+          .meta({ description: "Verified publisher, where the channel's rule shows it." })
+          .exactOptional(),
       }),
     ),
     position: z.string().meta({ description: "Position from which to continue." }),

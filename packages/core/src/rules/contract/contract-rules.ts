@@ -20,6 +20,8 @@ const settings = {
   presence: true,
   history: true,
   bind: true,
+  bindIds: true,
+  showPublisher: true,
   roles: true,
   command: true,
   end: true,
