@@ -79,6 +79,8 @@ function projected(projection: Rule["projection"]): string {
       return "the chat, folded from its events";
     case "dashboard":
       return "the latest of each task, agent and calendar event";
+    case "personal":
+      return "the operations of a person, and the latest of what was published for that person";
     case "operation":
       return "the operation, folded from its events";
     case "keyed":

@@ -21,12 +21,26 @@ export * from "./operation-event.ts";
 export * from "./operation-state.ts";
 export * from "./operation-status.ts";
 export * from "./operation-transitions.ts";
+export type { SendTools } from "./ordered-sends.ts";
 export { eventBounds, parseOperationEvent, readStepPlans } from "./parse-operation-event.ts";
+export * from "./personal-projection.ts";
 export * from "./progress-update.ts";
 export * from "./projection.ts";
 export * from "./projections.ts";
 export * from "./queue-position.ts";
 export * from "./reduce-operation.ts";
+export {
+  type ErrorData,
+  type GenerationProgressData,
+  type PreviewStatusData,
+  type QueuePositionData,
+  type StudioEventName,
+  type StudioEvents,
+  type SyncProgressData,
+  studioBounds,
+  studioSchemas,
+} from "./studio-event.ts";
+export { createStudioSender, personalChannel, type StudioSender } from "./studio-sender.ts";
 export * from "./summarise.ts";
 export * from "./sync-progress.ts";
 export * from "./text-projection.ts";

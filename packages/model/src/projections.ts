@@ -3,6 +3,7 @@ import { dashboardProjection } from "./dashboard-projection.ts";
 import { keyedProjection } from "./keyed-projection.ts";
 import { latestProjection } from "./latest-projection.ts";
 import type { OperationState } from "./operation-state.ts";
+import { personalProjection } from "./personal-projection.ts";
 import type { Projection } from "./projection.ts";
 import { reduceOperation } from "./reduce-operation.ts";
 import { textProjection } from "./text-projection.ts";
@@ -18,8 +19,8 @@ const keyedPrefix = "keyed:";
 
 /**
  * Returns the projection with this name, or undefined for an unknown name, which a newer gateway may use. Rules
- * and snapshots carry these names: `latest`, `text`, `operation`, `chat`, `dashboard`, or `keyed:` and the
- * field.
+ * and snapshots carry these names: `latest`, `text`, `operation`, `chat`, `dashboard`, `personal`, or `keyed:` and
+ * the field.
  */
 export function projectionNamed(name: string): Projection<unknown> | undefined {
   switch (name) {
@@ -33,6 +34,8 @@ export function projectionNamed(name: string): Projection<unknown> | undefined {
       return erased(chatProjection);
     case "dashboard":
       return erased(dashboardProjection);
+    case "personal":
+      return erased(personalProjection);
     default:
       return name.startsWith(keyedPrefix) && name.length > keyedPrefix.length
         ? erased(keyedProjection(name.slice(keyedPrefix.length)))
@@ -42,7 +45,7 @@ export function projectionNamed(name: string): Projection<unknown> | undefined {
 
 /** Returns the name of the projection that a rule sets. The name of a keyed projection includes its field. */
 export function projectionName(spec: {
-  readonly name: "latest" | "text" | "operation" | "chat" | "dashboard" | "keyed";
+  readonly name: "latest" | "text" | "operation" | "chat" | "dashboard" | "personal" | "keyed";
   readonly by?: string;
 }): string {
   return spec.name === "keyed" ? `${keyedPrefix}${spec.by ?? "id"}` : spec.name;

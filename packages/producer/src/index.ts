@@ -22,5 +22,6 @@ export {
   type Run,
 } from "./producer.ts";
 export type { Random } from "./random.ts";
+export { createStudio, type StudioOptions } from "./studio.ts";
 export type { WorkSpec } from "./tracked-operation.ts";
 export type { Submission, Submitted, Worker, WorkerOptions } from "./worker.ts";

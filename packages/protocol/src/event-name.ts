@@ -22,7 +22,6 @@ export const reservedEventNames = [
   "close",
   "ping",
   "pong",
-  "error",
   "ack",
   "nack",
   "auth",

@@ -21,7 +21,7 @@ import { ClientAddresses } from "./admission/client-addresses.ts";
 import { ClientSockets } from "./admission/client-sockets.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
 import { withGuests } from "./auth/guest-authenticator.ts";
-import { Guests, type IssuedGuest } from "./auth/guests.ts";
+import { type GuestParts, Guests, type IssuedGuest } from "./auth/guests.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends } from "./backends/backends.ts";
@@ -41,6 +41,7 @@ import { CollapsingLog } from "./runtime/collapsing-log.ts";
 import { createLog } from "./runtime/log.ts";
 import { systemClock } from "./runtime/system-clock.ts";
 import { systemRandom } from "./runtime/system-random.ts";
+import { type GatewayStudio, studioOf } from "./studio.ts";
 import type { DoorFactory } from "./transports/door.ts";
 import { DoorSet } from "./transports/door-set.ts";
 import { doors as doorFactories } from "./transports/doors.ts";
@@ -66,6 +67,8 @@ export interface ListenOptions {
  */
 export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposable {
   readonly operations: GatewayOperations;
+  /** Updates for single people: queue, synchronisation, preview, generation, notifications and errors. */
+  readonly studio: GatewayStudio;
   /** Name of the node, as in welcome messages and lists of connections. */
   readonly node: string;
   /**
@@ -150,11 +153,15 @@ export function createGateway<C extends AnyFormOfContract = AnyContract>(
 }
 
 /** Returns the guests of a deployment; undefined where it admits none. */
-function guestsOf({ guests = false, auth }: GatewayOptions): Guests | undefined {
+function guestsOf(
+  { guests = false, auth }: GatewayOptions,
+  claim: GuestParts["claim"],
+): Guests | undefined {
   if (guests === false) return undefined;
   return new Guests(guests === true ? {} : guests, {
     clock: systemClock,
     random: systemRandom,
+    claim,
     ...(auth.tokenSecret === undefined ? {} : { tokenSecret: auth.tokenSecret }),
   });
 }
@@ -165,7 +172,7 @@ export function gatewayOf(
   factories: readonly DoorFactory[] = doorFactories,
 ): Gateway {
   const log = new CollapsingLog(options.log ?? createLog({ level: "warn" }), systemClock);
-  const guests = guestsOf(options);
+  const guests = guestsOf(options, (id, ttlMs) => core.claimGuest(id, ttlMs));
   const verifying = createAuthenticator(options.auth, systemClock, {
     clock: systemClock,
     random: systemRandom,
@@ -291,6 +298,10 @@ export function gatewayOf(
 
   const gateway: Gateway = {
     operations: operationsOf(core.operations, embedded),
+    studio: studioOf(
+      { core, origins, random: systemRandom, log, attach: (server) => gateway.attach(server) },
+      embedded,
+    ),
     node: core.node,
     attach(host) {
       const detach = mount(host, handlers);

@@ -71,3 +71,4 @@ export { inspectStore, type StoreLine } from "./runtime/open-engine.ts";
 export { printable, printableJson, printableLines } from "./runtime/printable.ts";
 export { type ProcessPort, type Serving, serve } from "./runtime/serve.ts";
 export { type Supervising, superviseWorkers, type WorkersOptions } from "./runtime/workers.ts";
+export type { GatewayStudio } from "./studio.ts";

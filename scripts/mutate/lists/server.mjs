@@ -334,6 +334,11 @@ export const serverMutants = [
     ],
     ["if (expiresAt <= this.#clock.now()) {", "if (false) {", "a guest never expires"],
     [
+      "if (await this.#claim(id, this.#ttlMs)) return issued;",
+      "if (id !== '') return issued;",
+      "any page becomes the guest whose name it knows",
+    ],
+    [
       "if (address !== undefined) this.#pace.take(address);",
       "",
       "an address makes any number of guests",

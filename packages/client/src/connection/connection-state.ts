@@ -18,7 +18,7 @@ export type ConnectionState =
       readonly userId: string | null;
       /** Name of the session's channel: `session:` and the encoded id. Undefined without a session. */
       readonly sessionChannel: string | undefined;
-      /** Name of the user's channel: `user:` and the encoded id. Undefined without a user. */
+      /** Name of the user's channel, `user:` and the encoded id, or of a guest's. Undefined without both. */
       readonly userChannel: string | undefined;
       /** Name of the gateway node that this client is connected to. */
       readonly node: string;

@@ -348,7 +348,7 @@ export class Connection {
   #establish(welcome: RawMessage): void {
     const { metrics, clock, transports, trial } = this.#parts;
     const text = (value: unknown) => (typeof value === "string" ? value : null);
-    const channelOf = (owner: "user" | "session") => {
+    const channelOf = (owner: "user" | "session" | "guest") => {
       const id = text(welcome[`${owner}_id`]);
       return (text(welcome[`${owner}_channel`]) ?? (id && `${owner}:${id}`)) || undefined;
     };
@@ -368,7 +368,7 @@ export class Connection {
       sessionId: text(welcome.session_id),
       userId: text(welcome.user_id),
       sessionChannel: channelOf("session"),
-      userChannel: channelOf("user"),
+      userChannel: channelOf("user") ?? channelOf("guest"),
       node: text(welcome.node) ?? "",
       degraded: welcome.degraded === true,
     });

@@ -58,9 +58,10 @@ export class ListedChannel {
     this.#subscription?.close();
   }
 
-  #replace({ state }: Snapshot): void {
+  #replace({ projection, state }: Snapshot): void {
     this.operations.clear();
-    if (isRecord(state)) for (const summary of Object.values(state)) this.#put(summary);
+    const all = projection === "personal" && isRecord(state) ? state.operations : state;
+    if (isRecord(all)) for (const summary of Object.values(all)) this.#put(summary);
     this.#changed();
   }
 

@@ -8,9 +8,8 @@ import {
   type Random,
   SerialQueues,
 } from "@milepost/engine";
-import { type NotificationData, readNotificationFields } from "@milepost/model";
+import { type NotificationData, personalChannel, readNotificationFields } from "@milepost/model";
 import {
-  encodeId,
   endEvent,
   formatPosition,
   type GapReason,
@@ -393,7 +392,7 @@ export class Channels implements ChannelService {
     const { id = this.#random.id(16), level = "info" } = read;
     const options = { key: `notification:${id}` };
     const data = { ...read, id, level };
-    return this.publish(principal, `user:${encodeId(userId)}`, "notification", data, options);
+    return this.publish(principal, personalChannel(userId), "notification", data, options);
   }
 
   #refuseWhenClosed(): void {

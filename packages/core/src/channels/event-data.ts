@@ -6,7 +6,7 @@ import {
   readWith,
   type StandardSchema,
 } from "@milepost/protocol";
-import { hasOwnEvents, ownEvents } from "../rules/own-events.ts";
+import { ownSchema } from "../rules/own-events.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { maybeEncrypted } from "./encrypted-data.ts";
@@ -15,9 +15,9 @@ import { maybeEncrypted } from "./encrypted-data.ts";
 const answerMs = 5_000;
 
 /**
- * Returns the schema of an event in a channel: the one that the rule has for its name, that of a user's or a
- * session's notification, or the one that the rule has for all other events. Returns undefined where any data are
- * accepted.
+ * Returns the schema of an event in a channel: the one that the rule has for its name, that of an event with a meaning of
+ * its own in the channel of a person, or the one that the rule has for all other events. Returns undefined where any
+ * data are accepted.
  */
 export function schemaOf(
   { name, rule }: Pick<ResolvedChannel, "name" | "rule">,
@@ -25,8 +25,7 @@ export function schemaOf(
 ): StandardSchema | undefined {
   const { schema } = rule;
   if (schema !== undefined && Object.hasOwn(schema, event)) return schema[event];
-  if (event === "notification" && hasOwnEvents(name)) return ownEvents.notification;
-  return schema?.["*"];
+  return ownSchema(name, event) ?? schema?.["*"];
 }
 
 /**

@@ -1,4 +1,5 @@
 import { noConsumers } from "@milepost/engine";
+import { publisherOf } from "../rules/principal.ts";
 import type { CoreStats, HealthStatus } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
 
@@ -34,4 +35,14 @@ export function coreStats(
     spooled: channels.spooled,
     refused: refusals.counts,
   };
+}
+
+/** Counts the people with a connection to this node, each once. */
+export function connectedPeople({ connections }: NodeContext): number {
+  const people = new Set<string>();
+  for (const { principal } of connections.staying) {
+    if (principal?.kind === "user") people.add(publisherOf(principal));
+  }
+  people.delete("anyone");
+  return people.size;
 }

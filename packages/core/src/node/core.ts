@@ -159,6 +159,13 @@ export interface Core {
   /** Throws `store_unavailable` while this node has not reached its store since its start. */
   refuseUnjoined(): void;
   stats(): CoreStats;
+  /** Returns how many people are connected to this node: users, guests, and sessions without a user. */
+  connectedPeople(): number;
+  /**
+   * Resolves with true if nobody has taken the id of a guest yet, and keeps it for `ttlMs` milliseconds, on whatever node. Rejects with
+   * `rate_limited` when too many ids are taken, and with `store_unavailable` when the store cannot answer.
+   */
+  claimGuest(id: string, ttlMs: number): Promise<boolean>;
   /**
    * Announces `server_shutting_down`, refuses new work, waits `drainMs` milliseconds for the clients to leave,
    * closes the remaining connections with 4000 and frees everything. Further calls wait for the same shutdown.

@@ -11,7 +11,7 @@ import { awaitsStoreReason } from "../store/outage.ts";
 import { isReadOnly } from "../store/outage-log.ts";
 import { assembleNode } from "./assemble-node.ts";
 import type { Core, CoreOptions } from "./core.ts";
-import { coreStats } from "./core-stats.ts";
+import { connectedPeople, coreStats } from "./core-stats.ts";
 import { Shutdown } from "./shutdown.ts";
 
 /**
@@ -116,6 +116,8 @@ export function createCore(options: CoreOptions): Core {
     },
     refuseUnjoined: () => outage.refuseUnjoined(),
     stats: () => coreStats(context, shutdown.hasBegun),
+    connectedPeople: () => connectedPeople(context),
+    claimGuest: (id, ttlMs) => context.engine.singleUse.claim("guest", id, ttlMs),
     shutdown: (drainMs) => shutdown.run(drainMs),
   };
 }

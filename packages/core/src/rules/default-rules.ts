@@ -23,6 +23,15 @@ const summaries: Readonly<Record<string, MergeClass>> = {
 /** Fields with the id of a message, by event of a chat. */
 const chatIds = { chat_message: ["id", "messageId"], chat_message_chunk: "messageId" } as const;
 
+/** Merge classes in the channel of a person: each report replaces the one before. */
+const personal: Readonly<Record<string, MergeClass>> = {
+  ...summaries,
+  "queue:position": "state",
+  "sync:progress": "state",
+  "preview:status": "state",
+  "generation:progress": "state",
+};
+
 /** Time that an operation is kept after its last event, in milliseconds. */
 export const operationAgeMs = dayMs;
 
@@ -91,8 +100,8 @@ export const defaultRules: readonly Rule[] = [
     subscribe: "own-session",
     publish: "granted",
     retention: aDay,
-    projection: { name: "keyed", by: "operation_id" },
-    merge: summaries,
+    projection: { name: "personal" },
+    merge: personal,
   },
   {
     pattern: "session:{session}:*",
@@ -105,8 +114,8 @@ export const defaultRules: readonly Rule[] = [
     subscribe: "own-user",
     publish: "granted",
     retention: aDay,
-    projection: { name: "keyed", by: "operation_id" },
-    merge: summaries,
+    projection: { name: "personal" },
+    merge: personal,
   },
   {
     pattern: "user:{user}:*",
@@ -116,7 +125,14 @@ export const defaultRules: readonly Rule[] = [
     merge: summaries,
     rollUp: true,
   },
-  { pattern: "guest:{guest}", subscribe: "own-guest", publish: "granted", retention: aDay },
+  {
+    pattern: "guest:{guest}",
+    subscribe: "own-guest",
+    publish: "granted",
+    retention: aDay,
+    projection: { name: "personal" },
+    merge: personal,
+  },
   { pattern: "guest:{guest}:*", subscribe: "own-guest", publish: "granted", retention: short },
   { pattern: "broadcast", subscribe: "authenticated", publish: "granted", retention: short },
   {

@@ -10,6 +10,8 @@ export type ProjectionSpec =
   | { readonly name: "chat" }
   /** Keeps the latest data of each task, agent and calendar event. */
   | { readonly name: "dashboard" }
+  /** Keeps the operations of a person, and the latest of what was published for that person. */
+  | { readonly name: "personal" }
   /**
    * Keeps the latest data per value of the data's field `by`, for at most 100 values; the oldest are dropped.
    */

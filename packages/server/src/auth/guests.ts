@@ -25,6 +25,8 @@ export interface GuestParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly tokenSecret?: string | Uint8Array;
+  /** Resolves with true if nobody has taken the id of a guest yet, and keeps it for some time, over all nodes. */
+  readonly claim: (id: string, ttlMs: number) => Promise<boolean>;
 }
 
 const defaultTtlMs = 7 * 86_400_000;
@@ -45,9 +47,10 @@ export class Guests {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #pace: AddressPace;
+  readonly #claim: GuestParts["claim"];
 
   /** Throws a TypeError if there is neither a `secret` nor a `tokenSecret`. */
-  constructor(options: GuestOptions, { clock, random, tokenSecret }: GuestParts) {
+  constructor(options: GuestOptions, { clock, random, tokenSecret, claim }: GuestParts) {
     const secret = options.secret ?? tokenSecret;
     if (secret === undefined || secret.length < 32) {
       throw new TypeError("guests need a tokenSecret or guests.secret, of at least 32 bytes");
@@ -58,6 +61,7 @@ export class Guests {
     this.#clock = clock;
     this.#random = random;
     this.#pace = new AddressPace(pace, clock);
+    this.#claim = claim;
   }
 
   /**
@@ -65,7 +69,7 @@ export class Guests {
    * the address has made too many guests.
    */
   issue(address: string | undefined): IssuedGuest {
-    if (address !== undefined) this.#pace.take(address);
+    this.#charge(address);
     return this.#issue(this.#random.id(idLength));
   }
 
@@ -74,14 +78,30 @@ export class Guests {
    * `bad_message` for a name that could be an id of the gateway's own guests, which would take over one of them.
    */
   issueNamed(name: string): IssuedGuest {
-    if (!isId(name)) throw new MilepostError("bad_message", `the name of a guest ${idRule}`);
-    if (ownId.test(name)) {
-      throw new MilepostError(
-        "bad_message",
-        "a name of 22 characters of [A-Za-z0-9_-] could be another guest; use a name of another length",
-      );
-    }
-    return this.#issue(encodeId(name));
+    const issued = this.#issue(idOfName(name));
+    // The name is taken from now on. If the store cannot remember that, the backend's word still counts.
+    this.#claim(issued.guest_id, this.#ttlMs).catch(() => {});
+    return issued;
+  }
+
+  /**
+   * Makes a new guest with a name that its page has chosen, for a client at an address. Rejects with `already_exists`
+   * for a name that another page or a backend has taken, and with the errors of {@link issue}, {@link issueNamed} and
+   * the claim.
+   */
+  async issueClaimed(name: string, address: string | undefined): Promise<IssuedGuest> {
+    const id = idOfName(name);
+    this.#charge(address);
+    const issued = this.#issue(id);
+    if (await this.#claim(id, this.#ttlMs)) return issued;
+    throw new MilepostError(
+      "already_exists",
+      "this name belongs to a guest already; present the token of that guest, or choose another name",
+    );
+  }
+
+  #charge(address: string | undefined): void {
+    if (address !== undefined) this.#pace.take(address);
   }
 
   #issue(id: string): IssuedGuest {
@@ -115,6 +135,18 @@ export class Guests {
   #signature(body: string): string {
     return createHmac("sha256", this.#key).update(body).digest("base64url");
   }
+}
+
+/** Returns the id of the guest with a name. Throws `bad_message` for a name that nobody may have. */
+function idOfName(name: string): string {
+  if (!isId(name)) throw new MilepostError("bad_message", `the name of a guest ${idRule}`);
+  if (ownId.test(name)) {
+    throw new MilepostError(
+      "bad_message",
+      "a name of 22 characters of [A-Za-z0-9_-] could be another guest; use a name of another length",
+    );
+  }
+  return encodeId(name);
 }
 
 /** True if a credential has the form of a guest's token, valid or not. */

@@ -21,6 +21,7 @@ const projection = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("operation") }),
   z.strictObject({ name: z.literal("chat") }),
   z.strictObject({ name: z.literal("dashboard") }),
+  z.strictObject({ name: z.literal("personal") }),
   z.strictObject({ name: z.literal("keyed"), by: z.string().min(1) }),
 ]);
 

@@ -5,6 +5,7 @@ import { Guests } from "../auth/guests.ts";
 import { apiKey, startGateway, tokenSecret } from "../testing/test-gateway.ts";
 import { TestStream } from "../testing/test-stream.ts";
 
+const claim = async () => true;
 const retention = { maxEntries: 100, maxAgeMs: 60_000 };
 const rules = [
   { pattern: "lobby:*", subscribe: "anyone", publish: "guests", retention },
@@ -60,6 +61,38 @@ describe("guests", () => {
     const ticket = await server.call("POST", "/v1/tickets", { credential });
     const socket = await server.socket(`/ws?ticket=${ticket.body.ticket}`, { token: null });
     expect(await socket.next()).toMatchObject({ guest_id: made.body.guest_id });
+  });
+
+  test("[P-GUEST-6] a page may choose the name of its guest, and no other page gets that name", async () => {
+    await using server = await startGateway({ guests: true, rules });
+    const claimed = (name: unknown) =>
+      server.call("POST", "/v1/guests", { credential: null, body: { claim: name } });
+    const name = "user_1700000000000_k3j9x0q2z";
+    const made = await claimed(name);
+    expect(made).toMatchObject({ status: 201, body: { guest_id: name } });
+    const socket = await server.socket("/ws", { token: made.body.token });
+    expect(await socket.next()).toMatchObject({ guest_id: name });
+    const taken = { status: 409, body: { code: "already_exists" } };
+    expect(await claimed(name)).toMatchObject(taken);
+    await server.call("POST", "/v1/guests", { body: { name: "of-a-backend" } });
+    server.gateway.mintGuest("of-the-program");
+    expect(await claimed("of-a-backend")).toMatchObject(taken);
+    expect(await claimed("of-the-program")).toMatchObject(taken);
+    const own = await server.call("POST", "/v1/guests", { credential: null });
+    for (const wrong of [own.body.guest_id, "", "x".repeat(1_025), 7]) {
+      expect(await claimed(wrong)).toMatchObject({ status: 400, body: { code: "bad_message" } });
+    }
+  });
+
+  test("[P-GUEST-6] of many pages that choose the same name at the same moment, exactly one gets it", async () => {
+    await using server = await startGateway({ guests: true });
+    const body = { claim: "user_at_once" };
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        server.call("POST", "/v1/guests", { credential: null, body }),
+      ),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(7).fill(409)]);
   });
 
   test("[P-GUEST-2] a guest reads its own channels and what rules open to guests by name, and nothing that is open to users", async () => {
@@ -153,7 +186,10 @@ describe("guests", () => {
     }
     expect((await off.call("POST", "/v1/guests", { credential: null })).status).toBe(404);
     const clock = new ManualClock();
-    const guests = new Guests({ ttlMs: 1_000 }, { clock, random: new SeededRandom(), tokenSecret });
+    const guests = new Guests(
+      { ttlMs: 1_000 },
+      { clock, random: new SeededRandom(), tokenSecret, claim },
+    );
     const { token } = guests.issue(undefined);
     expect(guests.verify(token)).toMatchObject({ kind: "user", user: undefined });
     await clock.advance(1_000);
@@ -162,7 +198,7 @@ describe("guests", () => {
 
   test("[P-GUEST-4] an address may make 30 guests at once and then one every 2 s; other addresses are not affected", async () => {
     const clock = new ManualClock();
-    const guests = new Guests({}, { clock, random: new SeededRandom(), tokenSecret });
+    const guests = new Guests({}, { clock, random: new SeededRandom(), tokenSecret, claim });
     const limited = expect.objectContaining({ code: "rate_limited", retryAfterMs: 2_000 });
     for (let n = 0; n < 30; n++) guests.issue("a");
     expect(() => guests.issue("a")).toThrow(limited);
@@ -175,7 +211,7 @@ describe("guests", () => {
 
   test("[P-GUEST-4] addresses that are forgotten have their whole burst, and many addresses do not reset one that is used up", async () => {
     const clock = new ManualClock();
-    const guests = new Guests({}, { clock, random: new SeededRandom(), tokenSecret });
+    const guests = new Guests({}, { clock, random: new SeededRandom(), tokenSecret, claim });
     for (let n = 0; n < 30; n++) guests.issue("a");
     for (let n = 0; n < 9_999; n++) guests.issue(`other-${n}`);
     expect(() => guests.issue("one more")).toThrow(

@@ -38,6 +38,8 @@ export interface OriginPolicy {
   refusalOfUser(headers: JudgedHeaders): Failure | undefined;
   /** Returns the value of `Access-Control-Allow-Origin` for an origin that the policy allows. */
   corsOrigin(origin: string): string;
+  /** Allows the pages of one more origin. Throws a TypeError for a text that is no origin. */
+  allow(origin: string): void;
 }
 
 const foreignOrigin = failure(
@@ -104,6 +106,14 @@ export function originPolicy(
       return isOwnPage ? undefined : noOrigin;
     },
     corsOrigin: (origin) => (any ? "*" : origin),
+    allow(origin) {
+      if (!isOrigin(origin)) {
+        throw new TypeError(
+          `${JSON.stringify(origin)} is no origin; write it like http://localhost:3000, without a path`,
+        );
+      }
+      exact.add(origin);
+    },
   };
 }
 

@@ -8,8 +8,21 @@ import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
 import { accepted, readJsonAs } from "../reading.ts";
 
 const namedSchema = z
-  .strictObject({ name: z.string().min(1).max(1_024).exactOptional() })
-  .meta({ id: "GuestName", description: "Name of the guest; only with an API key." });
+  .strictObject({
+    name: z
+      .string()
+      .min(1)
+      .max(1_024)
+      .meta({ description: "Name that a backend gives the guest; only with an API key." })
+      .exactOptional(),
+    claim: z
+      .string()
+      .min(1)
+      .max(1_024)
+      .meta({ description: "Name that the page has chosen; the first page gets it." })
+      .exactOptional(),
+  })
+  .meta({ id: "GuestName", description: "Name of the guest, if it has one." });
 
 const guestSchema = z
   .object({ guest_id: z.string(), token: z.string(), expires_at: z.number() })
@@ -37,14 +50,17 @@ export function guestEndpoint({ auth, core, guests, sockets }: HttpDoorOptions):
         );
       }
       const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
-      const { name } = text === "" ? {} : accepted(readJsonAs(namedSchema, text));
+      const { name, claim } = text === "" ? {} : accepted(readJsonAs(namedSchema, text));
       if (name !== undefined) {
         requireService(await auth.authenticate(context.req.header("authorization")), "tickets");
       }
+      const address = sockets.addresses.ofRequest(context.env.incoming);
       const guest =
-        name === undefined
-          ? guests.issue(sockets.addresses.ofRequest(context.env.incoming))
-          : guests.issueNamed(name);
+        name !== undefined
+          ? guests.issueNamed(name)
+          : claim !== undefined
+            ? await guests.issueClaimed(claim, address)
+            : guests.issue(address);
       context.env.outgoing.setHeader("Cache-Control", "no-store");
       return answerJson(context, guest, 201);
     },
