@@ -419,7 +419,10 @@ describe("the list of operations", () => {
     await gateway.last.reply(subscribe, {
       position: at(2),
       recovered: false,
-      snapshot: { projection: "keyed:operation_id", state },
+      snapshot: {
+        projection: "personal",
+        state: { operations: state, notifications: [], errors: [] },
+      },
     });
     expect(list.view).toEqual({ kind: "ready", operations: [state.b, state.a], stale: false });
     await gateway.last.say(event(3, "operation", summary("a", 60, 1), "session:s1"));

@@ -1,4 +1,11 @@
-import { type CloseCode, encodeId, isRecord, type Publication } from "@milepost/protocol";
+import { personalProjection } from "@milepost/model";
+import {
+  type CloseCode,
+  encodeId,
+  isRecord,
+  type Publication,
+  type Snapshot,
+} from "@milepost/protocol";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { HubSubscriber } from "../hub/hub-subscriber.ts";
 import type { ChannelState, Start } from "../hub/recovery.ts";
@@ -133,7 +140,7 @@ export class SessionFeed implements OperationFollower, Subscriber {
   }
 
   #followAll(state: ChannelState | undefined): void {
-    const summaries = Object.values((state?.snapshot.state ?? {}) as Record<string, unknown>);
+    const summaries = Object.values(summariesOf(state?.snapshot));
     const byAge = summaries.filter(isRecord).sort((a, b) => createdAt(a) - createdAt(b));
     for (const summary of byAge.slice(-maxOperations)) this.#follow(summary);
   }
@@ -176,4 +183,13 @@ export class SessionFeed implements OperationFollower, Subscriber {
 
 function createdAt({ created_at }: Record<string, unknown>): number {
   return typeof created_at === "number" ? created_at : 0;
+}
+
+/** Returns the summaries of operations in the state of a session's channel, by id. */
+function summariesOf(snapshot: Snapshot | undefined): Record<string, unknown> {
+  const state = snapshot?.state;
+  if (!isRecord(state)) return {};
+  // A rule of the deployment may set the projection `keyed` instead, which has nothing but summaries.
+  if (snapshot?.projection !== personalProjection.name) return state;
+  return isRecord(state.operations) ? state.operations : {};
 }

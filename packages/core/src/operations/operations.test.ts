@@ -473,9 +473,12 @@ describe("visibility of operations", () => {
     await t.clock.settle();
     expect(socket.take()[1]).toMatchObject({
       snapshot: {
+        projection: "personal",
         state: {
-          [first.operation.id]: { status: "done" },
-          [second.operation.id]: { status: "waiting" },
+          operations: {
+            [first.operation.id]: { status: "done" },
+            [second.operation.id]: { status: "waiting" },
+          },
         },
       },
     });
