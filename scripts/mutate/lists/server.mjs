@@ -209,7 +209,21 @@ export const serverMutants = [
       "JSON.stringify([method, key])",
       "two users with one key get each other's result",
     ],
-    ["this.#inFlight--;", "", "a backend is busy for ever after some requests"],
+    ["if (!isStreaming) this.#inFlight--;", "", "a backend is busy for ever after some requests"],
+  ]),
+  ...faultsIn(`${server}/backends/streamed-answer.ts`, [
+    [
+      "if (!this.#isRead) this.#body.destroy();",
+      "",
+      "a backend keeps writing a stream that nobody reads",
+    ],
+  ]),
+  ...faultsIn(`${server}/backends/piece-reader.ts`, [
+    [
+      "if (this.#rest.length > this.#maxBytes) throw tooLarge(this.#method);",
+      "",
+      "a line of a backend without an end fills the memory",
+    ],
   ]),
   ...faultsIn(`${server}/backends/exchange.ts`, [
     ["if (bytes <= this.#maxBytes) {", "if (true) {", "an answer of a backend may have any size"],

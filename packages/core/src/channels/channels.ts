@@ -287,6 +287,7 @@ export class Channels implements ChannelService {
       // Nobody awaits it yet if the schema throws.
       signed?.catch(() => {});
       const fits = schema && checkEventData(schema, name, json, this.#wheel);
+      fits?.catch(() => {});
       // Data of a wrong form are refused as such, so this check comes after the schema's.
       requireRole(resolved, principal, name, json);
       const checked = signed === undefined ? fits : bothOf(signed, fits);

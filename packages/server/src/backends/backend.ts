@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CoreLog, MethodCall, MethodDefinition } from "@milepost/core";
 import type { Clock, Random } from "@milepost/engine";
-import { MilepostError, signatureHeader, writeJson } from "@milepost/protocol";
+import { MilepostError, ndjsonType, signatureHeader, writeJson } from "@milepost/protocol";
 import {
   type BreakerOptions,
   type BreakerState,
@@ -9,8 +9,10 @@ import {
   type Permit,
 } from "./circuit-breaker.ts";
 import { Exchange, type Posted, type Posting, TooLargeAnswer } from "./exchange.ts";
+import { readerOf } from "./piece-reader.ts";
 import { resultOf } from "./reading.ts";
 import { minBackendSecretBytes, signatureOf } from "./signature.ts";
+import { StreamedAnswer } from "./streamed-answer.ts";
 
 /** Settings of one backend that answers methods over HTTP. */
 export interface BackendOptions {
@@ -18,14 +20,14 @@ export interface BackendOptions {
   readonly url: string;
   /** Secret that signs the requests; at least 32 bytes. */
   readonly secret: string;
-  /** Timeout of one request, in milliseconds; default 10,000. */
+  /** Timeout of one request, or between two pieces of its answer, in milliseconds; default 10,000. */
   readonly timeoutMs?: number;
   /**
-   * Maximum number of requests in flight from this node; further ones fail at once as `unavailable`. Default
+   * Maximum number of requests in flight from this node, answers in pieces until their end included; further ones fail at once as `unavailable`. Default
    * 64.
    */
   readonly maxConcurrent?: number;
-  /** Maximum size of an answer, in bytes; default 1 MiB. */
+  /** Maximum size of an answer, or of each piece of one that arrives in pieces, in bytes; default 1 MiB. */
   readonly maxAnswerBytes?: number;
   readonly breaker?: BreakerOptions;
 }
@@ -49,6 +51,7 @@ const defaultTimeoutMs = 10_000;
 const defaultMaxConcurrent = 64;
 const defaultMaxAnswerBytes = 1_048_576;
 const busyRetryMs = 1_000;
+const streamsAccepted = `application/json, ${ndjsonType};q=0.9, text/event-stream;q=0.9`;
 
 /** Forwards the requests of some methods to one address, guarded by a circuit breaker. */
 export class Backend {
@@ -57,6 +60,7 @@ export class Backend {
   readonly #secret: string;
   readonly #timeoutMs: number;
   readonly #maxConcurrent: number;
+  readonly #maxAnswerBytes: number;
   readonly #parts: BackendParts;
   readonly #breaker: CircuitBreaker;
   readonly #exchange: Exchange;
@@ -80,6 +84,7 @@ export class Backend {
     this.#maxConcurrent = maxConcurrent;
     this.#parts = parts;
     this.#breaker = new CircuitBreaker(breaker, parts.clock, parts.random);
+    this.#maxAnswerBytes = maxBytes;
     this.#exchange = new Exchange(url, { maxBytes, maxSockets: maxConcurrent });
     this.definition = {
       timeoutMs,
@@ -97,8 +102,8 @@ export class Backend {
   }
 
   async #answer(params: unknown, call: MethodCall): Promise<unknown> {
-    const posting = await this.post(params, call);
-    return resultOf(posting, call.method);
+    const answer = await this.#post(params, call, true);
+    return answer instanceof StreamedAnswer ? answer : resultOf(answer, call.method);
   }
 
   /**
@@ -106,6 +111,14 @@ export class Backend {
    * status below 500 counts as a success. Rejects with `unavailable` if there is no answer.
    */
   async post(params: unknown, call: MethodCall): Promise<Posting> {
+    return (await this.#post(params, call, false)) as Posting;
+  }
+
+  async #post(
+    params: unknown,
+    call: MethodCall,
+    streams: boolean,
+  ): Promise<Posting | StreamedAnswer> {
     if (this.#inFlight >= this.#maxConcurrent) {
       throw new MilepostError(
         "unavailable",
@@ -115,7 +128,7 @@ export class Backend {
         },
       );
     }
-    const posted = this.#posted(params, call);
+    const posted = this.#posted(params, call, streams);
     const retryAfterMs = Math.ceil(this.#breaker.retryAfterMs);
     const permit = this.#breaker.take();
     if (permit === undefined) {
@@ -124,8 +137,13 @@ export class Backend {
     }
     const startedAt = this.#parts.clock.monotonic();
     this.#inFlight++;
+    let isStreaming = false;
     try {
       const posting = await this.#exchange.post(posted);
+      if (posting.stream !== undefined) {
+        isStreaming = true;
+        return this.#streamed(posting.stream, permit, call);
+      }
       if (posting.status >= 500)
         this.#failed(permit, call, `the backend answered with status ${posting.status}`);
       else this.#settled(permit, "succeeded");
@@ -133,11 +151,43 @@ export class Backend {
     } catch (error) {
       throw this.#faultOf(error, permit, call, startedAt);
     } finally {
-      this.#inFlight--;
+      if (!isStreaming) this.#inFlight--;
     }
   }
 
-  #posted(params: unknown, call: MethodCall): Posted {
+  /**
+   * Returns an answer in pieces, which is in flight until its end. The probe of a half-open breaker succeeds with the first
+   * piece, since other requests wait for it; any other answer counts when it ends.
+   */
+  #streamed(
+    { type, body }: NonNullable<Posting["stream"]>,
+    permit: Permit,
+    call: MethodCall,
+  ): StreamedAnswer {
+    const { method, signal } = call;
+    const { clock } = this.#parts;
+    const reader = readerOf(type, method, this.#maxAnswerBytes);
+    let isSettled = false;
+    const settle = (outcome: "succeeded" | "released") => {
+      if (!isSettled) this.#settled(permit, outcome);
+      isSettled = true;
+    };
+    return new StreamedAnswer(body, reader, call, () => clock.monotonic(), {
+      onPiece: () => {
+        if (this.#breaker.state === "half_open") settle("succeeded");
+      },
+      onEnd: (end) => {
+        this.#inFlight--;
+        if (end.kind === "complete") settle("succeeded");
+        else if (end.kind === "dropped" || isSettled) settle("released");
+        else if (!signal.aborted) this.#failed(permit, call, "the answer broke off");
+        else if (end.silentMs < this.#timeoutMs * 0.9) settle("released");
+        else this.#failed(permit, call, "the answer in pieces timed out");
+      },
+    });
+  }
+
+  #posted(params: unknown, call: MethodCall, streams: boolean): Posted {
     const { method, requestId, principal, deadline, signal, key } = call;
     const body = writeJson({
       id: requestId,
@@ -153,9 +203,10 @@ export class Backend {
       body,
       signal,
       repeatable: key !== undefined,
+      streams,
       headers: {
         "Content-Type": "application/json",
-        Accept: "application/json",
+        Accept: streams ? streamsAccepted : "application/json",
         [signatureHeader]: signatureOf(this.#secret, { timestamp, method, body }),
         ...(key !== undefined && { "Idempotency-Key": idempotencyKey(call) }),
       },

@@ -1,5 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Readable } from "node:stream";
+import { type StreamType, streamTypeOf } from "./piece-reader.ts";
 
 /** One POST request to a backend. */
 export interface Posted {
@@ -8,6 +10,8 @@ export interface Posted {
   readonly signal: AbortSignal;
   /** True if the request may be sent a second time when a reused connection turns out to be closed. */
   readonly repeatable: boolean;
+  /** True if the answer may arrive in pieces. */
+  readonly streams: boolean;
 }
 
 /** Answer to a POST, read to its end. */
@@ -16,6 +20,8 @@ export interface Posting {
   readonly headers: IncomingHttpHeaders;
   /** Body of the answer; undefined if it is not UTF-8, empty for an error answer larger than the limit. */
   readonly text: string | undefined;
+  /** Answer that arrives in pieces and is still to be read; then there is no text. The caller must read or destroy it. */
+  readonly stream?: { readonly type: StreamType; readonly body: Readable };
 }
 
 /** Error of an answer larger than `maxBytes`. */
@@ -39,7 +45,7 @@ export class Exchange {
   }
 
   /**
-   * Resolves with the complete answer. Rejects with the network error, with {@link TooLargeAnswer}, or when the
+   * Resolves with the complete answer, or with the beginning of one in pieces. Rejects with the network error, with {@link TooLargeAnswer}, or when the
    * signal aborts.
    */
   post(posted: Posted): Promise<Posting> {
@@ -68,6 +74,11 @@ export class Exchange {
         const parts: Buffer[] = [];
         let bytes = 0;
         const { statusCode: status = 0, headers } = response;
+        const type = posted.streams ? streamTypeOf(headers["content-type"]) : undefined;
+        if (type !== undefined && status >= 200 && status < 300) {
+          resolve({ status, headers, text: undefined, stream: { type, body: response } });
+          return;
+        }
         response.on("data", (part: Buffer) => {
           bytes += part.length;
           if (bytes <= this.#maxBytes) {
