@@ -38,7 +38,13 @@ function subscribe(since?: string): Fact {
   return { type: "subscribe", subscriber: "s", channel, ...(since === undefined ? {} : { since }) };
 }
 
-function subscribed(position: string, rest: { recovered?: boolean; reason?: string } = {}): Fact {
+interface Claimed {
+  readonly recovered?: boolean;
+  readonly stale?: boolean;
+  readonly reason?: string;
+}
+
+function subscribed(position: string, rest: Claimed = {}): Fact {
   return { type: "subscribed", subscriber: "s", position, recovered: false, ...rest };
 }
 
@@ -170,6 +176,21 @@ describe("a journal that breaks a guarantee", () => {
       [delivery(1, "e.1.t1"), subscribe("e.3.t3"), subscribed("e.3.t3", { recovered: true })],
     ],
     ["not recovered and no reason", "G4", [subscribe("e.0.0"), subscribed("e.3.t3")]],
+    [
+      "answered from memory while the store is there",
+      "G6",
+      [subscribe(), subscribed("e.3.t3", { stale: true })],
+    ],
+    [
+      "a reason that a node without its store cannot know",
+      "G4",
+      [
+        { type: "fault", fault: "store_refuses", phase: "start" },
+        subscribe("e.3.t3"),
+        subscribed("e.3.t3", { stale: true, reason: "trimmed" }),
+        { type: "fault", fault: "store_refuses", phase: "stop" },
+      ],
+    ],
     [
       "an entry after it has left",
       "G4",

@@ -90,6 +90,8 @@ export interface SubscribedRecord {
    * its position, or reports a gap.
    */
   readonly recovered?: boolean;
+  /** True when the node answered from its memory, because it could not reach its store. */
+  readonly stale?: boolean;
   readonly reason?: string;
   /** Hash of the state in the answer. */
   readonly state?: string;

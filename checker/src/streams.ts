@@ -100,7 +100,7 @@ export class StreamChecks {
   subscribed(record: SubscribedRecord, t: number, accuse: Accuse): void {
     const stream = this.#stream(record.subscriber, accuse);
     if (stream === undefined) return;
-    const { position, recovered, reason, state } = record;
+    const { position, recovered, stale = false, reason, state } = record;
     const place = placeOf(position);
     const held = stream.at;
     stream.starting = false;
@@ -110,6 +110,12 @@ export class StreamChecks {
       accuse("G10", `${stream.name} was started on a channel that its credential does not allow`);
     if (!this.#exists(stream, place)) {
       accuse("G4", `${stream.name} was started at ${position}, which is not in the log`);
+    }
+    if (stale && this.#hasStore(t)) {
+      accuse("G6", `${stream.name} was answered from memory, but the store was available`);
+    }
+    if (stale && reason !== undefined) {
+      accuse("G4", `${stream.name} received the reason ${reason} from a node that cannot know it`);
     }
     if (state !== undefined) this.#checkState(stream, place, state, accuse);
     if (held === undefined || stream.asked === undefined || !stream.asked.includes(".")) {
@@ -134,7 +140,8 @@ export class StreamChecks {
           `${stream.name} was at ${text(held)}, but the answer says recovered at ${position}`,
         );
       }
-      this.#checkRecovered(stream, held, t, accuse);
+      // A node without its store vouches for what it held. It reports later what the log has lost meanwhile.
+      this.#checkRecovered(stream, held, stale ? 0 : stream.askedAt, t, accuse);
       stream.at = place;
       return;
     }
@@ -328,23 +335,27 @@ export class StreamChecks {
   }
 
   /**
-   * Checks an answer of `recovered`: the held position must have been in the log at some time since the
-   * subscribe.
+   * Checks an answer of `recovered`: the held position must have been in the log at some time since `since`.
    */
-  #checkRecovered(stream: Stream, held: Place, t: number, accuse: Accuse): void {
-    const { history, name, askedAt } = stream;
+  #checkRecovered(stream: Stream, held: Place, since: number, t: number, accuse: Accuse): void {
+    const { history, name } = stream;
     const life = history.life(held.epoch);
-    if (life === undefined || (life.endedAt !== undefined && life.endedAt < askedAt)) {
+    if (life === undefined || (life.endedAt !== undefined && life.endedAt < since)) {
       accuse("G4", `${name} was answered recovered at ${text(held)}, but that log has ended`);
       return;
     }
     if (held.offset === 0) return;
     const entry = history.entry(held);
-    if (entry === undefined || (entry.lostAt !== undefined && entry.lostAt < askedAt)) {
+    if (entry === undefined || (entry.lostAt !== undefined && entry.lostAt < since)) {
       accuse("G4", `${name} was answered recovered at ${text(held)}, which the log has lost`);
     } else if (entry.t > t) {
       accuse("G4", `${name} was answered recovered at ${text(held)} before that entry was stored`);
     }
+  }
+
+  /** Returns true if no fault of the store explains at this time that a node was without it. */
+  #hasStore(t: number): boolean {
+    return this.#storeFaults === 0 && t - this.#storeFaultAt > 30_000;
   }
 
   /** Checks that the history of the log explains the reason of a gap or reset. */
@@ -389,7 +400,7 @@ export class StreamChecks {
         accuse("G4", `${says}, but the number of entries between them is within the limit`);
         return;
       case "store_unavailable":
-        if (this.#storeFaults === 0 && t - this.#storeFaultAt > 30_000) {
+        if (this.#hasStore(t)) {
           accuse("G4", `${says}, but the store was available`);
         }
         return;

@@ -13,6 +13,8 @@ export function sinceText(since: Beginning): string | undefined {
 /** Answer to a subscribe, apart from its position. */
 export interface Answer {
   readonly recovered?: boolean | undefined;
+  /** True when the node answered from its memory. */
+  readonly stale?: boolean | undefined;
   readonly reason?: string | undefined;
   /** Hash of the state in the answer. */
   readonly state?: string | undefined;
@@ -73,13 +75,14 @@ export class Claim {
   /**
    * Records the answer to a subscribe; the position moves there unless a gap that ends there is still to come.
    */
-  starts(position: string, { recovered, reason, state }: Answer, moves = true): void {
+  starts(position: string, { recovered, stale, reason, state }: Answer, moves = true): void {
     if (moves) this.position = position;
     this.#journal.add({
       type: "subscribed",
       subscriber: this.subscriber,
       position,
       ...(recovered === undefined ? {} : { recovered }),
+      ...(stale === true ? { stale } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...(state === undefined ? {} : { state }),
     });

@@ -95,6 +95,11 @@ export interface Subscribed {
    * start at an earlier entry.
    */
   readonly snapshot?: Snapshot;
+  /**
+   * True if the gateway answered from the memory of a node that cannot reach its store. What was stored meanwhile
+   * follows when the store is back.
+   */
+  readonly stale?: true;
   /** Presence of the channel; absent unless the subscription asked for it. */
   readonly presence?: PresenceList;
 }

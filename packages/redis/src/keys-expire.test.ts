@@ -113,6 +113,8 @@ const steps: Steps = {
     read: onEachLog(({ log }, channel, policy) => log.read(channel, 0, 10, policy)),
     find: onEachLog(({ log }, channel, policy) => log.find(channel, "p", "k", policy)),
     snapshot: onEachLog(({ log }, channel, policy) => log.snapshot(channel, policy)),
+    // Asks the process alone.
+    recall: [],
     peek: onEachLog(({ log }, channel, policy) => log.peek(channel, policy)),
     purge: onEachLog(({ log }, channel, policy) => log.purge(channel, policy)),
   },

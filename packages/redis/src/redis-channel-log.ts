@@ -152,6 +152,13 @@ export class RedisChannelLog implements ChannelLog {
     return this.#snapshot(channel, "", policy);
   }
 
+  recall(channel: string, policy: LogPolicy): LogSnapshot | undefined {
+    const { projection, position, state } = this.#states.get(channel) ?? {};
+    if (projection === undefined || position === undefined) return undefined;
+    if (projection.name !== policy.projection) return undefined;
+    return { position, snapshot: { projection: projection.name, state: state ?? null } };
+  }
+
   /** Reads a snapshot. An empty epoch does not begin a missing log; the result is then undefined. */
   async #snapshot(
     channel: string,

@@ -333,7 +333,7 @@ export class PlainReader implements Reading {
 
   #onSubscribed(wanted: Wanted, message: Message): void {
     const { claim } = wanted;
-    const { position, recovered, reason, snapshot, pending } = message;
+    const { position, recovered, stale, reason, snapshot, pending } = message;
     if (pending === true) {
       wanted.state = "pending";
       claim.waits();
@@ -344,6 +344,7 @@ export class PlainReader implements Reading {
     const waits = claim.position !== undefined && recovered !== true && snapshot === undefined;
     const answer = {
       recovered: recovered === true,
+      stale: stale === true,
       reason: reason === undefined ? undefined : String(reason),
       state: snapshot === undefined ? undefined : stateHash(snapshot),
     };

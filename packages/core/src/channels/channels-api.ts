@@ -81,6 +81,8 @@ export interface HistoryPage {
   readonly reason?: GapReason;
   /** End of the stream; present when this page reaches it. There is no next page then. */
   readonly end?: Ending;
+  /** True if this node answered from its memory, because it cannot reach its store. */
+  readonly stale?: true;
 }
 
 /** State of a channel at a position, for channels whose rule has a projection. */
@@ -90,6 +92,8 @@ export interface ChannelSnapshot {
   /** State of the channel at `position`; absent where the rule has no projection. */
   readonly snapshot?: Snapshot;
   readonly end?: Ending;
+  /** True if this node answered from its memory, because it cannot reach its store. */
+  readonly stale?: true;
 }
 
 /**

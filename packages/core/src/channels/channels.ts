@@ -45,6 +45,7 @@ import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Signatures } from "../signatures/signatures.ts";
 import type { LogReader } from "../store/shared-reads.ts";
+import { requireKnown, requireState } from "../store/stale-reads.ts";
 import { AppendTurns } from "./append-turns.ts";
 import type {
   ChannelService,
@@ -352,19 +353,23 @@ export class Channels implements ChannelService {
     position: Position,
   ): Promise<GapReason | undefined> {
     const slice = await this.#reads.read(name, Math.max(0, position.offset - 1), 1, policy);
-    return breakOf(position, slice, this.#limits.maxReplayEntries);
+    const reason = breakOf(position, slice, this.#limits.maxReplayEntries);
+    if (reason !== undefined) requireKnown(slice);
+    return reason;
   }
 
   async snapshot(principal: Principal, channel: string): Promise<ChannelSnapshot> {
     this.#refuseWhenClosed();
     const resolved = this.resolve(channel);
     await this.authorise(principal, resolved, "history");
-    const { position, snapshot, end } = await this.#reads.snapshot(channel, resolved.policy);
+    const look = await this.#reads.snapshot(channel, resolved.policy);
+    const { position, snapshot, end, stale } = requireState(look, resolved.policy);
     return {
       channel,
       position: formatPosition(position),
       ...(snapshot === undefined ? {} : { snapshot }),
       ...(end === undefined ? {} : { end: endingOf(end) }),
+      ...(stale === undefined ? {} : { stale }),
     };
   }
 

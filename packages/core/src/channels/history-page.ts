@@ -4,6 +4,7 @@ import { breakOf } from "../hub/recovery.ts";
 import { type DataForm, dataIn } from "../input/data-form.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { LogReader } from "../store/shared-reads.ts";
+import { NotHeld, requireKnown } from "../store/stale-reads.ts";
 import type { HistoryOptions, HistoryPage } from "./channels-api.ts";
 import { endingOf } from "./ending-of.ts";
 
@@ -29,6 +30,7 @@ export async function readHistory(
       .map((entry) => historyEntry(entry, form)),
     position: at,
     ...(reason === undefined ? {} : { reason }),
+    ...(slice.stale === undefined ? {} : { stale: slice.stale }),
     ...(end !== undefined && formatPosition(end.position) === at ? { end: endingOf(end) } : {}),
   };
 }
@@ -52,17 +54,26 @@ async function readSlice(
     const slice = await reads.read(name, offset, limit, policy);
     return { slice, entries: slice.entries };
   };
-  if (since === "start") return after(0);
+  if (since === "start") return after(0).catch((error) => after(oldestHeld(error)));
   if (since === "now" || "last" in since) {
     const { position } = await reads.snapshot(name, policy);
-    return after(since === "now" ? position.offset : Math.max(0, position.offset - since.last));
+    if (since === "now") return after(position.offset);
+    const first = Math.max(0, position.offset - since.last);
+    return after(first).catch((error) => after(oldestHeld(error)));
   }
   const slice = await reads.read(name, Math.max(0, since.offset - 1), limit + 1, policy);
   const reason = breakOf(since, slice, Number.POSITIVE_INFINITY);
+  if (reason !== undefined) requireKnown(slice);
   if (reason !== undefined) return { ...(await after(0)), reason };
   const [first] = slice.entries;
   if (first?.position.offset !== since.offset) return { slice, entries: slice.entries };
   return { slice, entries: slice.entries.slice(1), before: first.position };
+}
+
+/** Returns the offset after which a node without its store can answer; rethrows any other error. */
+function oldestHeld(error: unknown): number {
+  if (error instanceof NotHeld && error.after !== undefined) return error.after;
+  throw error;
 }
 
 function firstPage(entries: readonly Publication[], limit: number): readonly Publication[] {

@@ -208,7 +208,7 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
       return;
     }
     const continues = this.#phase === "live";
-    const { position, recovered, reason, state, gapFrom } = this.#withoutHistory(start);
+    const { position, recovered, reason, state, gapFrom, stale } = this.#withoutHistory(start);
     this.#place = start.position;
     if (!continues) {
       this.#tell("live", {
@@ -217,6 +217,7 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
         recovered,
         ...(reason === undefined ? {} : { reason }),
         ...(state === undefined ? {} : { snapshot: state.snapshot }),
+        ...(stale === undefined ? {} : { stale }),
         ...(this.presence === undefined || !this.wantsPresence
           ? {}
           : { presence: this.presence.begin() }),

@@ -7,6 +7,8 @@ import type { RecentBudget } from "./recent-budget.ts";
 /** Parts and limits of the node that the channels of its hub need. */
 export interface HubContext {
   readonly log: LogReader;
+  /** Reader that finds where a subscription starts: during an outage, it answers from what the node holds. */
+  readonly starts: LogReader;
   readonly ticker: Ticker;
   /**
    * Maximum number of entries between the position from which a subscriber resumes and the head of the log. A

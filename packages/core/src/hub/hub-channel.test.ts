@@ -30,6 +30,7 @@ async function channelOf(count: number) {
     throw error;
   };
   const channel = new HubChannel(resolved, Promise.resolve(), {
+    starts: log,
     log: {
       read: (...args) => {
         reads++;

@@ -10,6 +10,7 @@ import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { SharedCall } from "../runtime/shared-call.ts";
 import { batchesOf, isFullBatch } from "../send-queue/batches.ts";
 import type { Flushable } from "../send-queue/ticker.ts";
+import type { HeldEntries } from "../store/stale-reads.ts";
 import type { ChannelContext } from "./channel-context.ts";
 import type { HubSubscriber, SubscribedChannel } from "./hub-subscriber.ts";
 import { catchUpAgain, type JoinedChannel } from "./join.ts";
@@ -83,6 +84,16 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
 
   get last(): Position | undefined {
     return this.#last;
+  }
+
+  /**
+   * Entries of the store's log that the channel holds, with the position after them. Undefined before the log was
+   * read, and while the node continues the channel with a local log.
+   */
+  get held(): HeldEntries | undefined {
+    const last = this.#last;
+    if (last === undefined || isLocal(last)) return undefined;
+    return { last, entries: this.#recent?.all ?? none };
   }
 
   get isUnused(): boolean {

@@ -39,6 +39,7 @@ function hubOf(clock: ManualClock, altered: Partial<Bus> = {}) {
   const ticker = new Ticker(clock, onError);
   const pause = (ms: number) => wheel.pause(ms);
   const hub = new Hub(bus, wheel, {
+    starts: log,
     log,
     ticker,
     isCut: () => false,

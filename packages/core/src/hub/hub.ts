@@ -3,6 +3,7 @@ import type { Publication, Since } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { shownEntry } from "../store/shown-publishers.ts";
+import type { HeldEntries } from "../store/stale-reads.ts";
 import type { ChannelContext, HubContext } from "./channel-context.ts";
 import { EncodedPages } from "./encoded-pages.ts";
 import { HubChannel } from "./hub-channel.ts";
@@ -52,6 +53,11 @@ export class Hub {
   /** Approximate number of characters that the recent entries of all channels take. */
   get recentLength(): number {
     return this.#context.recentBudget.length;
+  }
+
+  /** Returns what this node holds of a channel; undefined if it does not watch the channel. */
+  held(name: string): HeldEntries | undefined {
+    return this.#channels.get(name)?.held;
   }
 
   /** Subscribes to a channel. The subscriber's `onStart` or `onFailed` is called once the start is known. */

@@ -104,10 +104,11 @@ async function startOf(
   since: Since | undefined,
   context: ChannelContext,
 ): Promise<Start> {
-  const start = isResume(since) ? await channel.resume(since) : undefined;
+  const mayShare = isResume(since) && !context.isCut();
+  const start = mayShare ? await channel.resume(since) : undefined;
   if (start !== undefined) return start;
   const bounds = { page, behind: context.maxReplayEntries };
-  return findStart(context.log, channel.resolved, since, bounds);
+  return findStart(context.starts, channel.resolved, since, bounds);
 }
 
 /**

@@ -22,6 +22,11 @@ export class RecentEntries {
     return this.#length;
   }
 
+  /** All entries kept, oldest first. */
+  get all(): readonly Publication[] {
+    return this.#entries;
+  }
+
   /**
    * Adds the entry that follows the last one. Drops the older half when there are more than 1,000 entries or
    * 256 Ki characters.

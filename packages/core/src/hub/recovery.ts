@@ -8,9 +8,10 @@ import {
 } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { LogReader } from "../store/shared-reads.ts";
+import { requireKnown, requireState } from "../store/stale-reads.ts";
 
 /** Folded state of a channel, with its position. */
-export type ChannelState = Required<Omit<LogSnapshot, "end">>;
+export type ChannelState = Required<Omit<LogSnapshot, "end" | "stale">>;
 
 /**
  * Result of reading the log from a position up to its head, in one of three kinds. `end` is the entry that
@@ -23,6 +24,7 @@ export type Recovery =
       readonly entries: readonly Publication[];
       readonly head: Position;
       readonly end?: Publication;
+      readonly stale?: true;
     }
   /** Reset: the position cannot be continued, and the channel's state replaces the missed entries. */
   | {
@@ -30,6 +32,7 @@ export type Recovery =
       readonly reason: GapReason;
       readonly state: ChannelState;
       readonly end?: Publication;
+      readonly stale?: true;
     }
   /** Gap: the position cannot be continued, and the stream goes on after `to`. */
   | {
@@ -39,6 +42,7 @@ export type Recovery =
       readonly entries: readonly Publication[];
       readonly head: Position;
       readonly end?: Publication;
+      readonly stale?: true;
     };
 
 /** Bounds on how much a recovery reads. */
@@ -71,15 +75,16 @@ export async function recover(
     const { entries, head } = slice;
     const own = entries[0]?.position.offset === position.offset;
     const rest = own ? entries.slice(1) : entries;
-    return { kind: "contiguous", entries: rest, head, ...endOf(slice) };
+    return { kind: "contiguous", entries: rest, head, ...factsOf(slice) };
   }
+  requireKnown(slice);
   if (policy.projection !== undefined) {
     const look = await log.snapshot(name, policy);
     const { position: at, snapshot } = look;
     // The log may have started a new epoch between the two reads.
     const why = at.epoch === position.epoch ? reason : "epoch_changed";
     if (snapshot !== undefined) {
-      return { kind: "reset", reason: why, state: { position: at, snapshot }, ...endOf(look) };
+      return { kind: "reset", reason: why, state: { position: at, snapshot }, ...factsOf(look) };
     }
   }
   const { head, floor } = slice;
@@ -130,6 +135,8 @@ export interface Start {
   readonly head: Position;
   /** Entry that ended the channel's log; absent while none is known. */
   readonly end?: Publication;
+  /** True if the node found the start in its memory, because its store is away. */
+  readonly stale?: true;
 }
 
 /** Finds where a subscription starts, and reads the first page of its entries. */
@@ -142,8 +149,9 @@ export async function findStart(
   const { name, policy } = channel;
   if (since === undefined || since === "now") {
     const look = await log.snapshot(name, policy);
+    if (since === undefined) requireState(look, policy);
     const { position, snapshot } = look;
-    const at = { position, recovered: false, entries: [], head: position, ...endOf(look) };
+    const at = { position, recovered: false, entries: [], head: position, ...factsOf(look) };
     return snapshot === undefined || since === "now"
       ? at
       : { ...at, state: { position, snapshot } };
@@ -162,7 +170,7 @@ export async function findStart(
         gapFrom: origin(to.epoch),
       };
     }
-    const start = { position: floor, recovered: false, entries, head, ...endOf(slice) };
+    const start = { position: floor, recovered: false, entries, head, ...factsOf(slice) };
     return floor.offset === 0
       ? start
       : { ...start, reason: "trimmed", gapFrom: origin(floor.epoch) };
@@ -178,17 +186,17 @@ export async function findStart(
   switch (recovery.kind) {
     case "contiguous": {
       const { entries, head } = recovery;
-      return { position: since, recovered: true, entries, head, ...endOf(recovery) };
+      return { position: since, recovered: true, entries, head, ...factsOf(recovery) };
     }
     case "reset": {
       const { reason, state } = recovery;
       const { position } = state;
-      const at = { position, entries: [], head: position, ...endOf(recovery) };
+      const at = { position, entries: [], head: position, ...factsOf(recovery) };
       return { ...at, recovered: false, reason, state };
     }
     case "gap": {
       const { reason, to, entries, head } = recovery;
-      const at = { position: to, entries, head, ...endOf(recovery) };
+      const at = { position: to, entries, head, ...factsOf(recovery) };
       return { ...at, recovered: false, reason, gapFrom: since };
     }
   }
@@ -209,13 +217,19 @@ async function readAfter(
   const slice = await log.read(name, before, page + 1, policy);
   const { entries, head, floor } = slice;
   const [first] = entries;
-  const rest = { head, ...endOf(slice) };
+  const rest = { head, ...factsOf(slice) };
   return offset > floor.offset && first !== undefined && first.position.offset === offset
     ? { to: first.position, entries: entries.slice(1), ...rest }
     : { to: floor, entries, ...rest };
 }
 
-/** Returns an object with the field `end`, or an empty object if the read has no end entry. */
-function endOf({ end }: { readonly end?: Publication }): { readonly end?: Publication } {
-  return end === undefined ? {} : { end };
+/** Facts of a read that go into its result: the entry that ended the log, and that the read is stale. */
+type ReadFacts = Pick<LogSlice, "end" | "stale">;
+
+/** Returns those facts of a read that it has. */
+function factsOf({ end, stale }: ReadFacts): ReadFacts {
+  return {
+    ...(end === undefined ? {} : { end }),
+    ...(stale === undefined ? {} : { stale }),
+  };
 }

@@ -35,6 +35,8 @@ import { SessionService } from "../sessions/session-service.ts";
 import { Signatures } from "../signatures/signatures.ts";
 import { Outage } from "../store/outage.ts";
 import { SharedReads } from "../store/shared-reads.ts";
+import { shownSnapshot } from "../store/shown-publishers.ts";
+import { StaleReads } from "../store/stale-reads.ts";
 import { throughOutages } from "../store/through-outages.ts";
 import { TicketService } from "../tickets/ticket-service.ts";
 import type { CoreOptions } from "./core.ts";
@@ -83,16 +85,24 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     isShared: store.isShared === true,
     announce: (code) => {
       if (code === "degraded") instruments.storeOutages.add(1);
+      else reads.forget();
       for (const connection of connections.all) connection.announceStore(code);
     },
   });
   const reached = throughOutages(store, outage, { clock, random, wheel, onError });
   const deadLetters = countedDeadLetters(reached.deadLetters, instruments.deadLettersWritten);
   const engine = { ...reached, deadLetters };
-  const reads = new SharedReads(engine.log);
+  const shared = new SharedReads(engine.log);
+  const reads = new StaleReads({
+    reads: shared,
+    outage,
+    recall: (channel, policy) => shownSnapshot(engine.log.recall?.(channel, policy), policy),
+    held: (channel) => hub.held(channel),
+  });
   const ticker = new Ticker(clock, onError);
-  const hub = new Hub(engine.bus, wheel, {
-    log: reads,
+  const hub: Hub = new Hub(engine.bus, wheel, {
+    log: shared,
+    starts: reads,
     ticker,
     maxReplayEntries: limits.maxReplayEntries,
     pause: (ms) => wheel.pause(ms),

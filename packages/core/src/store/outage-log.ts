@@ -76,6 +76,10 @@ export class OutageLog implements ChannelLog {
     return this.#logOf(policy).find(channel, publisher, key, policy);
   }
 
+  recall(channel: string, policy: LogPolicy): LogSnapshot | undefined {
+    return this.#parts.log.recall?.(channel, policy);
+  }
+
   async purge(channel: string, policy: LogPolicy): Promise<void> {
     if (this.#parts.outage.isOn) throw isReadOnly();
     await this.#parts.log.purge(channel, policy);

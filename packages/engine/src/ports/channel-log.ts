@@ -124,6 +124,8 @@ export interface LogSlice {
    * Entry that ended the log, at `head`. Present as long as the log exists, even after the entry is trimmed.
    */
   readonly end?: Publication;
+  /** True when a node answered from its memory, because its store was away. Engines never set it. */
+  readonly stale?: true;
 }
 
 /** Folded state of a channel and the position it belongs to. */
@@ -136,6 +138,8 @@ export interface LogSnapshot {
   readonly snapshot?: Snapshot;
   /** Entry that ended the log, at `position`; absent when the log has not ended. */
   readonly end?: Publication;
+  /** True when a node answered from its memory, because its store was away. Engines never set it. */
+  readonly stale?: true;
 }
 
 /**
@@ -194,6 +198,11 @@ export interface ChannelLog {
    * look at a name that nobody has used leaves nothing in the store.
    */
   peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined>;
+  /**
+   * Returns a state of the channel that this process has folded before, with its position, without asking the store.
+   * It may be older than the log. Absent where the log is part of the process.
+   */
+  recall?(channel: string, policy: LogPolicy): LogSnapshot | undefined;
   /** Deletes a channel's log. The channel's next log has another epoch. Copies in a roll-up's log stay. */
   purge(channel: string, policy: LogPolicy): Promise<void>;
   /** Frees timers and connections. */

@@ -8,6 +8,7 @@ import {
   type Engine,
   type EngineContext,
   type LogPolicy,
+  type LogSnapshot,
   memoryEngine,
   type NewEntry,
 } from "../index.ts";
@@ -32,6 +33,8 @@ export class FaultyEngine {
   losesAnswer: (entry: NewEntry) => boolean = () => false;
   /** Number of calls of the log's `read` and `snapshot`. */
   reads = 0;
+  /** Snapshots that were read, by channel: states that a node has folded. */
+  readonly #folded = new Map<string, LogSnapshot>();
   #listener: BusListener | undefined;
   #onDisrupted: (() => void) | undefined;
   #lagging: Publication[] | undefined;
@@ -221,7 +224,12 @@ export class FaultyEngine {
         }),
       read: (channel, after, limit, policy) =>
         this.#read(() => log.read(channel, after, limit, policy)),
-      snapshot: (channel, policy) => this.#read(() => log.snapshot(channel, policy)),
+      snapshot: async (channel, policy) => {
+        const snapshot = await this.#read(() => log.snapshot(channel, policy));
+        this.#folded.set(channel, snapshot);
+        return snapshot;
+      },
+      recall: (channel) => this.#folded.get(channel),
       peek: (channel, policy) => this.#read(() => log.peek(channel, policy)),
       purge: (channel, policy) =>
         this.#answer(async () => {

@@ -112,6 +112,11 @@ export const endedSchema = z
   })
   .meta({ id: "Ended" });
 
+const staleSchema = z
+  .literal(true)
+  .meta({ description: "The node answered from its memory, because it cannot reach its store." })
+  .exactOptional();
+
 export const historySchema = z
   .object({
     channel: z.string(),
@@ -131,6 +136,7 @@ export const historySchema = z
     ),
     position: z.string().meta({ description: "Position from which to continue." }),
     reason: z.string().exactOptional(),
+    stale: staleSchema,
     end: endingSchema.exactOptional(),
   })
   .meta({ id: "History" });
@@ -140,6 +146,7 @@ export const channelSnapshotSchema = z
     channel: z.string(),
     position: z.string(),
     snapshot: snapshotSchema.exactOptional(),
+    stale: staleSchema,
     end: endingSchema.exactOptional(),
   })
   .meta({ id: "ChannelSnapshot" });
