@@ -23,6 +23,13 @@ export interface CreateOperation {
   readonly session_id?: string;
   readonly user_id?: string;
   readonly producer_id?: string;
+  /**
+   * Collection that the operation belongs to. Its summaries reach the channel `collection:{collection_id}`, for which the
+   * API key needs the right to publish.
+   */
+  readonly collection_id?: string;
+  /** Any other channel that the operation belongs to, such as `project:42`, under the same condition. */
+  readonly belongs_to?: string;
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
   /**

@@ -35,6 +35,10 @@ export interface OperationEvents {
     readonly session_id?: string;
     readonly user_id?: string;
     readonly producer_id?: string;
+    /** Collection that the operation belongs to; `collection:{id}` is the channel of its summaries. */
+    readonly collection_id?: string;
+    /** Any other channel that the operation belongs to and that gets its summaries. */
+    readonly belongs_to?: string;
     readonly steps?: readonly StepPlan[];
     /** Input of the work. Subscribers can see it, so the producer includes only what they may see. */
     readonly input?: unknown;

@@ -91,6 +91,9 @@ export interface OperationState {
   readonly session_id?: string;
   readonly user_id?: string;
   readonly producer_id?: string;
+  readonly collection_id?: string;
+  /** Channel that the operation belongs to, besides that of its collection. */
+  readonly belongs_to?: string;
   readonly input?: unknown;
   readonly status: OperationStatus;
   readonly attempt: number;
@@ -164,6 +167,8 @@ export interface OperationSummary {
   readonly title: string;
   readonly session_id?: string;
   readonly user_id?: string;
+  readonly collection_id?: string;
+  readonly belongs_to?: string;
   readonly status: OperationStatus;
   readonly attempt: number;
   readonly percent: number;
@@ -178,3 +183,14 @@ export interface OperationSummary {
   readonly ended_at?: number;
   readonly updated_at: number;
 }
+
+/**
+ * The summary of an operation as the readers of a channel that it belongs to receive it. They are not its owners, so by
+ * default it names neither user nor session, and of an error only the code and whether a retry may help.
+ */
+export interface SharedSummary extends Omit<OperationSummary, "error"> {
+  readonly error?: Omit<OperationError, "message"> & Partial<Pick<OperationError, "message">>;
+}
+
+/** Field of a summary that is left out of a {@link SharedSummary} by default; `error` stands for the error's text. */
+export type PrivateSummaryField = "user_id" | "session_id" | "error";

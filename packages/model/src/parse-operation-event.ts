@@ -110,6 +110,8 @@ const readers: {
       session_id: fields.optional("session_id", readOwner),
       user_id: fields.optional("user_id", readOwner),
       producer_id: fields.optional("producer_id", identifierOf(200)),
+      collection_id: fields.optional("collection_id", readOwner),
+      belongs_to: fields.optional("belongs_to", textOf(255)),
       steps: fields.optional("steps", readStepPlans),
       input: fields.optional("input", readPayload),
     }),

@@ -1,8 +1,14 @@
-import type { OperationState, OperationSummary } from "./operation-state.ts";
+import type {
+  OperationState,
+  OperationSummary,
+  PrivateSummaryField,
+  SharedSummary,
+} from "./operation-state.ts";
 
 /** Returns the summary of an operation that lists show. */
 export function summarise(state: OperationState): OperationSummary {
   const { id, kind, title, session_id, user_id, status, attempt, percent } = state;
+  const { collection_id, belongs_to } = state;
   const { message, current_step, waiting, error, log_counts } = state;
   const { created_at, started_at, ended_at, updated_at } = state;
   return {
@@ -11,6 +17,8 @@ export function summarise(state: OperationState): OperationSummary {
     title,
     ...(session_id === undefined ? {} : { session_id }),
     ...(user_id === undefined ? {} : { user_id }),
+    ...(collection_id === undefined ? {} : { collection_id }),
+    ...(belongs_to === undefined ? {} : { belongs_to }),
     status,
     attempt,
     percent,
@@ -24,6 +32,22 @@ export function summarise(state: OperationState): OperationSummary {
     ...(started_at === undefined ? {} : { started_at }),
     ...(ended_at === undefined ? {} : { ended_at }),
     updated_at,
+  };
+}
+
+/** Returns a summary as readers of a channel that the operation belongs to receive it, with the private fields `shown`. */
+export function sharedSummary(
+  { user_id, session_id, error, ...rest }: OperationSummary,
+  shown: readonly PrivateSummaryField[] = [],
+): SharedSummary {
+  const { message, ...known } = error ?? {};
+  return {
+    ...rest,
+    ...(user_id !== undefined && shown.includes("user_id") ? { user_id } : {}),
+    ...(session_id !== undefined && shown.includes("session_id") ? { session_id } : {}),
+    ...(error === undefined
+      ? {}
+      : { error: shown.includes("error") ? error : (known as typeof error) }),
   };
 }
 

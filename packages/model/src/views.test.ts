@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { toGenerationProgress } from "./generation-progress.ts";
 import { toQueuePosition } from "./queue-position.ts";
-import { summarise, summaryChanged } from "./summarise.ts";
+import { sharedSummary, summarise, summaryChanged } from "./summarise.ts";
 import { syncSteps, toSyncProgress } from "./sync-progress.ts";
 import { type AnyEvent, happened } from "./testing/any-operation-entry.ts";
 import { fold, foldOn } from "./testing/fold.ts";
@@ -46,6 +46,16 @@ describe("summarise", () => {
     const failed = foldOn(run, [happened("failed", { error })]);
     expect(summarise(failed)).toMatchObject({ status: "failed", error, ended_at: 1_070 });
     expect(summarise(failed)).not.toHaveProperty("current_step");
+  });
+
+  it("[P-OP-13] a shared summary lacks the user, the session and the error's text unless they are to be shown", () => {
+    const failed = summarise(foldOn(run, [happened("failed", { error })]));
+    const { user_id, session_id, error: _, ...rest } = failed;
+    const known = { code: "disk_full", retryable: true };
+    expect(sharedSummary(failed)).toEqual({ ...rest, error: known });
+    expect(sharedSummary(failed, ["session_id"])).toEqual({ ...rest, session_id, error: known });
+    expect(sharedSummary(failed, ["user_id", "session_id", "error"])).toEqual(failed);
+    expect(sharedSummary(summarise(run))).not.toHaveProperty("error");
   });
 
   it("a summary is published exactly when the status, attempt, step, queue position or whole percent changes", () => {

@@ -191,7 +191,9 @@ export function objectOf(repairs: Repairs, required: readonly string[]): Repair 
 }
 
 /** Keeps a name that may be a segment of a channel name; leaves any other out. */
-export function segment(field: "operation_id" | "session_id" | "user_id"): Repair {
+export function segment(
+  field: "operation_id" | "session_id" | "user_id" | "collection_id" | "belongs_to",
+): Repair {
   return (value, complain) => {
     const event = { operation_id: "a", kind: "a", [field]: value };
     const read = parseOperationEvent("created", event);

@@ -3,7 +3,13 @@ import type { MilepostError } from "@milepost/protocol";
 import { ForeignAnswer, isTooLarge } from "./foreign-answer.ts";
 import { asMilepostError } from "./problem.ts";
 import type { Create } from "./sanitize-create.ts";
-import { mayTakeLess, type Slimmer, slimmerCreate, slimmestCreate } from "./slimmer.ts";
+import {
+  mayTakeLess,
+  type Slimmer,
+  slimmerCreate,
+  slimmestCreate,
+  withoutBelonging,
+} from "./slimmer.ts";
 
 /** Functions of the reporter that a creation uses. */
 export interface OperationCreationParts {
@@ -61,7 +67,9 @@ export class OperationCreation {
       const mayHelp = isForeign
         ? isTooLarge(error, JSON.stringify(input).length)
         : mayTakeLess(error.code);
-      const slimmer = mayHelp ? slimmerCreate(input, isForeign) : undefined;
+      const slimmer = mayHelp
+        ? slimmerCreate(input, isForeign)
+        : withoutBelonging(error.code, input);
       if (slimmer === undefined) throw error;
       this.#leaveOut(slimmer, error);
       return undefined;

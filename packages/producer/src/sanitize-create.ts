@@ -66,6 +66,8 @@ const repairs: Repairs = {
   title: text(eventBounds.title),
   session: segment("session_id"),
   user: segment("user_id"),
+  collection: segment("collection_id"),
+  belongsTo: segment("belongs_to"),
   steps: stepPlans,
   input: payload(eventBounds.payload),
   leaseMs,
@@ -77,6 +79,8 @@ interface Repaired {
   readonly title?: string;
   readonly session?: string;
   readonly user?: string;
+  readonly collection?: string;
+  readonly belongsTo?: string;
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
   readonly leaseMs?: number;
@@ -95,6 +99,7 @@ export function sanitizeCreate(
   const complaints: Complaint[] = [];
   const repaired: Repaired = repairFields(spec, repairs, complaints);
   const { kind, operationId, title, session, user, steps, input, leaseMs } = repaired;
+  const { collection, belongsTo } = repaired;
   if (kind === undefined) {
     complaints.push({
       field: "kind",
@@ -108,6 +113,8 @@ export function sanitizeCreate(
     ...(title === undefined ? {} : { title }),
     ...(session === undefined ? {} : { session_id: session }),
     ...(user === undefined ? {} : { user_id: user }),
+    ...(collection === undefined ? {} : { collection_id: collection }),
+    ...(belongsTo === undefined ? {} : { belongs_to: belongsTo }),
     ...(steps === undefined ? {} : { steps }),
     ...(input === undefined ? {} : { input }),
     ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),

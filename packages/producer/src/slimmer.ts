@@ -28,6 +28,7 @@ const ornaments = [
   ["steps"],
   ["title"],
   ["lease_ms"],
+  ["collection_id", "belongs_to"],
   ["user_id", "session_id"],
 ] as const;
 
@@ -44,6 +45,24 @@ export function slimmerCreate(create: Create, keepsOwner: boolean): Slimmer<Crea
   if (names === undefined) return undefined;
   const kept = Object.entries(create).filter(([name]) => !names.includes(name));
   return { slim: Object.fromEntries(kept) as unknown as Create, leftOut: names.join(" and ") };
+}
+
+/** Error codes of a refusal that may be caused by a channel that the operation would belong to. */
+const causedByAChannel: ReadonlySet<ErrorCode> = new Set([
+  "forbidden",
+  "invalid_channel",
+  "invalid_event",
+]);
+
+/**
+ * Returns the input of a create without the channels that it would belong to, if they may be what the gateway refused with
+ * this code; undefined otherwise.
+ */
+export function withoutBelonging(code: ErrorCode, create: Create): Slimmer<Create> | undefined {
+  const { collection_id, belongs_to, ...slim } = create;
+  if (!causedByAChannel.has(code)) return undefined;
+  if (collection_id === undefined && belongs_to === undefined) return undefined;
+  return { slim, leftOut: "collection_id and belongs_to" };
 }
 
 /** Returns the input of a create without all that it can do without, except user and session. */

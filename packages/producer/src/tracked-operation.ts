@@ -17,6 +17,10 @@ export interface WorkSpec {
   /** Id of the session that may watch and command the operation. */
   readonly session?: string;
   readonly user?: string;
+  /** Id of the collection that the work belongs to. The API key must be able to publish to `collection:{id}`. */
+  readonly collection?: string;
+  /** Any other channel that the work belongs to, under the same condition. */
+  readonly belongsTo?: string;
   readonly steps?: readonly StepPlan[];
   /** Input of the work. Everyone who may watch the operation can see it. */
   readonly input?: unknown;

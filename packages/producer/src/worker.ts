@@ -29,6 +29,10 @@ export interface Submission<Input> {
   readonly input: Input;
   readonly session?: string;
   readonly user?: string;
+  /** Id of the collection that the work belongs to. The API key must be able to publish to `collection:{id}`. */
+  readonly collection?: string;
+  /** Any other channel that the work belongs to, under the same condition. */
+  readonly belongsTo?: string;
   readonly title?: string;
   readonly operationId?: string;
 }
@@ -154,6 +158,12 @@ export class QueueWorker<Input, Result> implements Worker<Input, Result> {
       },
       get user() {
         return submission.user;
+      },
+      get collection() {
+        return submission.collection;
+      },
+      get belongsTo() {
+        return submission.belongsTo;
       },
       get steps() {
         return options.steps;

@@ -132,6 +132,45 @@ export const operationMutants = [
       "the state is read from the log instead, which is the same state, one read later",
     ],
   ]),
+  ...faultsIn(`${operations}/shared-summaries.ts`, [
+    [
+      "      if (trail.told === from && isNext(before, after)) {",
+      "      if (isNext(before, after)) {",
+      "a node that publishes a summary overlooks that an earlier one is missing",
+    ],
+    [
+      "else await this.#catchUp(trail);\n    });\n  }\n\n  /**",
+      "\n    });\n  }\n\n  /**",
+      "a missing summary is never published",
+    ],
+    [
+      "      if (trail.told !== at) await this.#catchUp(trail);",
+      "",
+      "a report repeated to another node does not publish what the dead node left out",
+    ],
+    [
+      "const key = `${state.id}@${position}`;",
+      "const key = `${position}${Math.random()}`;",
+      "a summary published twice appears twice",
+    ],
+    [
+      "JSON.stringify(sharedSummary(summary, rule.summaryFields))",
+      "JSON.stringify(summary)",
+      "readers of a collection see whose operation it is",
+    ],
+    [
+      "return Math.min(ownMs ?? overdueMs, overdueMs);",
+      "return ownMs;",
+      "an ended operation whose summary is missing is adopted by no other node",
+    ],
+  ]),
+  ...faultsIn(`${operations}/belonging.ts`, [
+    [
+      'if (permissionFor(service, resolved, "publish") !== "allowed") {',
+      "if (false) {",
+      "an operation belongs to a channel to which its key may not publish",
+    ],
+  ]),
   ...faultsIn(`${operations}/operation-service.ts`, [
     [
       "const maxWaitMs = 60_000;",
@@ -139,7 +178,7 @@ export const operationMutants = [
       "a wait for commands may last an hour",
     ],
     [
-      "if ((await operations.get(id))?.service !== service.name) throw taken(id);",
+      "if (!(await this.#isCreator(service, id))) throw taken(id);",
       "",
       "a service takes the operation of another service",
     ],

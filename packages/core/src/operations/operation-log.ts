@@ -1,7 +1,14 @@
 import { type ChannelLog, type LogSnapshot, projectionEntry } from "@milepost/engine";
 import { type OperationEvent, type OperationState, reduceOperation } from "@milepost/model";
-import { isChannelSegment, maxChannelBytes, type Position } from "@milepost/protocol";
+import {
+  isChannelSegment,
+  maxChannelBytes,
+  type Position,
+  type Publication,
+} from "@milepost/protocol";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
+
+const pageEntries = 500;
 
 /** State of an operation at a position of its channel. */
 export interface OperationAt {
@@ -81,6 +88,21 @@ export class OperationLog {
     const read = await this.read(operationId);
     if (read === undefined) throw new Error("an operation has no state after an event");
     return { ...read, at, duplicate };
+  }
+
+  /** Yields all events of an operation, oldest first; none if the first ones are no longer kept. */
+  async *replay(operationId: string): AsyncGenerator<Publication> {
+    const { name, policy } = this.#resolved(operationId);
+    let after = 0;
+    let epoch: string | undefined;
+    for (;;) {
+      const { entries, floor, head } = await this.#log.read(name, after, pageEntries, policy);
+      epoch ??= head.epoch;
+      if (floor.offset > after || head.epoch !== epoch) return;
+      yield* entries;
+      after = entries.at(-1)?.position.offset ?? head.offset;
+      if (after >= head.offset) return;
+    }
   }
 
   /** Finds the entry that was appended with a dedupe key, while the store remembers the key. */

@@ -11,6 +11,7 @@ import { defaultLeaseMs } from "./operation-inputs.ts";
 import type { OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, type OperationLog, operationChannel } from "./operation-log.ts";
 import type { OperationNotifier } from "./operation-notifier.ts";
+import type { SharedSummaries } from "./shared-summaries.ts";
 
 const publisher = "gateway:operations";
 const adoptAfterMs = 2_000;
@@ -26,6 +27,7 @@ export interface MonitorContext {
   readonly log: OperationLog;
   readonly leases: OperationLeases;
   readonly notifier: OperationNotifier;
+  readonly shared: SharedSummaries;
   readonly queues: SerialQueues;
   readonly index: OperationIndex;
   readonly clock: Clock;
@@ -92,6 +94,7 @@ export class OperationMonitor {
 
   /** Stops watching an operation. */
   end(operationId: string): void {
+    this.#context.shared.forget(operationId);
     const deadlines = this.#deadlines.get(operationId);
     if (deadlines === undefined) return;
     this.#deadlines.delete(operationId);
@@ -104,14 +107,16 @@ export class OperationMonitor {
 
   /** Never rejects: an operation that cannot be read must not keep the others waiting. */
   async #adopt(id: string): Promise<void> {
-    const { index, queues, log, errorLog } = this.#context;
+    const { index, queues, log, shared, errorLog } = this.#context;
     // Publishing its overdue events has failed here and is retried with a growing delay.
     if ((this.#deadlines.get(id)?.failures ?? 0) > 0) return;
     try {
       await queues.run(id, async () => {
         const operation = await log.read(id);
-        if (operation !== undefined) await this.refresh(operation.state);
-        else {
+        if (operation !== undefined) {
+          await shared.settle(operation);
+          await this.refresh(operation.state);
+        } else {
           this.end(id);
           await index.remove(id);
         }
@@ -123,8 +128,8 @@ export class OperationMonitor {
 
   /** Writes the next deadline to the index and to the timer wheel. */
   async #watch(deadlines: OperationDeadlines, state: OperationState): Promise<void> {
-    const { notifier, wheel } = this.#context;
-    const dueInMs = deadlines.observe(state);
+    const { notifier, shared, wheel } = this.#context;
+    const dueInMs = shared.dueIn(state.id, deadlines.observe(state));
     // The index also serves other nodes: if this node dies, another node finds the overdue operation there.
     await notifier.index(state, deadlines, dueInMs);
     if (dueInMs === undefined) this.end(state.id);
@@ -225,7 +230,7 @@ export class OperationMonitor {
       const after = await log.append(deadlines.operationId, current, event, author);
       if (!after.duplicate && event.event === "stalled") instruments.operationsStalled.add(1);
       if (!after.duplicate && event.event === "lost") instruments.operationsLost.add(1);
-      await notifier.changed(current.state, after.state);
+      await notifier.changed(current, after);
       // An event that does not change the state would be published again and again.
       if (after.state === current.state) break;
       current = after;

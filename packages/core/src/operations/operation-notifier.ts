@@ -3,6 +3,8 @@ import { type OperationState, summarise, summaryChanged } from "@milepost/model"
 import { encodeId } from "@milepost/protocol";
 import type { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { operationAgeMs } from "../rules/default-rules.ts";
+import type { OperationAfter, OperationAt } from "./operation-log.ts";
+import type { SharedSummaries } from "./shared-summaries.ts";
 
 const publisher = "gateway:operations";
 
@@ -18,25 +20,38 @@ export function producerChannel(producerId: string): string {
 }
 
 /**
- * Publishes changes of an operation outside its own channel: its summary for its user and session, its index
- * entry, and the signal to its producer.
+ * Publishes changes of an operation outside its own channel: its summary for its user and session and for the channels
+ * that it belongs to, its index entry, and the signal to its producer.
  *
- * A failure here never fails the change itself. A summary that could not be published is retried, unless a
- * newer summary replaces it. After the last attempt it becomes a dead letter.
+ * A failure here never fails the change itself. A summary for a user or session that could not be published is retried,
+ * unless a newer summary replaces it. After the last attempt it becomes a dead letter.
  */
 export class OperationNotifier {
   readonly #publisher: AssuredPublisher;
   readonly #index: OperationIndex;
+  readonly #shared: SharedSummaries;
   readonly #onError: (error: unknown) => void;
 
-  constructor(assured: AssuredPublisher, index: OperationIndex, onError: (error: unknown) => void) {
+  constructor(
+    assured: AssuredPublisher,
+    index: OperationIndex,
+    shared: SharedSummaries,
+    onError: (error: unknown) => void,
+  ) {
     this.#publisher = assured;
     this.#index = index;
+    this.#shared = shared;
     this.#onError = onError;
   }
 
-  /** Publishes the operation's summary to its session and its user, if the summary has changed. */
-  async changed(before: OperationState | undefined, after: OperationState): Promise<void> {
+  /** Publishes the operation's summary, if an event has changed it. */
+  async changed(before: OperationAt | undefined, after: OperationAfter): Promise<void> {
+    const shared = this.#shared.follow(before, after);
+    await this.#tellOwners(before?.state, after.state);
+    await shared;
+  }
+
+  async #tellOwners(before: OperationState | undefined, after: OperationState): Promise<void> {
     if (!summaryChanged(before, after)) return;
     const json = JSON.stringify(summarise(after));
     const key = `${after.id}@${after.offset}`;
@@ -70,8 +85,10 @@ export class OperationNotifier {
     const waitingCommands = commands.filter(({ phase }) => phase === "requested").length;
     const summary = summarise(state);
     const producer = producer_id === undefined ? {} : { producer: producer_id };
+    const told = this.#shared.toldOf(state.id);
+    const shared = told === undefined ? {} : { told };
     try {
-      const indexed = { summary, service, waitingCommands, offset, fence, ...producer };
+      const indexed = { summary, service, waitingCommands, offset, fence, ...producer, ...shared };
       await this.#index.put(indexed, operationAgeMs, dueInMs);
     } catch (error) {
       this.#onError(error);

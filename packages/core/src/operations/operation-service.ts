@@ -34,6 +34,7 @@ import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { requireBelonging } from "./belonging.ts";
 import { listFor } from "./list-operations.ts";
 import { OperationAnnouncer } from "./operation-announcer.ts";
 import {
@@ -51,6 +52,7 @@ import { OperationNotifier } from "./operation-notifier.ts";
 import type { Operations } from "./operations-api.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { judgeReport, readReportedEvent } from "./report.ts";
+import { SharedSummaries } from "./shared-summaries.ts";
 
 const maxWaitMs = 60_000;
 const idLength = 16;
@@ -68,7 +70,7 @@ export interface OperationContext {
   readonly errorLog: ErrorLog;
   readonly instruments: Pick<
     CoreInstruments,
-    "operationsCreated" | "operationsStalled" | "operationsLost"
+    "operationsCreated" | "operationsStalled" | "operationsLost" | "operationSummaryRetries"
   >;
 }
 
@@ -82,6 +84,7 @@ export class OperationService implements Operations {
   readonly #context: OperationContext;
   readonly #log: OperationLog;
   readonly #publisher: AssuredPublisher;
+  readonly #shared: SharedSummaries;
   readonly #notifier: OperationNotifier;
   readonly #announcer: OperationAnnouncer;
   readonly #pending: PendingCommands;
@@ -97,7 +100,17 @@ export class OperationService implements Operations {
     this.#log = new OperationLog(engine.log, rules);
     const onError = errorLog.report;
     this.#publisher = new AssuredPublisher({ engine, rules, clock, wheel, random, onError });
-    this.#notifier = new OperationNotifier(this.#publisher, index, onError);
+    this.#shared = new SharedSummaries({
+      log: engine.log,
+      operations: this.#log,
+      index,
+      rules,
+      wheel,
+      random,
+      onError,
+      onRetry: () => instruments.operationSummaryRetries.add(1),
+    });
+    this.#notifier = new OperationNotifier(this.#publisher, index, this.#shared, onError);
     this.#announcer = new OperationAnnouncer({ log: engine.log, rules, wheel, onError });
     this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
     this.#leases = new OperationLeases(engine.leases, clock);
@@ -105,6 +118,7 @@ export class OperationService implements Operations {
       log: this.#log,
       leases: this.#leases,
       notifier: this.#notifier,
+      shared: this.#shared,
       queues: this.#queues,
       index,
       clock,
@@ -122,6 +136,7 @@ export class OperationService implements Operations {
     const operation = orThrow(readCreate(input, this.#context.random.id(idLength)));
     const { operation_id: id, kind, input: given } = operation.created;
     const service = requireService(principal, "operations", operationChannel(id));
+    requireBelonging(service, operation.created, this.#context.rules);
     await this.#context.contract.checkInput(kind, given);
     return this.#queues.run(id, () => this.#create(service, operation));
   }
@@ -213,6 +228,7 @@ export class OperationService implements Operations {
     this.#closed = true;
     this.#pending.close();
     await this.#queues.idle();
+    await this.#shared.close();
     this.#monitor.close();
     await this.#announcer.close();
     await this.#publisher.close();
@@ -227,14 +243,15 @@ export class OperationService implements Operations {
     service: ServicePrincipal,
     { created, leaseMs }: NewOperation,
   ): Promise<CreatedOperation> {
-    const { operations } = this.#context.engine;
     const id = created.operation_id;
     const channel = operationChannel(id);
     const existing = await this.#log.read(id);
     if (existing !== undefined) {
-      if ((await operations.get(id))?.service !== service.name) throw taken(id);
+      if (!(await this.#isCreator(service, id))) throw taken(id);
       const { state } = existing;
       const lease = await this.#leases.again(state, created.producer_id, leaseMs);
+      // The node that created it may also have died before it published the summary.
+      await this.#shared.settle(existing);
       await this.#monitor.refresh(state, { service, lease });
       // The node that created it may have died before it announced the operation.
       this.#announce(state);
@@ -244,18 +261,24 @@ export class OperationService implements Operations {
     await this.#monitor.expect(id, service, lease);
     const author = { publisher: publisherOf(service), key: "created" };
     const event = { event: "created", data: created } as const;
-    const { state, duplicate } = await this.#log
-      .append(id, undefined, event, author)
-      .catch((error: unknown) => {
-        // The operation may have begun although the answer was lost.
-        this.#announcer.announce(id);
-        throw error;
-      });
+    const after = await this.#log.append(id, undefined, event, author).catch((error: unknown) => {
+      // The operation may have begun although the answer was lost.
+      this.#announcer.announce(id);
+      throw error;
+    });
+    const { state, duplicate } = after;
     if (!duplicate) this.#context.instruments.operationsCreated.add(1);
     this.#announce(state);
-    await this.#notifier.changed(undefined, state);
+    await this.#notifier.changed(undefined, after);
     await this.#monitor.refresh(state, { service, lease });
     return { operation: state, channel, lease: asOperationLease(lease), duplicate };
+  }
+
+  /** True if the service created the operation. The index may not know it yet if the node died right after it. */
+  async #isCreator(service: ServicePrincipal, operationId: string): Promise<boolean> {
+    const indexed = await this.#context.engine.operations.get(operationId);
+    if (indexed !== undefined) return indexed.service === service.name;
+    return (await this.#log.find(operationId, publisherOf(service), "created")) !== undefined;
   }
 
   async #report(
@@ -271,7 +294,7 @@ export class OperationService implements Operations {
     const publish = async (event: OperationEvent, key?: string) => {
       const author = { publisher: publisherOf(service), ...(key === undefined ? {} : { key }) };
       const after = await this.#log.append(operationId, operation, event, author);
-      if (!after.duplicate) told.push(this.#notifier.changed(operation.state, after.state));
+      if (!after.duplicate) told.push(this.#notifier.changed(operation, after));
       operation = after;
       return { position: formatPosition(after.at), duplicate: after.duplicate };
     };
@@ -285,6 +308,8 @@ export class OperationService implements Operations {
       }
     } finally {
       await Promise.all(told);
+      // A repeated report may be the answer to a node that died before it published the summaries.
+      await this.#shared.settle(operation);
       await this.#monitor.refresh(operation.state, { before, service, lease });
     }
     while (results.length < events.length) {
@@ -356,7 +381,7 @@ export class OperationService implements Operations {
       { event: "command", data: args === undefined ? data : { ...data, args } },
       { publisher, ...(commandKey === undefined ? {} : { key: commandKey }) },
     );
-    await this.#notifier.changed(state, after.state);
+    await this.#notifier.changed(operation, after);
     await this.#monitor.refresh(after.state, { before: state });
     await this.#notifier.commanded(after.state);
     return { command_id, phase: "requested" };

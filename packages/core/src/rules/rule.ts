@@ -1,3 +1,4 @@
+import type { PrivateSummaryField } from "@milepost/model";
 import type { Priority, StandardSchema } from "@milepost/protocol";
 import type { Access } from "./access.ts";
 
@@ -145,6 +146,11 @@ export interface Rule {
    * key}`. Default: readers do not learn it. A roll-up shows publishers if the rule of the roll-up does.
    */
   readonly showPublisher?: boolean;
+  /**
+   * Private fields in the summaries of the operations that belong to a channel: `user_id`, `session_id`, and `error` for the
+   * error's text. Default: none of them.
+   */
+  readonly summaryFields?: readonly PrivateSummaryField[];
   /** Principals that may end a channel. Default: as for `publish`. */
   readonly end?: Access;
   /**

@@ -234,6 +234,12 @@ export const coreInstruments = {
     help: "Operations that this node marked lost, because their producer stayed silent.",
     unit: "operations",
   },
+  operationSummaryRetries: {
+    kind: "counter",
+    name: "milepost_operation_summary_retries_total",
+    help: "Attempts to publish the summaries of an operation to the channels that it belongs to that failed and are retried.",
+    unit: "attempts",
+  },
   sessionChecks: {
     kind: "counter",
     name: "milepost_session_checks_total",

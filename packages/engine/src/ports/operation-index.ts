@@ -25,6 +25,11 @@ export interface IndexedOperation {
   readonly offset: number;
   /** Fence of the latest lease that the writer of the entry knew; 0 where it knew none. */
   readonly fence: number;
+  /**
+   * Position of the newest event whose summary has reached the channels that the operation belongs to; absent where it
+   * belongs to none.
+   */
+  readonly told?: string;
 }
 
 /** Index that finds operations. The state of an operation is not here: it is the projection of its channel. */

@@ -64,6 +64,7 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
   bindIds: z.record(z.string(), z.union([z.string(), z.array(z.string())])).exactOptional(),
   showPublisher: z.boolean().exactOptional(),
   roles: z.record(z.string().min(1).max(32), access).exactOptional(),
+  summaryFields: z.array(z.enum(["user_id", "session_id", "error"])).exactOptional(),
   command: access.exactOptional(),
   end: access.exactOptional(),
   priority: z.enum(["high", "normal", "low"]).exactOptional(),

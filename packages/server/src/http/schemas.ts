@@ -196,6 +196,13 @@ export const createOperationSchema = z
     session_id: ownerId.exactOptional(),
     user_id: ownerId.exactOptional(),
     producer_id: z.string().min(1).max(200).exactOptional(),
+    collection_id: ownerId.exactOptional(),
+    belongs_to: z
+      .string()
+      .min(1)
+      .max(255)
+      .exactOptional()
+      .meta({ description: "Channel that gets the operation's summaries, such as project:42." }),
     steps: z.array(stepPlan).max(operationBounds.steps).exactOptional(),
     input: z.unknown().exactOptional(),
     lease_ms: leaseMs.exactOptional(),

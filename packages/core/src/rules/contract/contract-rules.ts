@@ -23,6 +23,7 @@ const settings = {
   bindIds: true,
   showPublisher: true,
   roles: true,
+  summaryFields: true,
   command: true,
   end: true,
   durable: true,

@@ -72,6 +72,17 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { session: "nobody" })).toEqual([]);
     });
 
+    test("[P-OP-15] the index keeps up to which position the summaries of an operation are published", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("a", 1, {}, { told: "e.1.t" }), hourMs);
+      expect(await operations.get("a")).toMatchObject({ told: "e.1.t" });
+      await operations.put(operation("a", 1, {}, { offset: 2, told: "e.2.t" }), hourMs);
+      expect(await operations.get("a")).toMatchObject({ told: "e.2.t" });
+      await operations.put(operation("a", 1, {}, { offset: 1, told: "e.1.t" }), hourMs);
+      expect(await operations.get("a")).toMatchObject({ told: "e.2.t" });
+    });
+
     test("a put replaces the operation, which is no longer found by its earlier owner", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
