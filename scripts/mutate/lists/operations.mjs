@@ -139,11 +139,6 @@ export const operationMutants = [
       "a node that publishes a summary overlooks that an earlier one is missing",
     ],
     [
-      "else await this.#catchUp(trail);\n    });\n  }\n\n  /**",
-      "\n    });\n  }\n\n  /**",
-      "a missing summary is never published",
-    ],
-    [
       "      if (trail.told !== at) await this.#catchUp(trail);",
       "",
       "a report repeated to another node does not publish what the dead node left out",
