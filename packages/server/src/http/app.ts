@@ -40,6 +40,8 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   const { core, auth, role, origins, log, closing, doors, sockets, unread, guests, tokenInQuery } =
     options;
   const tokenPaths = new Set(doors.routes.flatMap(({ path }) => [path, besideWebSockets(path)]));
+  const { path: messagesPath } = messagesEndpoint(options);
+  const ticketPaths = new Set([messagesPath, besideWebSockets(messagesPath)]);
   const app = new Hono<HttpEnv>();
 
   app.onError((error, context) => {
@@ -54,7 +56,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   );
 
   async function identify(context: HttpContext): Promise<Principal> {
-    const query = credentialInQuery(context, { tokenPaths, tokenInQuery });
+    const query = credentialInQuery(context, { tokenPaths, ticketPaths, tokenInQuery });
     if (query.ticket !== undefined) return core.tickets.use(query.ticket, streamOf(context));
     if (query.token !== undefined) return auth.verifyToken(query.token);
     if (query.guest !== true || guests === undefined) return auth.authenticate(query.authorization);
@@ -118,7 +120,8 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     path: besideWebSockets(endpoint.path),
     spec: { ...endpoint.spec, hide: true },
   }));
-  for (const { path } of besides) app.use(path, authenticated);
+  // A path may have several methods, and a ticket would not survive a second look.
+  for (const path of new Set(besides.map(({ path }) => path))) app.use(path, authenticated);
   const ofReaders: readonly Endpoint[] = [
     ...fallbacks,
     ...besides,
