@@ -3,7 +3,7 @@ import type { Channel, Published, PublishOptions } from "./channel/channel.ts";
 import type { BackoffOptions, BackoffPreset } from "./connection/backoff.ts";
 import type { ConnectionState } from "./connection/connection-state.ts";
 import type { ConnectionMetrics } from "./connection/metrics.ts";
-import type { TokenSource } from "./connection/token.ts";
+import type { TicketSource, TokenSource } from "./connection/token.ts";
 import type {
   AnyContract,
   ChannelName,
@@ -37,6 +37,14 @@ export interface ClientOptions {
    * to `onError` and in its state, and tries again after a wait. Without a `token`, the client offers no credential.
    */
   readonly token?: TokenSource | undefined;
+  /**
+   * Function that gets a ticket from `POST /v1/tickets`, usually by way of the application's backend; see the page on
+   * tickets of the protocol. The client calls it for every connection attempt, and over server-sent events and
+   * long-poll for each request, because a ticket works once within 30 s. It stands in place of `token`, which is not read
+   * then, and answers under the same conditions. Tabs with tickets share no connection. Before the authority behind a ticket
+   * ends, nothing is renewed: the client connects again with a new ticket.
+   */
+  readonly ticket?: TicketSource | undefined;
   /**
    * Transports to use, the best first; default `["websocket", "sse", "poll"]`. After two failures in a row (five
    * refused connects if the transport has worked before), the client tries the next one. A transport fails when its

@@ -4,7 +4,7 @@ export type * from "./client.ts";
 export type { BackoffOptions, BackoffPreset } from "./connection/backoff.ts";
 export type { ConnectionState, ConnectionStateName } from "./connection/connection-state.ts";
 export type * from "./connection/metrics.ts";
-export type { TokenSource } from "./connection/token.ts";
+export type { TicketSource, TokenSource } from "./connection/token.ts";
 export type * from "./contract.ts";
 export { createClient } from "./create-client.ts";
 export { CommandError } from "./operation/command-error.ts";

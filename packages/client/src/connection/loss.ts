@@ -1,6 +1,7 @@
 import { type CloseVerdict, closeNames, closeVerdict } from "@milepost/protocol";
 import type { CloseDetails } from "../transport/transport.ts";
 import type { ConnectionEvent } from "./connection-state.ts";
+import { ticketMark } from "./token.ts";
 
 /** Reason for the loss or close of a connection. */
 export interface Loss extends CloseDetails {
@@ -25,6 +26,8 @@ export function lossOf(code: number, says: string, details: CloseDetails): Loss 
 export function eventOf({ code, token }: Loss, wasConnected: boolean): ConnectionEvent {
   // The gateway got no credential although one was sent, so the transport has swallowed it.
   if (code === 4408 && token !== undefined && !wasConnected) return "lost";
+  // A ticket may have become too old on its way; the next one need not.
+  if (code === 4401 && token?.startsWith(ticketMark)) return "expired";
   return eventOfVerdict[closeVerdict(code)];
 }
 

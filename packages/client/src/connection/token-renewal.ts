@@ -39,7 +39,7 @@ export class TokenRenewal {
   /** Handles the gateway's notice that the token expires soon. */
   expiring(): void {
     const { token, clock, schedule } = this.#parts;
-    if (!token.renewable || this.#planned !== undefined) return;
+    if (!token.renewsInPlace || this.#planned !== undefined) return;
     const delayMs = this.#notBefore - clock.monotonic();
     if (delayMs <= 0) void this.#renew();
     else {

@@ -7,6 +7,7 @@ import type { Fetch } from "./http-endpoint.ts";
 import { pollTransport } from "./poll-transport.ts";
 import { isBrowser } from "./sdk.ts";
 import { sseTransport } from "./sse-transport.ts";
+import { ticketFetch } from "./ticket-fetch.ts";
 import type { Transport } from "./transport.ts";
 
 export { TransportUpgrade } from "./transport-upgrade.ts";
@@ -20,8 +21,11 @@ export async function httpTransport(
   fetch: Fetch,
   options: ClientOptions,
 ): Promise<Transport> {
-  const inner = name === "sse" ? sseTransport(fetch) : pollTransport(fetch);
-  return isBrowser() ? shared(inner, fetch, options, true) : inner;
+  const { ticket } = options;
+  const own = ticket === undefined ? fetch : ticketFetch(fetch, ticket);
+  const inner = name === "sse" ? sseTransport(own) : pollTransport(own);
+  // Whose tickets two tabs have is known to the gateway alone.
+  return isBrowser() && ticket === undefined ? shared(inner, fetch, options, true) : inner;
 }
 
 /** Returns a transport over `inner` that the tabs of this origin share. */

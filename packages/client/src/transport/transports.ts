@@ -23,7 +23,8 @@ function transportOf(name: TransportName, options: ClientOptions): Transport | u
   switch (name) {
     case "websocket": {
       const webSocket = webSocketOf(options);
-      if (options.share !== true || !webSocket || !fetch || !isBrowser()) return webSocket;
+      const isShared = options.share === true && options.ticket === undefined;
+      if (!isShared || !webSocket || !fetch || !isBrowser()) return webSocket;
       return lazyTransport(name, async () =>
         (await httpTransports()).shared(webSocket, fetch, options),
       );

@@ -1,5 +1,6 @@
 import { jsonSubprotocol, tokenSubprotocolPrefix } from "@milepost/protocol";
 import type { ClientOptions } from "../client.ts";
+import { ticketMark } from "../connection/token.ts";
 import type { Codec } from "./codec.ts";
 import { sdkName } from "./sdk.ts";
 import { Socket, type WebSocketConstructor } from "./socket.ts";
@@ -27,14 +28,16 @@ export function webSocketTransport(
     open({ url, token, connectionId }, events) {
       const protocols: string[] = [jsonSubprotocol];
       if (codec !== undefined) protocols.unshift(codec.subprotocol);
+      const ticket = token?.startsWith(ticketMark) ? token.slice(1) : undefined;
       const offered = token !== undefined && subprotocolCharacters.test(token);
       if (offered) protocols.push(`${tokenSubprotocolPrefix}${token}`);
       const target = new URL(url);
       target.searchParams.set("sdk", sdkName());
+      if (ticket) target.searchParams.set("ticket", ticket);
       if (connectionId !== undefined) target.searchParams.set("connection_id", connectionId);
       const socket = new Socket(webSocket, target.href, protocols, codec, {
         onOpen: () => {
-          if (token !== undefined && !offered) {
+          if (token !== undefined && !offered && !ticket) {
             socket.send([JSON.stringify({ type: "auth", token })]);
           }
         },

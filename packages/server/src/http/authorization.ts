@@ -2,12 +2,14 @@ import { MilepostError } from "@milepost/protocol";
 import { matchedRoutes } from "hono/route";
 import type { HttpContext } from "./endpoint.ts";
 
-/** Requests that may carry their token as `?token=`. */
+/** Requests that may carry their credential in the query. */
 export interface TokenInQuery {
   /**
    * Route paths where `?token=` is accepted, because a browser opens them without being able to send a header.
    */
   readonly tokenPaths: ReadonlySet<string>;
+  /** Further route paths where `?ticket=` is accepted. */
+  readonly ticketPaths: ReadonlySet<string>;
   /** False if the deployment refuses tokens in the URL. */
   readonly tokenInQuery: boolean;
 }
@@ -24,13 +26,13 @@ export interface RequestCredential {
 
 /**
  * Returns the credential of a request. Without an `Authorization` header, every route of a door takes `?ticket=`, and
- * then `?token=` as the token of a user.
+ * then `?token=` as the token of a user. The messages of a connection take `?ticket=` too.
  *
  * Throws `unauthenticated` when the token is in the query and `tokenInQuery` is false.
  */
 export function credentialInQuery(
   context: HttpContext,
-  { tokenPaths, tokenInQuery }: TokenInQuery,
+  { tokenPaths, ticketPaths, tokenInQuery }: TokenInQuery,
 ): RequestCredential {
   const authorization = context.req.header("authorization");
   const ticket = context.req.query("ticket");
@@ -39,7 +41,10 @@ export function credentialInQuery(
   if (authorization !== undefined || (ticket ?? token ?? guest) === undefined) {
     return { authorization };
   }
-  if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return {};
+  const isOf = (paths: ReadonlySet<string>) =>
+    matchedRoutes(context).some(({ path }) => paths.has(path));
+  if (ticket !== undefined && isOf(ticketPaths)) return { ticket };
+  if (!isOf(tokenPaths)) return {};
   if (ticket !== undefined) return { ticket };
   if (token === undefined) return { guest: true };
   if (tokenInQuery) return { token };

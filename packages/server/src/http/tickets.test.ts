@@ -50,10 +50,12 @@ test("[P-TICK-1] a ticket opens the session feed and a poll, each once", async (
   expect(await feed.next()).toMatchObject({ type: "progress_update" });
   const again = await server.socket(`/ws/progress/s1?ticket=${feedTicket}`, { token: null });
   expect(await again.closed).toEqual({ code: 1008, reason: "Invalid session" });
-  const poll = `/v1/poll?channels=chat:1&wait=0&ticket=${await ticketOf(server, token)}`;
-  expect((await server.call("GET", poll, { credential: null })).status).toBe(200);
-  const repeated = await server.call("GET", poll, { credential: null });
-  expect(repeated).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
+  for (const path of ["/v1/poll", "/ws/poll"]) {
+    const poll = `${path}?channels=chat:1&wait=0&ticket=${await ticketOf(server, token)}`;
+    expect((await server.call("GET", poll, { credential: null })).status).toBe(200);
+    const repeated = await server.call("GET", poll, { credential: null });
+    expect(repeated).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
+  }
 });
 
 test("[P-TICK-2] the ticket of a stream may be shown again for the same URL, and at no other URL or door", async () => {
@@ -130,4 +132,18 @@ test("[P-TICK-1] a ticket is refused where it is no ticket, and in a header", as
   const own = await ticketOf(closing, await closing.token());
   const socket = await closing.socket(`/ws?ticket=${own}`, { token: null });
   expect(await socket.next()).toMatchObject({ type: "welcome" });
+});
+
+test("[P-TICK-1] a ticket sends messages of its user once, for each connection's path, and ?token= sends none", async () => {
+  await using server = await startGateway();
+  const token = await server.token();
+  const body = [{ type: "publish", id: 1, channel: "chat:1", event: "e", data: 1 }];
+  const send = (path: string, query: string) =>
+    server.call("POST", `${path}?${query}`, { credential: null, body });
+  for (const path of ["/v1/connections/-/messages", "/ws/connections/-/messages"]) {
+    const query = `ticket=${await ticketOf(server, token)}`;
+    expect(await send(path, query)).toMatchObject({ status: 200, body: [{ result: {} }] });
+    expect(await send(path, query)).toMatchObject({ status: 401 });
+    expect(await send(path, `token=${token}`)).toMatchObject({ status: 401 });
+  }
 });

@@ -5,7 +5,13 @@ import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
 import { accepted, readAs } from "../reading.ts";
 
-const messagesQuery = z.object({ replies: z.enum(["body", "stream"]).exactOptional() });
+const messagesQuery = z.object({
+  replies: z.enum(["body", "stream"]).exactOptional(),
+  ticket: z
+    .string()
+    .meta({ description: "A ticket, for clients without a token." })
+    .exactOptional(),
+});
 
 const message = z.looseObject({ type: z.string() });
 
