@@ -33,6 +33,8 @@ export interface AttachmentParts {
   readonly limits: BridgeLimits;
   readonly timers: Timers;
   readonly instruments: Instruments;
+  /** True if the client of a socket has shown a sign of life lately. */
+  isAlive(socket: Socket): boolean;
   /** Called when the person behind a socket is known, with the name of the person's channel. */
   joined(socket: Socket, person: string): void;
   /** Called when a socket no longer reads for its person. */
@@ -177,6 +179,7 @@ export class Attachment {
       session,
       headers: this.#headers(),
       replaces: offset?.connection,
+      isAlive: () => this.#parts.isAlive(this.#socket),
       timeoutMs: limits.gatewayTimeoutMs,
       signal,
     });

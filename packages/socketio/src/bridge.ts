@@ -60,6 +60,8 @@ class Bridge implements SocketIoBridge {
   readonly #options: BridgeOptions;
   readonly #timers: Timers;
   readonly #limits: BridgeLimits;
+  /** Silence of a client that answers each ping, at most, with a second half of an interval for a slow answer. */
+  readonly #silenceMs: number;
   readonly #link: GatewayLink;
   readonly #instruments: Instruments;
   readonly #admission: Admission;
@@ -84,15 +86,16 @@ class Bridge implements SocketIoBridge {
     requireTemplates(channels);
     this.#options = options;
     this.#timers = timers;
+    this.#silenceMs = 1.5 * (options.server?.pingInterval ?? pingIntervalMs);
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#link = linkTo(options, this.#limits.gatewayTimeoutMs);
+    this.#admission = new Admission(this.#limits, options.addressOf, (reason) =>
+      this.#instruments.count(reason),
+    );
     this.#instruments = new Instruments(options.meter, {
       connections: () => this.#admission.size,
       users: () => this.#people.size,
     });
-    this.#admission = new Admission(this.#limits, options.addressOf, (reason) =>
-      this.#instruments.count(reason),
-    );
     this.#attachmentParts = {
       link: this.#link,
       guests,
@@ -102,6 +105,10 @@ class Bridge implements SocketIoBridge {
       limits: this.#limits,
       timers,
       instruments: this.#instruments,
+      isAlive: ({ conn }) => {
+        const at = this.#rates.get(conn)?.at;
+        return at !== undefined && timers.now() - at <= this.#silenceMs;
+      },
       joined: (socket, person) => this.#join(socket, person),
       left: (socket) => this.#leave(socket),
     };

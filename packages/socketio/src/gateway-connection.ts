@@ -54,6 +54,8 @@ export interface ConnectionOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Connection that this one replaces. */
   readonly replaces?: string | undefined;
+  /** True while the client shows signs of life. Without them, pings of the gateway are not answered. */
+  readonly isAlive: () => boolean;
   /** Time for the welcome to arrive and for each answer, in milliseconds. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -105,15 +107,20 @@ export class GatewayConnection {
       maxPayload: maxFrameBytes,
       perMessageDeflate: false,
       followRedirects: false,
+      autoPong: false,
     });
     this.#socket = socket;
+    // An answer stands for the client. The gateway drops a connection that does not answer when it needs the place.
+    socket.on("ping", (data: Buffer) => {
+      if (options.isAlive()) socket.pong(data);
+    });
     socket.on("open", () => {
       if (!inSubprotocol) socket.send(JSON.stringify({ type: "auth", token }));
     });
     socket.on("message", (data: RawData) => this.#read(String(data)));
     socket.on("unexpected-response", (request, { statusCode = 0 }) => {
-      this.#reason = refusedConnect(statusCode);
       request.destroy();
+      this.#ended(endOf(1006, refusedConnect(statusCode)));
     });
     // What the socket reports as an error ends with its close.
     socket.on("error", () => {});
@@ -318,7 +325,7 @@ export class GatewayConnection {
   }
 
   #ended(end: ConnectionEnd): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#end !== undefined) return;
     this.#end = end;
     this.#refuse(end.error);
     this.#listener?.onClosed(end);

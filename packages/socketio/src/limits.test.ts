@@ -27,6 +27,14 @@ function socketOf(opened: WebSocket | number): WebSocket {
   return opened;
 }
 
+/** Keeps 32 MiB, so that no entry is trimmed while a page does not read. */
+const roomy = {
+  pattern: "user:{user}",
+  subscribe: "own-user",
+  publish: "granted",
+  retention: { maxEntries: 1_000, maxAgeMs: 600_000, maxBytes: 32 * 1_048_576 },
+} as const;
+
 const closed = (socket: WebSocket) =>
   new Promise<void>((resolve) => socket.on("close", () => resolve()));
 
@@ -163,6 +171,50 @@ describe("the limits of a bridge", () => {
       Array.from({ length: total }, (_, n) => n),
     );
     expect(node.bridge.stats().paused).toBeGreaterThan(0);
+  });
+
+  test("[G7] [P-CLOSE-4] a page that leaves its WebSocket unread costs a bounded amount, and recovers everything when it reads again", async () => {
+    await using node = await startBridged({ gateway: { rules: [roomy] } });
+    const page = node.page({ auth: { token: await node.token("7") } });
+    await page.next("milepost:ready");
+    const wire = (
+      page.socket.io.engine.transport as unknown as { ws: { pause(): void; resume(): void } }
+    ).ws;
+    wire.pause();
+    const total = 400;
+    const text = "x".repeat(50_000);
+    for (let n = 0; n < total; n++) await node.gateway.publish("user:7", "step", { n, text });
+    await expect.poll(() => node.bridge.stats().paused).toBeGreaterThan(0);
+    for (const { conn } of node.io.sockets.sockets.values()) {
+      const { writeBuffer } = conn as unknown as { writeBuffer: { data: string }[] };
+      expect(writeBuffer.reduce((sum, { data }) => sum + data.length, 0)).toBeLessThan(1_048_576);
+    }
+    wire.resume();
+    while (page.all("step").length < total) await page.next("step");
+    expect(page.all("step").map((data) => (data as { n: number }).n)).toEqual(
+      Array.from({ length: total }, (_, n) => n),
+    );
+    expect(page.socket.recovered).toBe(true);
+  });
+
+  test("[P-ADM-7] a page that has gone without a word gives its place to a new one of its user", async () => {
+    await using node = await startBridged({
+      gateway: { limits: { maxConnectionsPerUser: 1 } },
+      bridge: { server: { pingInterval: 50 } },
+    });
+    const token = await node.token("7");
+    const gone = socketOf(await bare(node));
+    const connected = new Promise<void>((resolve) =>
+      gone.on("message", (data) => String(data).startsWith("40") && resolve()),
+    );
+    gone.send(`40${JSON.stringify({ token })}`);
+    await connected;
+    const since = Date.now();
+    // It answers no ping of Engine.IO, so it is silent for longer than a client that is there.
+    await expect.poll(() => Date.now() - since).toBeGreaterThan(75);
+    const page = node.page({ auth: { token } });
+    expect(await page.next("milepost:ready")).toMatchObject({ user: "7" });
+    await closed(gone);
   });
 
   test("an upgrade of another path on the same server may be answered later than Socket.IO would wait", async () => {

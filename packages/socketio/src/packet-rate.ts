@@ -28,6 +28,11 @@ export class PacketRate {
     this.#at = now;
   }
 
+  /** Time of the latest packet, in milliseconds since 1970. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** True while packets are refused. */
   get isOver(): boolean {
     return this.#messages < 0 || this.#bytes < 0;

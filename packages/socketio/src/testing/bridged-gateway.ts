@@ -2,7 +2,13 @@ import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createGateway, type Gateway, type GatewayOptions } from "@milepost/server";
-import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
+import type { Server } from "socket.io";
+import {
+  io as connectPage,
+  type ManagerOptions,
+  type Socket,
+  type SocketOptions,
+} from "socket.io-client";
 import { createSocketIoBridge, type SocketIoBridge } from "../bridge.ts";
 import type { BridgeOptions } from "../bridge-options.ts";
 
@@ -17,6 +23,7 @@ export type PageOptions = Partial<ManagerOptions & SocketOptions>;
 export interface BridgedGateway extends AsyncDisposable {
   readonly gateway: Gateway;
   readonly bridge: SocketIoBridge;
+  readonly io: Server;
   readonly server: HttpServer;
   readonly port: number;
   readonly url: string;
@@ -39,7 +46,7 @@ export async function startBridged(
   });
   const bridge = createSocketIoBridge({ gateway, ...options.bridge });
   const server = createServer((_, response) => response.writeHead(404).end());
-  bridge.initialize(server, frontendUrl);
+  const io = bridge.initialize(server, frontendUrl);
   gateway.attach(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -49,6 +56,7 @@ export async function startBridged(
   return {
     gateway,
     bridge,
+    io,
     server,
     port,
     url,
@@ -80,7 +88,7 @@ export class Page {
   readonly #waiting = new Set<() => void>();
 
   constructor(url: string, options: PageOptions = {}) {
-    this.socket = io(url, {
+    this.socket = connectPage(url, {
       // Pages in one process would share a connection otherwise.
       forceNew: true,
       reconnection: true,
