@@ -10,6 +10,7 @@ import { producerMutants } from "./lists/producer.mjs";
 import { reactMutants } from "./lists/react.mjs";
 import { sendQueueMutants } from "./lists/send-queue.mjs";
 import { serverMutants } from "./lists/server.mjs";
+import { socketioMutants } from "./lists/socketio.mjs";
 
 /** @import { MutantList } from "./mutant.mjs" */
 
@@ -32,4 +33,5 @@ export const lists = [
   { subject: "model", mutants: modelMutants },
   { subject: "protocol", mutants: protocolMutants },
   { subject: "react", mutants: reactMutants },
+  { subject: "socketio", mutants: socketioMutants },
 ];

@@ -5,7 +5,7 @@ import { createGateway, type Gateway, type GatewayOptions } from "@milepost/serv
 import { describe, expect, test } from "vitest";
 import { createSocketIoBridge, type SocketIoBridge } from "./bridge.ts";
 import type { BridgeOptions } from "./bridge-options.ts";
-import { apiKey, frontendUrl, Page, tokenSecret } from "./testing/bridged-gateway.ts";
+import { apiKey, frontendUrl, type Kept, Page, tokenSecret } from "./testing/bridged-gateway.ts";
 
 interface Elsewhere extends AsyncDisposable {
   readonly gateway: Gateway;
@@ -103,14 +103,19 @@ describe("a bridge in front of a gateway elsewhere", () => {
   });
 
   test("a page reconnects by itself while the gateway is away, and recovers when it is back", async () => {
-    const gateway = { token: "" };
     await using way = await startElsewhere({});
-    gateway.token = await way.gateway.mintToken({ user: "7" });
-    const page = way.page({ token: gateway.token });
+    const page = way.page({ token: await way.gateway.mintToken({ user: "7" }) });
     await page.next("milepost:ready");
     const { port = 0 } = way.gateway.address() ?? {};
+    let attempts = 0;
+    page.socket.io.on("reconnect_attempt", () => {
+      attempts += 1;
+    });
     await way.gateway.close();
     await page.next("disconnect");
+    // The bridge has turned the page away at least once when it tries again.
+    await expect.poll(() => attempts).toBeGreaterThan(2);
+    expect(page.all("connect_error")).toEqual([]);
     expect(page.socket.active).toBe(true);
     const again = createGateway({
       log: { info() {}, warn() {}, error() {} },
@@ -123,6 +128,29 @@ describe("a bridge in front of a gateway elsewhere", () => {
     page.socket.disconnect();
     await again.close();
   });
+});
+
+test("[P-ADM-8] a page that comes back by another bridge before its old connection was missed takes its place", async () => {
+  await using first = await startElsewhere({ limits: { maxConnectionsPerUser: 1 } });
+  const { port = 0 } = first.gateway.address() ?? {};
+  const bridge = createSocketIoBridge({ url: `http://127.0.0.1:${port}` });
+  const server = createServer();
+  bridge.initialize(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const token = await first.gateway.mintToken({ user: "7" });
+  const page = first.page({ token });
+  await page.next("milepost:ready");
+  const { _pid: pid, _lastOffset: offset } = page.socket as unknown as Kept;
+  const again = new Page(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+    auth: { token, pid, offset },
+  });
+  expect(await again.next("milepost:ready")).toMatchObject({ recovered: true });
+  await page.next("disconnect");
+  page.socket.disconnect();
+  again.socket.disconnect();
+  await bridge.close();
+  server.close();
 });
 
 test("the meter of a gateway records the numbers of its bridge, under names of their own", async () => {

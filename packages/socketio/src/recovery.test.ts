@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { type BridgedGateway, frontendUrl, startBridged } from "./testing/bridged-gateway.ts";
+import {
+  type BridgedGateway,
+  frontendUrl,
+  type Kept,
+  startBridged,
+} from "./testing/bridged-gateway.ts";
 
 /** Opens a page of user 7 that has got `step` 1. */
 async function opened(node: BridgedGateway, options = {}) {
@@ -9,12 +14,6 @@ async function opened(node: BridgedGateway, options = {}) {
   await node.gateway.publish("user:7", "step", 1);
   await page.next("step");
   return page;
-}
-
-/** What a client keeps for its recovery. */
-interface Kept {
-  _pid: string;
-  _lastOffset: string;
 }
 
 describe("connection state recovery", () => {
@@ -85,6 +84,11 @@ describe("connection state recovery", () => {
     expect(await victim.next("step")).toBe(2);
     expect(thief.all("step")).toEqual([]);
     victim.socket.disconnect();
+    const common = offset.split(",").filter((part) => !part.includes("user:7@"));
+    const other = node.page({
+      auth: { token: await node.token("8"), pid, offset: `c1;${common.join()}` },
+    });
+    expect(await other.next("milepost:ready")).toMatchObject({ recovered: false });
     const heir = node.page({ auth: { token: await node.token("8"), pid, offset } });
     expect(await heir.next("milepost:ready")).toMatchObject({
       recovered: false,

@@ -76,6 +76,12 @@ export async function startBridged(
   };
 }
 
+/** What a client keeps for its recovery. */
+export interface Kept {
+  readonly _pid: string;
+  readonly _lastOffset: string;
+}
+
 /** One event that a page got. */
 export type Seen = readonly [event: string, ...args: unknown[]];
 
