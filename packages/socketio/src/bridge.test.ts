@@ -7,6 +7,7 @@ const designed = [
   ["preview:status", { status: "running", url: "http://localhost:8000" }],
   ["generation:progress", { status: "running", percent: 40 }],
   ["notification", { type: "success", message: "Files synced" }],
+  ["error", { message: "The preview has failed", code: "preview_failed" }],
 ] as const;
 
 describe.each([
@@ -53,4 +54,34 @@ describe.each([
     expect(page.all("step").toSorted()).toEqual([1, 2, 3, 4]);
     expect(node.bridge.stats()).toMatchObject({ recovered: 1, notRecovered: 0, users: 1 });
   });
+});
+
+test("a page that is opened again gets the state of its user's channel as events, and neither notifications nor errors twice", async () => {
+  await using node = await startBridged({ gateway: { guests: true }, bridge: { guests: true } });
+  const auth = { token: await node.token("7") };
+  for (const [event, data] of designed) {
+    await node.gateway.publish("user:7", event, data);
+    await node.gateway.publish("guest:user_17", event, data);
+  }
+  const page = node.page({ auth });
+  await page.next("milepost:ready");
+  const guest = node.page();
+  await guest.next("connect");
+  await guest.socket.emitWithAck("client:join", { userId: "user_17" });
+  for (const each of [page, guest]) {
+    expect(await each.next("milepost:snapshot")).toMatchObject({ projection: "personal" });
+    for (const [event, data] of designed.slice(0, 4)) {
+      expect(await each.next(event)).toMatchObject(data);
+    }
+  }
+  await node.gateway.publish("user:7", "queue:position", { position: 1, total: 5 });
+  expect(await page.next("queue:position")).toEqual({ position: 1, total: 5 });
+  expect([page.all("notification"), page.all("error")]).toEqual([[], []]);
+  page.cut();
+  await page.next("disconnect");
+  await page.next("milepost:ready");
+  expect(page.socket.recovered).toBe(true);
+  await node.gateway.publish("user:7", "after", 1);
+  await page.next("after");
+  expect(page.all("queue:position")).toHaveLength(2);
 });
