@@ -58,6 +58,8 @@ const reserved = new Set([
 interface Beginning {
   readonly recovered: boolean;
   readonly snapshots: readonly (readonly [channel: string, snapshot: Snapshot])[];
+  /** Channels that have lost entries, and begin with their state instead. */
+  readonly lost: readonly (readonly [channel: string, reason: string])[];
 }
 
 /**
@@ -211,7 +213,7 @@ export class Attachment {
   }
 
   #begin(connection: GatewayConnection): void {
-    const { snapshots = [] } = this.#beginning ?? {};
+    const { snapshots = [], lost = [] } = this.#beginning ?? {};
     const { recovered } = this.#socket;
     const { user_id: user, session_id: session, guest_id: guest } = connection.welcome;
     const person = personOf(connection);
@@ -224,6 +226,7 @@ export class Attachment {
       channels: connection.channels,
       recovered,
     });
+    for (const [channel, reason] of lost) this.#emit("milepost:gap", { channel, reason });
     for (const [channel, { projection, state }] of snapshots) {
       this.#emit("milepost:snapshot", { channel, projection, state });
     }
@@ -415,6 +418,7 @@ async function readAll(
   const names = [...new Set([...own, ...others, ...cursor.keys()])];
   let recovered = own.length > 0 && own.every((channel) => cursor.has(channel));
   const snapshots: [string, Snapshot][] = [];
+  const lost: [string, string][] = [];
   const answers = await Promise.allSettled(
     names.map((name) => connection.subscribe(name, cursor.get(name))),
   );
@@ -423,14 +427,18 @@ async function readAll(
     if (answer.status === "fulfilled") {
       const { value } = answer;
       if (cursor.has(name) && !value.recovered && value.pending !== true) recovered = false;
-      if (value.snapshot !== undefined) snapshots.push([name, value.snapshot]);
+      if (value.snapshot !== undefined) {
+        snapshots.push([name, value.snapshot]);
+        // Without a state, the gateway tells of the gap itself.
+        if (value.reason !== undefined) lost.push([name, value.reason]);
+      }
       return;
     }
     const error = milepostError(answer.reason);
     if (own.includes(name) || isPassing(error)) throw error;
     if (cursor.has(name)) recovered = false;
   });
-  return { recovered, snapshots };
+  return { recovered, snapshots, lost };
 }
 
 /** Returns the name of the person's channel: that of the user or the guest, otherwise that of the session. */

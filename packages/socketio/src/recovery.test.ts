@@ -114,6 +114,18 @@ describe("connection state recovery", () => {
     expect(await page.next("after")).toBe(1);
   });
 
+  test("a page whose log was created anew is told of the gap, and gets the state of its user's channel", async () => {
+    await using node = await startBridged();
+    const data = { stage: "syncing", percent: 50, message: "Syncing" };
+    await node.gateway.publish("user:7", "sync:progress", data);
+    const { _pid: pid } = (await opened(node)).socket as unknown as Kept;
+    const offset = "c1;user:7@nolog.5.tag";
+    const page = node.page({ auth: { token: await node.token("7"), pid, offset } });
+    expect(await page.next("milepost:gap")).toEqual({ channel: "user:7", reason: "epoch_changed" });
+    expect(await page.next("sync:progress")).toMatchObject(data);
+    expect(page.socket.recovered).toBe(false);
+  });
+
   test("a client that connects its socket many times at once gets one connection to the gateway at most", async () => {
     await using node = await startBridged();
     const token = await node.token("7");
