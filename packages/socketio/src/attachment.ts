@@ -1,14 +1,8 @@
-import {
-  encodeId,
-  isRecord,
-  MilepostError,
-  type NoticeMessage,
-  type Position,
-  type Snapshot,
-} from "@milepost/protocol";
+import { isRecord, MilepostError, type NoticeMessage } from "@milepost/protocol";
 import type { Socket } from "socket.io";
+import { type Beginning, readAll } from "./beginning.ts";
 import type { BridgeLimits } from "./bridge-options.ts";
-import { clientError, isPassing, milepostError } from "./client-error.ts";
+import { clientError } from "./client-error.ts";
 import {
   type ChannelMessage,
   type ConnectionEnd,
@@ -18,7 +12,7 @@ import type { GatewayLink } from "./gateway-link.ts";
 import { joinedId, readHandshake, tokenOf } from "./handshake.ts";
 import type { Instruments } from "./instruments.ts";
 import { formatOffset, type Offset, parseOffset } from "./offset.ts";
-import { personalChannels } from "./personal-channels.ts";
+import { channelOfPerson, guestNameOf, idOfPerson, isIdOf } from "./person.ts";
 import { eventsOfState } from "./personal-state.ts";
 import { beginSession } from "./recovery-adapter.ts";
 import type { Timers } from "./timers.ts";
@@ -53,14 +47,6 @@ const reserved = new Set([
   "newListener",
   "removeListener",
 ]);
-
-/** What one reading of channels began with. */
-interface Beginning {
-  readonly recovered: boolean;
-  readonly snapshots: readonly (readonly [channel: string, snapshot: Snapshot])[];
-  /** Channels that have lost entries, and begin with their state instead. */
-  readonly lost: readonly (readonly [channel: string, reason: string])[];
-}
 
 /**
  * One socket of a page, and the connection to the gateway that it reads from.
@@ -216,7 +202,7 @@ export class Attachment {
     const { snapshots = [], lost = [] } = this.#beginning ?? {};
     const { recovered } = this.#socket;
     const { user_id: user, session_id: session, guest_id: guest } = connection.welcome;
-    const person = personOf(connection);
+    const person = channelOfPerson(connection.welcome);
     this.#parts.joined(this.#socket, person);
     this.#cancelTimer();
     this.#emit("milepost:ready", {
@@ -318,17 +304,17 @@ export class Attachment {
       const connection = this.#connection;
       if (connection === undefined)
         throw new MilepostError("cancelled", "the socket has been closed");
-      return { userId: publicIdOf(connection), channels: connection.channels };
+      return { userId: idOfPerson(connection.welcome), channels: connection.channels };
     });
   }
 
   async #join(id: string): Promise<void> {
     if (this.#connection === undefined) {
-      await this.#openGuest(withoutPrefix(id));
+      await this.#openGuest(guestNameOf(id));
       if (this.#connection !== undefined) this.#begin(this.#connection);
       return;
     }
-    if (!isOwnId(id, this.#connection)) {
+    if (!isIdOf(id, this.#connection.welcome)) {
       throw new MilepostError(
         "forbidden",
         "client:join must name the user of the token, or the guest that has joined",
@@ -403,64 +389,6 @@ export class Attachment {
     this.#connection = undefined;
     this.#parts.left(this.#socket);
   }
-}
-
-/**
- * Reads the channels of the person, and every other channel of the cursor, each from its position there. Rejects if one of
- * the person's own channels cannot be read, or if none can be read now.
- */
-async function readAll(
-  connection: GatewayConnection,
-  templates: readonly string[],
-  cursor: ReadonlyMap<string, Position>,
-): Promise<Beginning> {
-  const { own, others } = personalChannels(connection.welcome, templates);
-  const names = [...new Set([...own, ...others, ...cursor.keys()])];
-  let recovered = own.length > 0 && own.every((channel) => cursor.has(channel));
-  const snapshots: [string, Snapshot][] = [];
-  const lost: [string, string][] = [];
-  const answers = await Promise.allSettled(
-    names.map((name) => connection.subscribe(name, cursor.get(name))),
-  );
-  answers.forEach((answer, at) => {
-    const name = names[at] ?? "";
-    if (answer.status === "fulfilled") {
-      const { value } = answer;
-      if (cursor.has(name) && !value.recovered && value.pending !== true) recovered = false;
-      if (value.snapshot !== undefined) {
-        snapshots.push([name, value.snapshot]);
-        // Without a state, the gateway tells of the gap itself.
-        if (value.reason !== undefined) lost.push([name, value.reason]);
-      }
-      return;
-    }
-    const error = milepostError(answer.reason);
-    if (own.includes(name) || isPassing(error)) throw error;
-    if (cursor.has(name)) recovered = false;
-  });
-  return { recovered, snapshots, lost };
-}
-
-/** Returns the name of the person's channel: that of the user or the guest, otherwise that of the session. */
-function personOf({ welcome }: GatewayConnection): string {
-  const { user_id: user, session_id: session, guest_id: guest } = welcome;
-  if (user !== null) return `user:${encodeId(user)}`;
-  return guest === undefined ? `session:${encodeId(session ?? "")}` : `guest:${guest}`;
-}
-
-/** Returns the id under which backends address the person. */
-function publicIdOf({ welcome }: GatewayConnection): string | null {
-  return welcome.guest_id === undefined ? welcome.user_id : `guest:${welcome.guest_id}`;
-}
-
-function isOwnId(id: string, { welcome }: GatewayConnection): boolean {
-  if (welcome.guest_id === undefined) return id === welcome.user_id;
-  const name = withoutPrefix(id);
-  return name === welcome.guest_id || encodeId(name) === welcome.guest_id;
-}
-
-function withoutPrefix(id: string): string {
-  return id.startsWith("guest:") ? id.slice("guest:".length) : id;
 }
 
 function channelOf(value: unknown): string {

@@ -6,7 +6,7 @@ const socketio = "packages/socketio/src";
 export const socketioMutants = [
   ...faultsIn(`${socketio}/attachment.ts`, [
     [
-      "if (!isOwnId(id, this.#connection)) {",
+      "if (!isIdOf(id, this.#connection.welcome)) {",
       "if (false) {",
       "a page with a token joins as anybody, in name",
     ],
@@ -14,16 +14,6 @@ export const socketioMutants = [
       "if (!isRecovered) beginSession(this.#socket);",
       "",
       "a page that has lost entries is told that it is recovered",
-    ],
-    [
-      "if (cursor.has(name) && !value.recovered && value.pending !== true) recovered = false;",
-      "",
-      "a channel that has lost entries counts as recovered",
-    ],
-    [
-      "let recovered = own.length > 0 && own.every((channel) => cursor.has(channel));",
-      "let recovered = true;",
-      "the positions of another user's channels recover a page",
     ],
     [
       "if (resumes) this.#close();\n    else this.endWith(error);",
@@ -35,6 +25,18 @@ export const socketioMutants = [
       "replaces: offset?.connection,",
       "",
       "the old connection of a page that comes back counts for its user",
+    ],
+  ]),
+  ...faultsIn(`${socketio}/beginning.ts`, [
+    [
+      "if (cursor.has(name) && !value.recovered && value.pending !== true) recovered = false;",
+      "",
+      "a channel that has lost entries counts as recovered",
+    ],
+    [
+      "let recovered = own.length > 0 && own.every((channel) => cursor.has(channel));",
+      "let recovered = true;",
+      "the positions of another user's channels recover a page",
     ],
   ]),
   ...faultsIn(`${socketio}/bridge.ts`, [
