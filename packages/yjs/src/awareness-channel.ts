@@ -53,8 +53,8 @@ export class AwarenessChannel {
     const { client, channel, awareness } = this.#options;
     this.#subscription = client.channel(channel).subscribe(
       {
-        onEvent: ({ event, data }) => {
-          if (event === awarenessEvent) this.#take(data);
+        onEvent: ({ event, data, publisher }) => {
+          if (event === awarenessEvent) this.#take(data, publisher);
         },
         onPresence: (news) => {
           if ("left" in news) for (const member of news.left) this.#left(member);
@@ -103,21 +103,15 @@ export class AwarenessChannel {
 
   #publish(update: Uint8Array): void {
     const { client, channel, awareness } = this.#options;
-    const { state } = client;
     // A cursor matters now or not at all.
-    if (state.state !== "connected") return;
-    const member = state.userChannel ?? state.sessionChannel;
-    const data = {
-      page: awareness.clientID,
-      states: toBase64(update),
-      ...(member === undefined ? {} : { member }),
-    };
+    if (client.state.state !== "connected") return;
+    const data = { page: awareness.clientID, states: toBase64(update) };
     client.publish(channel, awarenessEvent, data, { timeoutMs: 10_000 }).catch(() => {});
   }
 
-  #take(data: unknown): void {
+  #take(data: unknown, publisher: string | undefined): void {
     if (!isRecord(data) || typeof data.states !== "string") return;
-    const { page, states, member } = data;
+    const { page, states } = data;
     if (states.length > maxStateLength || page === this.#options.awareness.clientID) return;
     const update = bytesOf(states);
     if (update === undefined) return;
@@ -126,8 +120,9 @@ export class AwarenessChannel {
     } catch {
       return;
     }
-    if (typeof page !== "number" || typeof member !== "string") return;
-    if (this.#options.awareness.getStates().has(page)) this.#members.set(page, member);
+    if (typeof page !== "number" || publisher === undefined) return;
+    // The id of a member is the name of a publisher. The gateway has verified it, so nobody can pass for another.
+    if (this.#options.awareness.getStates().has(page)) this.#members.set(page, publisher);
   }
 
   #left(member: string): void {

@@ -39,6 +39,7 @@ export function documentRules({
       publish: subscribe,
       retention: { maxEntries: 200, maxBytes: 1_048_576, maxAgeMs: 60_000 },
       presence: "members",
+      showPublisher: true,
       merge: { awareness: { class: "state", by: "page" } },
       priority: "low",
       outage: "local",
