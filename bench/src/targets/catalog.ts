@@ -29,6 +29,11 @@ export const catalog = {
     joins: true,
     start: () => startMilepost({ dialect: "milepost.v1.json", channels: "own" }),
   },
+  "milepost-bare": {
+    title: "Milepost, bare client",
+    joins: true,
+    start: () => startMilepost({ dialect: "plain", channels: "personal" }),
+  },
   ws: { title: "ws, send in a loop", joins: false, start: startWs },
   "socket.io": { title: "Socket.IO, emit to a room", joins: false, start: startSocketIo },
 } as const satisfies Record<string, Entry>;
@@ -57,5 +62,6 @@ export const memoryTargets = [
   "ws",
   "milepost-json",
   "milepost-own",
+  "milepost-bare",
   "socket.io",
 ] as const satisfies readonly TargetName[];

@@ -5,11 +5,18 @@ import type { Target } from "./target.ts";
 /** Settings for the way in which readers use the gateway. */
 export interface MilepostUse {
   readonly dialect: "plain" | "milepost.v1.json";
-  /** Channels of the readers: one for all readers, or one for each. */
-  readonly channels: "shared" | "own";
+  /**
+   * Channels of the readers: one for all readers, one for each, or those of a client that asks for none: everyone's, its
+   * user's, its session's and its connection's.
+   */
+  readonly channels: "shared" | "own" | "personal";
 }
 
-const sharedChannel = "bench:shared";
+const paths = {
+  shared: "/ws?channels=bench:shared",
+  own: "/ws?channels=bench:own:{i}",
+  personal: "/ws",
+} as const satisfies Record<MilepostUse["channels"], string>;
 const keptCursors = 200;
 
 /**
@@ -17,6 +24,7 @@ const keptCursors = 200;
  * Each publication is checked, stored in the channel's log, and kept for resume.
  */
 export async function startMilepost({ dialect, channels }: MilepostUse): Promise<Target> {
+  const sharedChannel = channels === "personal" ? "broadcast" : "bench:shared";
   const tokenSecret = randomBytes(32).toString("base64url");
   const gateway = createGateway({
     engine: memoryEngine(),
@@ -32,7 +40,7 @@ export async function startMilepost({ dialect, channels }: MilepostUse): Promise
   return {
     plan: {
       port,
-      path: `/ws?channels=${channels === "shared" ? sharedChannel : "bench:own:{i}"}`,
+      path: paths[channels],
       tokenSecret,
       readyMark: '"subscribed"',
       ...(dialect === "plain" ? {} : { subprotocol: dialect }),

@@ -3,6 +3,7 @@ export type * from "./cluster/connection-admin-api.ts";
 export type { ConnectionTarget } from "./cluster/node-signal.ts";
 export type * from "./compaction/compactor.ts";
 export type * from "./connection/connect-options.ts";
+export { personalDefault, personalFault } from "./connection/personal-channels.ts";
 export type * from "./dead-letters/dead-letters-api.ts";
 export type * from "./node/core.ts";
 export { createCore } from "./node/create-core.ts";

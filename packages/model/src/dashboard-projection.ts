@@ -4,6 +4,8 @@ import {
   type CalendarEvent,
   type DashboardEvents,
   dashboardKeys,
+  dashboardNames,
+  inDashboardWords,
   type TaskStatus,
 } from "./dashboard-event.ts";
 import { keyedProjection } from "./keyed-projection.ts";
@@ -39,10 +41,11 @@ export const dashboardProjection: Projection<DashboardState> = {
   initial: undefined,
   reduce(state, entry) {
     const { event, data } = entry;
-    if (!isRecord(data) || !Object.hasOwn(parts, event)) return state;
-    const { name, keyed } = parts[event as keyof DashboardEvents];
+    if (!isRecord(data) || !Object.hasOwn(dashboardNames, event)) return state;
+    const kind = dashboardNames[event as keyof typeof dashboardNames];
+    const { name, keyed } = parts[kind];
     const before = state ?? empty;
-    const after = keyed.reduce(before[name], entry);
+    const after = keyed.reduce(before[name], { ...entry, data: inDashboardWords(kind, data) });
     // The schemas of the channel's rule checked the types of the data before the entry was stored.
     return after === before[name] ? state : ({ ...before, [name]: after } as DashboardState);
   },

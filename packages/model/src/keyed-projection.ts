@@ -23,6 +23,18 @@ const sizes = new WeakMap<object, number>();
  * must be dropped, the smallest of these therefore counts as the oldest.
  */
 export function keyedProjection(field: string): Projection<KeyedState> {
+  const known = made.get(field);
+  if (known !== undefined) return known;
+  const projection = newProjection(field);
+  if (made.size < maxMade) made.set(field, projection);
+  return projection;
+}
+
+/** Projections made so far, since each channel with the same rule uses the same one. */
+const made = new Map<string, Projection<KeyedState>>();
+const maxMade = 100;
+
+function newProjection(field: string): Projection<KeyedState> {
   return {
     name: `keyed:${field}`,
     initial: undefined,

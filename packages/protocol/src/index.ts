@@ -41,6 +41,7 @@ export * from "./presence.ts";
 export * from "./publication.ts";
 export * from "./retryable-codes.ts";
 export * from "./server-message.ts";
+export { sha256Hex } from "./sha256.ts";
 export * from "./signature.ts";
 export * from "./signing.ts";
 export * from "./sse.ts";

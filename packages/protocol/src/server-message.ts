@@ -208,9 +208,12 @@ export interface UnsubscribedMessage {
   readonly event_id?: string;
 }
 
-/** Asks the client for a pong, which shows that the connection is alive. */
+/** Asks the client for a pong, which shows that the connection is alive. Sent in the plain dialect only. */
 export interface ServerPingMessage {
   readonly type: "ping";
+  readonly event_id?: string;
+  /** Time at which the server sent the message, as ISO 8601. */
+  readonly timestamp?: string;
 }
 
 /** Answers a ping of the client and carries the ping's id. */

@@ -25,6 +25,12 @@ export interface GatewayOptions {
   readonly rules?: readonly Rule[];
   /** Compactors that rules name in `compact`. */
   readonly compactors?: Compactors;
+  /**
+   * Channels to which clients that ask for none are subscribed: names in which `{user}`, `{session}`, `{guest}` and
+   * `{connection}` stand for the ids of the client. Default: `broadcast`, `user:{user}`, `session:{session}`,
+   * `guest:{guest}` and `connection:{connection}`.
+   */
+  readonly autoSubscribe?: readonly string[];
   /** Methods that clients may request, in addition to the methods of every gateway. */
   readonly methods?: Methods;
   /** Backends that answer methods over HTTP, keyed by the method or method pattern. */

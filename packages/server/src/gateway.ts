@@ -197,6 +197,7 @@ export function gatewayOf(
     node: options.node ?? `node-${systemRandom.id(8)}`,
     rules: options.rules ?? [],
     ...(options.compactors === undefined ? {} : { compactors: options.compactors }),
+    ...(options.autoSubscribe === undefined ? {} : { autoSubscribe: options.autoSubscribe }),
     ...(options.contract === undefined ? {} : { contract: options.contract }),
     methods: backends.besides(options.methods ?? {}),
     limits: options.limits ?? {},

@@ -204,7 +204,8 @@ export class ConnectionAdmin implements Connections {
     }
   }
 
-  #replace({ connection, user, session }: NodeSignal & { kind: "replace" }): void {
+  #replace({ connection, by, user, session }: NodeSignal & { kind: "replace" }): void {
+    if (by === this.#context.node) return;
     for (const client of this.#matching({ connection })) {
       const { principal } = client;
       const person = personOf(principal);

@@ -21,6 +21,8 @@ export type NodeSignal =
   | {
       readonly kind: "replace";
       readonly connection: string;
+      /** Name of the node at which it continues. */
+      readonly by: string;
       readonly user?: string;
       readonly session?: string;
     }
@@ -59,11 +61,12 @@ export function readNodeSignal(value: unknown): NodeSignal | undefined {
 }
 
 function readReplace(value: Record<string, unknown>): NodeSignal | undefined {
-  const { connection, user, session } = value;
-  if (typeof connection !== "string") return undefined;
+  const { connection, by, user, session } = value;
+  if (typeof connection !== "string" || typeof by !== "string") return undefined;
   return {
     kind: "replace",
     connection,
+    by,
     ...(typeof user === "string" && { user }),
     ...(typeof session === "string" && { session }),
   };

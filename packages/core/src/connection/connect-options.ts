@@ -19,6 +19,11 @@ export interface ConnectOptions {
   readonly upgrades?: boolean;
   /** Channels to subscribe to at once. */
   readonly channels?: readonly string[];
+  /**
+   * Whether the client is subscribed to its personal channels as well: `always`, or `bare` for a client that asked for
+   * nothing, unless it resumes other channels. When absent, it is not.
+   */
+  readonly personal?: "bare" | "always";
   /** Positions to resume from, by channel. Channels named here need not be listed in `channels`. */
   readonly resume?: Cursor;
 }

@@ -19,6 +19,7 @@ import type { SessionCheck } from "../sessions/sessions-api.ts";
 import type { Signatures } from "../signatures/signatures.ts";
 import type { ConnectedClient } from "./connected-client.ts";
 import type { ConnectionRegistry } from "./connection-registry.ts";
+import type { PersonalChannels } from "./personal-channels.ts";
 
 /** Parts of the node that a connection needs for its heartbeat, its expiry and its close. */
 export interface LifecycleContext {
@@ -44,6 +45,7 @@ export interface ConnectionContext extends LifecycleContext, MethodServices {
   readonly errorLog: ErrorLog;
   readonly hub: Hub;
   readonly channels: Channels;
+  readonly personal: PersonalChannels;
   readonly signatures: Pick<Signatures, "requireSig" | "refuseUnsigned">;
   readonly ownership: OwnershipWatch;
   readonly presences: Presences;

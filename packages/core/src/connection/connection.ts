@@ -8,13 +8,11 @@ import {
   type Failure,
   type MessageId,
   MilepostError,
-  protocolVersion,
   type ServerMessage,
 } from "@milepost/protocol";
 import type { Incoming, LiteralMessage } from "../dialects/literal-message.ts";
 import { nobody, type Owners, rateLimited, type Shortage } from "../limits/traffic.ts";
 import {
-  encodedChannels,
   isSamePerson,
   type Principal,
   personOf,
@@ -26,6 +24,7 @@ import type { Encoder, SplitFrame, Transport, TransportEvents } from "../send-qu
 import type { ConnectOptions } from "./connect-options.ts";
 import type { AddressableClient, ReconnectSpan } from "./connected-client.ts";
 import type { ConnectionContext } from "./connection-context.ts";
+import { isOwnConnectionId, newConnectionId } from "./connection-id.ts";
 import { ConnectionLifecycle, type LifecycleOwner } from "./connection-lifecycle.ts";
 import { type Frame, parserFor, unsupportedFrame, valuesIn } from "./frame.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
@@ -36,8 +35,8 @@ import { type SubmissionOwner, Submissions } from "./submissions.ts";
 import type { SubscriptionOwner } from "./subscription-owner.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { UpstreamReplies } from "./upstream-replies.ts";
+import { welcomeOf } from "./welcome.ts";
 
-const idLength = 20;
 const revokedReason = "the token was revoked";
 
 /**
@@ -215,10 +214,11 @@ export class Connection
     if (message.type === "reply") this.#intake?.answered(bytes);
   }
 
-  /** Adds the cursor and the time to replies and pongs in the plain dialect. */
+  /** Adds the cursor and the time to replies, pings and pongs in the plain dialect. */
   #dated(message: ServerMessage): ServerMessage {
     if (this.encoder.dialect !== "plain") return message;
-    if (message.type !== "reply" && message.type !== "pong") return message;
+    const { type } = message;
+    if (type !== "reply" && type !== "pong" && type !== "ping") return message;
     const timestamp = new Date(this.#context.clock.now()).toISOString();
     return { ...this.#subscriptions.cursor(), ...message, timestamp };
   }
@@ -430,8 +430,13 @@ export class Connection
       : this.#subscriptions.idleTimeoutMs;
   }
 
-  /** Frees what was needed to read the client, once it has sent nothing for a while. */
+  /**
+   * Asks a bare WebSocket client for a pong, since not every one answers pings of the protocol. Frees what was needed to
+   * read the client, once it has sent nothing for a while.
+   */
   onBeat(): void {
+    const isBare = this.encoder.dialect === "plain" && this.consumer === "websocket";
+    if (isBare && this.isOpen) this.send({ type: "ping" });
     if (this.#intake?.isFresh === true) this.#intake = undefined;
   }
 
@@ -461,36 +466,18 @@ export class Connection
     if (!this.#takeSlot(principal, request) || !this.#life.open()) return;
     this.#life.transport.verified?.();
     const context = this.#context;
-    const { connectionId, channels = [], resume } = request;
-    const id = this.#takeOver(principal, connectionId) ?? reservedId ?? context.random.id(idLength);
-    const person = personOf(principal);
-    const { guestToken } = person;
+    const { connectionId } = request;
+    const id =
+      this.#takeOver(principal, connectionId) ??
+      reservedId ??
+      newConnectionId(principal, context.random);
     this.#identity = { isVerified: true, id, principal: withoutGuestToken(principal) };
     context.connections.name(id, this);
     this.#life.register();
-    const { limits, node } = context;
-    this.send({
-      type: "welcome",
-      connection_id: id,
-      session_id: person.session ?? null,
-      user_id: person.user ?? null,
-      ...encodedChannels(person),
-      ...(person.guest === undefined ? {} : { guest_id: person.guest }),
-      ...(guestToken === undefined ? {} : { guest_token: guestToken }),
-      node,
-      version: protocolVersion,
-      ping_interval_ms: limits.pingIntervalMs,
-      limits: {
-        max_message_bytes: limits.maxMessageBytes,
-        max_subscriptions: limits.maxSubscriptions,
-      },
-      expires_at: principal.expiresAt ?? null,
-      ...(context.outage.isOn ? { degraded: true } : {}),
-    });
+    this.send(welcomeOf(id, principal, context));
     this.#life.expireWith(principal);
-    for (const channel of new Set([...channels, ...(resume?.keys() ?? [])])) {
-      const since = resume?.get(channel);
-      this.#subscriptions.start(since === undefined ? { channel } : { channel, since });
+    for (const start of context.personal.startsOf(principal, id, request)) {
+      this.#subscriptions.start(start);
     }
   }
 
@@ -516,13 +503,16 @@ export class Connection
   }
 
   /**
-   * Closes the live connection that this one replaces and returns its id; returns undefined if there is none.
+   * Closes the live connection that this one replaces, and returns its id, or the id of one of the same person that has
+   * ended. Returns undefined for any other id.
    */
   #takeOver(principal: Principal, connectionId: string | undefined): string | undefined {
     if (connectionId === undefined) return undefined;
     const replaced = this.#context.connections.byId(connectionId);
     const owner = replaced?.principal;
-    if (replaced === undefined || owner === undefined) return undefined;
+    if (replaced === undefined || owner === undefined) {
+      return isOwnConnectionId(connectionId, principal) ? connectionId : undefined;
+    }
     if (!isSamePerson(principal, owner)) return undefined;
     replaced.close(4001, "the connection continues elsewhere");
     return connectionId;

@@ -1,4 +1,4 @@
-import type { MessageId, Position, ServerMessage } from "@milepost/protocol";
+import type { CloseCode, MessageId, Position, ServerMessage } from "@milepost/protocol";
 import type { SharedSubscriber } from "../hub/subscriber.ts";
 import type { Principal } from "../rules/principal.ts";
 import type { SummaryBudget } from "./summary.ts";
@@ -15,6 +15,7 @@ export interface SubscriptionOwner extends SharedSubscriber {
    */
   readonly readsAlike: boolean;
   send(message: ServerMessage): void;
+  close(code: CloseCode, reason: string): void;
   /** Counts the size of entries that were replayed for a subscription. */
   onReplay(size: number): void;
   /** Counts entries of a subscription that merging removed while they waited to be sent. */

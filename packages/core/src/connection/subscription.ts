@@ -3,6 +3,7 @@ import {
   formatPosition,
   type GapReason,
   type MessageId,
+  MilepostError,
   origin,
   type Position,
   type Publication,
@@ -30,6 +31,8 @@ export interface SubscriptionRequest {
   readonly as?: string;
   /** Minimum time between two deliveries, in milliseconds. */
   readonly summaryMs?: number;
+  /** True if the gateway made the subscription by itself. It gives way to one that the client asks for. */
+  readonly isAutomatic?: true;
   /** Id of the subscribe message to reply to; undefined if the channel was requested at connect. */
   readonly id?: MessageId;
 }
@@ -46,6 +49,8 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
   readonly id: MessageId | undefined;
   /** True if the client asked to be present in the channel while it reads it. */
   readonly wantsPresence: boolean;
+  /** True if the gateway made the subscription by itself. */
+  readonly isAutomatic: boolean;
   readonly #connection: SubscriptionOwner;
   readonly #subscriptions: SubscriptionList;
   readonly #events: ReadonlySet<string> | undefined;
@@ -70,13 +75,14 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
   constructor(
     connection: SubscriptionOwner,
     subscriptions: SubscriptionList,
-    { channel, since, events, presence, summaryMs, id }: SubscriptionRequest,
+    { channel, since, events, presence, summaryMs, isAutomatic, id }: SubscriptionRequest,
   ) {
     this.#connection = connection;
     this.#subscriptions = subscriptions;
     this.channel = channel;
     this.id = id;
     this.wantsPresence = presence === true;
+    this.isAutomatic = isAutomatic === true;
     this.#events = events === undefined ? undefined : new Set(events);
     this.#summary =
       summaryMs === undefined
@@ -237,7 +243,9 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
     }
     this.presence?.leave("leaves");
     this.#subscriptions.drop(this);
-    this.#connection.refuse(this.id ?? null, error);
+    if (!this.isAutomatic) this.#connection.refuse(this.id ?? null, error);
+    else if (!isFinal(error))
+      this.#connection.close(1013, "a channel could not be read; try again");
     this.#settle();
   }
 
@@ -384,6 +392,11 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
     this.#waiters = undefined;
     for (const resolve of waiters ?? []) resolve();
   }
+}
+
+/** True if the error stays the same however often the client tries. */
+export function isFinal(error: unknown): boolean {
+  return error instanceof MilepostError && !error.retryable;
 }
 
 function isPosition(since: Since | undefined): since is Position {

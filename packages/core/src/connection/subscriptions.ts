@@ -16,7 +16,7 @@ import { ownAccess } from "../rules/rule-access.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { DurableSubscription } from "./durable-subscription.ts";
-import { Subscription, type SubscriptionRequest } from "./subscription.ts";
+import { isFinal, Subscription, type SubscriptionRequest } from "./subscription.ts";
 import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 import type { SummaryBudget } from "./summary.ts";
 import { enterToType, watchTyping } from "./watch-typing.ts";
@@ -106,12 +106,16 @@ export class Subscriptions implements SubscriptionList {
     });
   }
 
-  start(request: SubscriptionRequest): void {
+  start(wanted: SubscriptionRequest): void {
+    let request = wanted;
     const { channel, id = null } = request;
     const { maxSubscriptions } = this.#context.limits;
     const known = this.#find(channel);
     if (known?.isEnded) this.#forgetEnded(known);
-    else if (known !== undefined) {
+    else if (known !== undefined && request.isAutomatic === true) return;
+    else if (known?.isDurable === false && known.isAutomatic) {
+      request = this.#replace(known, request);
+    } else if (known !== undefined) {
       const error = new MilepostError(
         "already_subscribed",
         `this connection already subscribes to ${channel}; unsubscribe from it first`,
@@ -135,6 +139,21 @@ export class Subscriptions implements SubscriptionList {
     this.#list = [...this.#list, subscription];
     this.#regroup();
     void this.#join(subscription);
+  }
+
+  /**
+   * Ends a subscription that the gateway made, for one of the client to the same channel. Returns the request with the
+   * position of the old one if the client names none and the channel has no state that it could start with.
+   */
+  #replace(known: Subscription, request: SubscriptionRequest): SubscriptionRequest {
+    this.#connection.sendQueue.settle(known);
+    const { position } = known;
+    known.leave();
+    this.drop(known);
+    const { projection } = this.#context.channels.resolve(request.channel).rule;
+    const continues = request.since === undefined && request.as === undefined;
+    if (!continues || projection !== undefined || position === undefined) return request;
+    return { ...request, since: position };
   }
 
   async decide(subscription: Channelled): Promise<void> {
@@ -525,8 +544,4 @@ export class Subscriptions implements SubscriptionList {
 function lifeOf({ name }: ResolvedChannel, access: ReadAccess): string | undefined {
   if (access.kind !== "owned") return undefined;
   return name === operationChannel(access.operationId) ? access.life : undefined;
-}
-
-function isFinal(error: unknown): boolean {
-  return error instanceof MilepostError && !error.retryable;
 }

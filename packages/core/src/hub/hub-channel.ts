@@ -17,7 +17,7 @@ import { catchUpAgain, type JoinedChannel } from "./join.ts";
 import { RecentEntries } from "./recent-entries.ts";
 import { breakOf, type ChannelState, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
-import { SubscriberGroups } from "./subscriber-groups.ts";
+import { type DivergingChannel, SubscriberGroups } from "./subscriber-groups.ts";
 
 /**
  * Newest position that this node has received, and the part of the log that begins with the entry at that
@@ -32,6 +32,9 @@ const page = 500;
 const incomingLimit = 10_000;
 const retryMs = 1_000;
 const none: readonly never[] = [];
+const isAttached = Promise.resolve();
+
+function ignored(): void {}
 
 /**
  * One channel on one node: its subscribers, and the batch of publications of the current tick.
@@ -41,13 +44,13 @@ const none: readonly never[] = [];
  * that arrives must continue the one before it. Missing entries are read from the log before any later entry is
  * sent. If the log has lost them too, the channel reports a gap or a reset.
  */
-export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
+export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, DivergingChannel {
   readonly resolved: ResolvedChannel;
   /** Resolves once the bus delivers the channel's publications to this node; rejects if it cannot. */
-  readonly attached: Promise<void>;
+  attached: Promise<void>;
   scheduled = false;
   readonly #context: ChannelContext;
-  readonly #groups = new SubscriberGroups((hubSubscriber) => this.#rejoin(hubSubscriber));
+  readonly #groups = new SubscriberGroups(this);
   #recent: RecentEntries | undefined;
   #tail: SharedCall<Tail | undefined> | undefined;
   #joiners = 0;
@@ -75,6 +78,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.resolved = resolved;
     this.attached = attached;
     this.#context = context;
+    // A promise of its own, with what it closes over, would stay for the life of the channel.
+    attached.then(() => {
+      this.attached = isAttached;
+    }, ignored);
   }
 
   /** Position up to which the channel has handed entries to its subscribers. */
@@ -265,7 +272,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
       // The subscriber received more than the log has now.
       const isLost = own !== undefined && own.epoch === head.epoch && own.offset > head.offset;
       if (isLost && hubSubscriber.own === own && this.#groups.isAhead(hubSubscriber))
-        this.#rejoin(hubSubscriber);
+        this.rejoin(hubSubscriber);
     }
     if (this.#last !== before) return;
     if (!samePlace(head, before)) await this.heal();
@@ -394,7 +401,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#readUpTo = to.offset;
     this.#recent?.clear();
     for (const hubSubscriber of level) tell(hubSubscriber, from);
-    for (const hubSubscriber of ahead) this.#rejoin(hubSubscriber);
+    for (const hubSubscriber of ahead) this.rejoin(hubSubscriber);
     return level.length;
   }
 
@@ -402,7 +409,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
    * Makes a subscriber catch up from the log again, since the log may no longer have the entries that it
    * received.
    */
-  #rejoin(hubSubscriber: HubSubscriber): void {
+  rejoin(hubSubscriber: HubSubscriber): void {
     this.#groups.remove(hubSubscriber);
     void catchUpAgain(this, hubSubscriber, this.#context);
   }

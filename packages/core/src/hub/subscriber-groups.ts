@@ -9,6 +9,15 @@ interface SharedGroup {
   readonly subscribers: HubSubscriber[];
 }
 
+/** Channel whose subscribers are in the groups. */
+export interface DivergingChannel {
+  /**
+   * Called for a subscriber that received an entry which the channel's log does not have. The subscriber must then read the
+   * log again.
+   */
+  rejoin(hubSubscriber: HubSubscriber): void;
+}
+
 const none: readonly never[] = [];
 
 /**
@@ -30,14 +39,10 @@ export class SubscriberGroups {
    * Undefined until there is one.
    */
   #ahead: HubSubscriber[] | undefined;
-  readonly #onDiverged: (hubSubscriber: HubSubscriber) => void;
+  readonly #channel: DivergingChannel;
 
-  /**
-   * `onDiverged` is called for a subscriber that received an entry which the channel's log does not have. That
-   * subscriber must then read the log again.
-   */
-  constructor(onDiverged: (hubSubscriber: HubSubscriber) => void) {
-    this.#onDiverged = onDiverged;
+  constructor(channel: DivergingChannel) {
+    this.#channel = channel;
   }
 
   get size(): number {
@@ -69,8 +74,8 @@ export class SubscriberGroups {
     hubSubscriber.own = undefined;
     const { shared } = hubSubscriber.subscriber;
     if (shared === undefined) {
-      this.#others ??= [];
-      enlist(hubSubscriber, this.#others);
+      if (this.#others === undefined) this.#others = listOf(hubSubscriber);
+      else enlist(hubSubscriber, this.#others);
       return;
     }
     const { encoder, sendQueue } = shared;
@@ -80,12 +85,7 @@ export class SubscriberGroups {
       enlist(hubSubscriber, group.subscribers);
       return;
     }
-    // An array literal allocates room for one element, while the first push to an empty array allocates room
-    // for many.
-    const subscribers = [hubSubscriber];
-    hubSubscriber.list = subscribers;
-    hubSubscriber.index = 0;
-    this.#groups = [...this.#groups, { encoder, subscribers }];
+    this.#groups = [...this.#groups, { encoder, subscribers: listOf(hubSubscriber) }];
   }
 
   /** Adds a subscriber as ahead of the channel, at its own position. */
@@ -154,7 +154,7 @@ export class SubscriberGroups {
     const rest = part.slice(Math.max(0, own + 1 - first));
     const tag = part[own - first]?.position.tag ?? rest[0]?.previousTag;
     if (tag !== undefined && tag !== hubSubscriber.own?.tag) {
-      this.#onDiverged(hubSubscriber);
+      this.#channel.rejoin(hubSubscriber);
       return;
     }
     const last = rest.at(-1);
@@ -169,6 +169,17 @@ export class SubscriberGroups {
       this.#moveToLevel(hubSubscriber);
     }
   }
+}
+
+/**
+ * Returns a list with one subscriber. An array literal allocates room for one element, while the first push to an empty
+ * array allocates room for many.
+ */
+function listOf(hubSubscriber: HubSubscriber): HubSubscriber[] {
+  const list = [hubSubscriber];
+  hubSubscriber.list = list;
+  hubSubscriber.index = 0;
+  return list;
 }
 
 function enlist(hubSubscriber: HubSubscriber, list: HubSubscriber[]): void {

@@ -1,6 +1,7 @@
 import type { Clock, OwnerKind, Random, RegisteredConnection, Registry } from "@milepost/engine";
 import type { CloseCode } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
+import { isOwnConnectionId, newConnectionId } from "../connection/connection-id.ts";
 import { isSamePerson, type Principal, personOf } from "../rules/principal.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
@@ -80,7 +81,6 @@ export interface ConnectionSlotsContext {
   readonly onError: (error: unknown) => void;
 }
 
-const idLength = 20;
 /** Time for which a connect waits for the count of all nodes, in milliseconds. */
 const claimTimeoutMs = 1_000;
 /** Time that other nodes have to remove silent connections from the count, beyond the probe itself. */
@@ -165,7 +165,10 @@ export class ConnectionSlots {
     if (replaced !== undefined && owner !== undefined && isSamePerson(principal, owner)) {
       return { id: replaced, above, replaces: true, replaced: undefined };
     }
-    return { id: random.id(idLength), above, replaces: false, replaced };
+    const keeps =
+      replaced !== undefined && owner === undefined && isOwnConnectionId(replaced, principal);
+    const id = keeps ? replaced : newConnectionId(principal, random);
+    return { id, above, replaces: false, replaced };
   }
 
   /** Takes a slot of this node; returns the limit that has no room. */
@@ -198,6 +201,9 @@ export class ConnectionSlots {
       await replaceElsewhere(replaced, principal).catch(onError);
       await wheel.pause(replaceMs);
       full = await claim();
+    } else if (replaced === id) {
+      // The client may be here before its old node has noticed that the old connection is gone.
+      void replaceElsewhere(replaced, principal).catch(onError);
     }
     return full === undefined ? undefined : this.#afterProbe(full, claim);
   }

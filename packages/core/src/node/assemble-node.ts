@@ -8,6 +8,7 @@ import type { NodeSignal } from "../cluster/node-signal.ts";
 import { RevocationCache } from "../cluster/revocation-cache.ts";
 import { Compactions } from "../compaction/compactions.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
+import { PersonalChannels } from "../connection/personal-channels.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
@@ -63,6 +64,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const methods = new MethodRegistry(
     contractedMethods(options.methods ?? {}, options.contract?.methods),
   );
+  const personal = new PersonalChannels(options.autoSubscribe);
   // A meter that throws must not leave an engine open.
   const instruments = createInstruments(options.meter ?? noMeter, coreInstruments, (error) =>
     errorLog.report(error),
@@ -213,6 +215,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       return engine.signals.send({
         kind: "replace",
         connection,
+        by: node,
         ...(user !== undefined && { user }),
         ...(session !== undefined && { session }),
       } satisfies NodeSignal);
@@ -233,6 +236,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     hub,
     channels,
     compactions,
+    personal,
     signatures,
     ownership,
     methods,

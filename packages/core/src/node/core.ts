@@ -32,6 +32,12 @@ export interface CoreOptions {
   readonly node: string;
   /** Rules that take precedence over the default rules. */
   readonly rules?: readonly Rule[];
+  /**
+   * Channels to which clients that ask for none are subscribed: names in which `{user}`, `{session}`, `{guest}` and
+   * `{connection}` stand for the ids of the client. Default: `broadcast`, `user:{user}`, `session:{session}`,
+   * `guest:{guest}` and `connection:{connection}`.
+   */
+  readonly autoSubscribe?: readonly string[];
   /** Methods that clients may request, besides those that every node has. */
   readonly methods?: Methods;
   /** Compactors that rules name in `compact`. */

@@ -1,4 +1,4 @@
-import { chatSchemas, dashboardKeys, dashboardSchemas } from "@milepost/model";
+import { chatSchemas, dashboardKeys, dashboardNames, dashboardSchemas } from "@milepost/model";
 import type { MergeClass, Rule } from "./rule.ts";
 
 const minuteMs = 60_000;
@@ -31,6 +31,12 @@ const personal: Readonly<Record<string, MergeClass>> = {
   "preview:status": "state",
   "generation:progress": "state",
 };
+/** The latest entry of each task and each agent replaces earlier ones. All calendar events are sent. */
+const dashboardMerge = Object.fromEntries(
+  Object.entries(dashboardNames).flatMap(([name, event]) =>
+    event === "calendar_event" ? [] : [[name, { class: "state", by: dashboardKeys[event] }]],
+  ),
+) as NonNullable<Rule["merge"]>;
 
 /** Time that an operation is kept after its last event, in milliseconds. */
 export const operationAgeMs = dayMs;
@@ -160,10 +166,7 @@ export const defaultRules: readonly Rule[] = [
     retention: aDay,
     projection: { name: "dashboard" },
     schema: dashboardSchemas,
-    merge: {
-      task_status: { class: "state", by: dashboardKeys.task_status },
-      agent_activity: { class: "state", by: dashboardKeys.agent_activity },
-    },
+    merge: dashboardMerge,
   },
   {
     pattern: "collection:{collection}",

@@ -24,6 +24,8 @@ import { IdOwners } from "./id-owners.ts";
 import { KeyMemory } from "./key-memory.ts";
 import { valueWeight } from "./value-weight.ts";
 
+/** The lists of a log without entries, shared by all such logs: many channels never have an entry. */
+const nothing: never[] = [];
 const epochLength = 10;
 const tagLength = 8;
 const emptyAgeMs = 300_000;
@@ -51,10 +53,10 @@ export class MemoryLog {
   /**
    * Kept entries begin at index `#first`. Dropped entries before it are undefined until the array is cut off.
    */
-  #entries: (Publication | undefined)[] = [];
-  #appendedAt: number[] = [];
+  #entries: (Publication | undefined)[] = nothing;
+  #appendedAt: number[] = nothing;
   /** Bytes of data of each entry. */
-  #sizes: number[] = [];
+  #sizes: number[] = nothing;
   #first = 0;
   /** Bytes of data of all kept entries. */
   #bytes = 0;
@@ -158,6 +160,11 @@ export class MemoryLog {
       if (this.#folded > weighAfter) this.#weighState();
     }
     this.#head = publication.position;
+    if (this.#entries === nothing) {
+      this.#entries = [];
+      this.#appendedAt = [];
+      this.#sizes = [];
+    }
     this.#entries.push(publication);
     this.#appendedAt.push(monotonic);
     this.#sizes.push(size);

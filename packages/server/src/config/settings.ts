@@ -1,4 +1,11 @@
-import { defaultLimits, type LimitName, type LimitOptions, type Rule } from "@milepost/core";
+import {
+  defaultLimits,
+  type LimitName,
+  type LimitOptions,
+  personalDefault,
+  personalFault,
+  type Rule,
+} from "@milepost/core";
 import { minSigningSecretBytes } from "@milepost/protocol";
 import { z } from "zod";
 import { isAddressRange, rangeRule } from "../admission/address-list.ts";
@@ -75,6 +82,8 @@ export interface Settings {
   readonly tokenInQuery: boolean;
   /** Rules that take precedence over the default rules. */
   readonly rules: readonly Rule[];
+  /** Channels to which clients that ask for none are subscribed. */
+  readonly autoSubscribe: readonly string[];
   /** Backends that answer methods, keyed by the method or method pattern. */
   readonly methods: Readonly<Record<string, BackendSetting>>;
   /** Secret that signs requests to backends without a secret of their own. */
@@ -326,6 +335,16 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: [],
     example:
       '[{"pattern": "chat:{room}", "subscribe": "granted", "publish": "granted", "retention": {"maxEntries": 100, "maxAgeMs": 3600000}}]',
+  },
+  autoSubscribe: {
+    schema: z.array(z.string()).superRefine((patterns, context) => {
+      const fault = personalFault(patterns);
+      if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+    }),
+    env: "MILEPOST_AUTO_SUBSCRIBE",
+    fromText: (text) => (text === "" ? [] : listFrom(text)),
+    fallback: personalDefault,
+    example: "broadcast,user:{user},connection:{connection}",
   },
   methods: {
     schema: backendsSchema,

@@ -19,6 +19,7 @@ async function startHost(prepare: (server: Server) => void = () => {}) {
   const server = createServer();
   prepare(server);
   const gateway = createGateway({
+    autoSubscribe: [],
     auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },
   });
   const detach = gateway.attach(server);
@@ -41,6 +42,7 @@ async function startPort(kind: string): Promise<number> {
     return (await startHost(kind.endsWith("its own") ? withSockets : undefined)).port;
   }
   const gateway = createGateway({
+    autoSubscribe: [],
     auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },
   });
   cleanups.push(() => gateway.close());
@@ -184,7 +186,7 @@ describe("a gateway mounted on a host's server", () => {
 
   it("a detached gateway passes all requests to the host, even when another gateway wrapped the server after it", async () => {
     const { client, detach, server, port } = await startHost(answerWith('"host"'));
-    const second = createGateway({ auth: { tokenSecret } });
+    const second = createGateway({ auth: { tokenSecret }, autoSubscribe: [] });
     const detachSecond = second.attach(server);
     expect(await exchange(port, upgradeRequest("/nobody"))).toMatch(/^HTTP\/1\.1 404 /);
     detach();

@@ -43,6 +43,8 @@ export interface Answer {
 export async function startGateway(options: Partial<GatewayOptions> = {}): Promise<TestGateway> {
   const gateway = createGateway({
     log: silentLog,
+    // Most tests subscribe by themselves and count the messages that follow.
+    autoSubscribe: [],
     ...options,
     auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }], ...options.auth },
   });

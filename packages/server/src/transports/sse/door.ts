@@ -14,6 +14,10 @@ const streamQuery = z.object({
     .meta({ description: "Id of the connection that this one replaces." })
     .exactOptional(),
   named: z.enum(["true", "false"]).exactOptional(),
+  personal: z
+    .enum(["0", "1"])
+    .meta({ description: "Whether the client's personal channels are subscribed." })
+    .exactOptional(),
   dialect: z.literal("milepost.v1.json").exactOptional(),
   sdk: z
     .string()
@@ -71,6 +75,7 @@ function sseRoute({ core, clock, random, sockets, sseMaxLifetimeMs }: DoorParts)
             reservedId: slot.id,
             channels: query.channels,
             ...(query.resume !== undefined && { resume: query.resume }),
+            ...(query.personal !== undefined && { personal: query.personal }),
             ...(query.connectionId !== undefined && { connectionId: query.connectionId }),
           }),
         );

@@ -9,6 +9,7 @@ import {
 } from "@milepost/protocol";
 import { readChannelList } from "../../http/channel-list.ts";
 import { consumerOf } from "../consumer.ts";
+import { readPersonal } from "../personal.ts";
 import type { SseForm } from "./encoders.ts";
 
 /** Parsed request for an SSE stream. */
@@ -18,6 +19,7 @@ export interface StreamQuery {
   readonly channels: readonly string[];
   readonly resume: Cursor | undefined;
   readonly connectionId: string | undefined;
+  readonly personal?: "bare" | "always";
 }
 
 /**
@@ -51,7 +53,11 @@ export function readStreamQuery(
       );
     }
   }
+  const isBare = form.value !== jsonSubprotocol && channels.value.length === 0;
+  const personal = readPersonal(query.personal?.[0], isBare);
+  if (!personal.ok) return personal;
   return parsed({
+    ...personal.value,
     form: form.value,
     consumer: consumerOf(query.sdk?.[0], "sse"),
     channels: channels.value,

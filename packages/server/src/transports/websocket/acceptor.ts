@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Principal } from "@milepost/core";
+import type { Encoder, Principal } from "@milepost/core";
 import {
   type CloseCode,
   closeCodeOfCredential,
@@ -13,6 +13,7 @@ import { WebSocketServer } from "ws";
 import { failureOf, internalFailure } from "../../http/problem.ts";
 import type { DoorParts } from "../door.ts";
 import { GatewaySocket, WebSocketConnection } from "./connection.ts";
+import { dashboardEncoder } from "./dashboard-dialect.ts";
 import { deflateAnswer, offersDeflate } from "./deflate.ts";
 import { deflatingEncoders } from "./deflating-encoders.ts";
 import { DeflatingSocket } from "./deflating-socket.ts";
@@ -191,7 +192,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     chosen.handleUpgrade(request, socket, head, (ws) => {
       socket.removeListener("error", destroy);
       const terms = {
-        encoder: (deflates ? deflatingEncoders : encoders)[plan.dialect],
+        encoder: encoderOf(plan, deflates),
         consumer: plan.consumer,
         maxMessageBytes: core.limits.maxMessageBytes,
         address,
@@ -288,6 +289,16 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       clearTimeout(cutOff);
     },
   };
+}
+
+const dashboardEncoders = {
+  plain: dashboardEncoder(encoders.plain),
+  deflating: dashboardEncoder(deflatingEncoders.plain),
+};
+
+function encoderOf({ dialect, replies }: Handshake, deflates: boolean): Encoder {
+  if (replies === "dashboard") return dashboardEncoders[deflates ? "deflating" : "plain"];
+  return (deflates ? deflatingEncoders : encoders)[dialect];
 }
 
 const goingAway = failure("shutting_down", "this node is shutting down; connect to another node");

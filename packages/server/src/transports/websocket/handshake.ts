@@ -40,6 +40,8 @@ export interface Handshake {
   readonly subprotocol: string | undefined;
   readonly credential: ConnectCredential;
   readonly consumer: ConsumerKind;
+  /** Form of replies in the plain dialect; absent for that of the dialect itself. */
+  readonly replies?: "dashboard";
   /** Id of the connection that the new one replaces. */
   readonly connectionId?: string | undefined;
   /** True if the new connection is to take over from one of the same client over another transport. */
@@ -63,8 +65,16 @@ export function readHandshake(
       'none of the offered subprotocols is supported; offer "milepost.v1.json" or "milepost.v1.msgpack", or none for the plain dialect',
     );
   }
-  const handshake = {
+  const form = query.value.get("dialect");
+  if (form !== null && (form !== "dashboard" || dialect !== "plain")) {
+    return refused(
+      "bad_message",
+      "dialect must be dashboard, on a WebSocket without a subprotocol; offer a subprotocol for the others",
+    );
+  }
+  const handshake: Handshake = {
     dialect,
+    ...(form === "dashboard" && { replies: form }),
     subprotocol: select,
     consumer: consumerOf(query.value.get("sdk"), "websocket"),
     credential: chooseCredential(

@@ -25,7 +25,7 @@ const gateway = {
 
 describe("the path of an upgrade", () => {
   it("the path /ws opens a connection without a channel", () => {
-    expect(plan("/ws")).toEqual({ ok: true, value: gateway });
+    expect(plan("/ws")).toEqual({ ok: true, value: { ...gateway, personal: "bare" } });
   });
 
   it("the path /ws/{resource}/{id} opens a connection with that channel", () => {
@@ -90,7 +90,8 @@ describe("the query of an upgrade", () => {
   });
 
   it("an upgrade's query may contain unknown parameters", () => {
-    expect(plan("/ws?utm_source=mail&page=1")).toEqual({ ok: true, value: gateway });
+    const value = { ...gateway, personal: "bare" };
+    expect(plan("/ws?utm_source=mail&page=1")).toEqual({ ok: true, value });
   });
 });
 

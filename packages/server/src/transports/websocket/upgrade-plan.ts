@@ -8,6 +8,7 @@ import {
   refused,
 } from "@milepost/protocol";
 import { readChannelList } from "../../http/channel-list.ts";
+import { readPersonal } from "../personal.ts";
 import {
   type Handshake,
   invalidSegment,
@@ -22,6 +23,7 @@ export interface UpgradePlan extends Handshake {
   readonly channels: readonly string[];
   readonly resume: Cursor | undefined;
   readonly connectionId: string | undefined;
+  readonly personal?: "bare" | "always";
 }
 
 /** Reads an upgrade request below `/ws`. Pure; a failure is answered by HTTP without an upgrade. */
@@ -40,8 +42,12 @@ export function planUpgrade(
   const cursor = query.get("last_event_id");
   const resume = cursor === null ? undefined : parseCursor(cursor);
   if (resume?.ok === false) return resume;
+  const isBare = handshake.dialect === "plain" && channels.value.length === 0;
+  const personal = readPersonal(query.get("personal"), isBare);
+  if (!personal.ok) return personal;
   return parsed({
     ...handshake,
+    ...personal.value,
     channels: channels.value,
     resume: resume?.value,
     connectionId: query.get("connection_id") ?? undefined,
