@@ -218,15 +218,27 @@ export const connectionMutants = [
       "",
       "a client without a credential may send anything",
     ],
-    [
-      "...(context.outage.isOn ? { degraded: true } : {}),",
-      "",
-      "the welcome hides that the store is away",
-    ],
+  ]),
+  ...faultsIn(`${connection}/welcome.ts`, [
+    ["...(outage.isOn ? { degraded: true } : {}),", "", "the welcome hides that the store is away"],
+  ]),
+  ...faultsIn(`${connection}/personal-channels.ts`, [
     [
       "new Set([...channels, ...(resume?.keys() ?? [])])",
       "channels",
       "a cursor subscribes to nothing",
+    ],
+    [
+      "if (personal !== undefined && channel.startsWith(connectionPrefix)) continue;",
+      "",
+      "a client that lost its id is refused the channel of its old connection",
+    ],
+  ]),
+  ...faultsIn(`${connection}/connection-id.ts`, [
+    [
+      "return id === start + proofOf(start, owner);",
+      "return true;",
+      "anybody keeps the id of a connection, and reads what is sent to it",
     ],
   ]),
   ...faultsIn(`${connection}/inbox.ts`, [

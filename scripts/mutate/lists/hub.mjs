@@ -178,7 +178,7 @@ export const hubMutants = [
       "the recovery of a channel stops after one page",
     ],
     [
-      "for (const hubSubscriber of ahead) this.#rejoin(hubSubscriber);\n    return level.length;",
+      "for (const hubSubscriber of ahead) this.rejoin(hubSubscriber);\n    return level.length;",
       "return level.length;",
       "subscribers ahead of a channel stay cut off after a reset",
     ],
