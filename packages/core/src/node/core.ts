@@ -96,6 +96,8 @@ export interface CoreStats {
  */
 export interface Core {
   readonly node: string;
+  /** True once the shutdown of the node has begun; every new connection is then refused. */
+  readonly isShuttingDown: boolean;
   readonly limits: CoreLimits;
   /** Instruments for the doors, which have sockets before the core has their connections. */
   readonly admissionMetrics: AdmissionMetrics;

@@ -61,6 +61,9 @@ export function createCore(options: CoreOptions): Core {
 
   return {
     node: context.node,
+    get isShuttingDown() {
+      return shutdown.hasBegun;
+    },
     limits,
     admissionMetrics: context.instruments,
     refusals: context.refusals,

@@ -176,6 +176,21 @@ describe("an SSE stream", () => {
     expect(delays.size).toBeGreaterThan(1);
   });
 
+  it("[P-SSE-7] a node that shuts down answers a new SSE stream with 503 if the proxy repeats it elsewhere, and with 200 otherwise", async () => {
+    await using server = await startGateway();
+    const stream = await open(server, "channels=chat:1");
+    await stream.nextOf("subscribed");
+    const closed = server.gateway.close({ drainMs: 1_000 });
+    await stream.nextOf("notice");
+    const headers = { "Milepost-Retry-On": "503" };
+    const refused = await open(server, "channels=chat:1", { headers });
+    expect(refused.status).toBe(503);
+    const ended = await open(server, "channels=chat:1");
+    expect(ended.status).toBe(200);
+    expect(await ended.next()).toMatchObject({ type: "close", code: 4000 });
+    await closed;
+  });
+
   it("[P-SSE-7] a full node answers 200 and closes the SSE stream, since browsers do not reconnect after an error status", async () => {
     await using server = await startGateway({ limits: { maxConnections: 1 } });
     const first = await open(server, "channels=chat:1");

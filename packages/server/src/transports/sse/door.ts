@@ -1,4 +1,5 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { MilepostError } from "@milepost/protocol";
 import { z } from "zod";
 import { describe } from "../../http/description.ts";
 import { accepted } from "../../http/reading.ts";
@@ -33,6 +34,9 @@ const streamQuery = z.object({
     .exactOptional(),
 });
 
+/** Header with `503` of a proxy that sends a request to another node when this one answers 503. */
+const retryHeader = "milepost-retry-on";
+
 /** Creates the door of server-sent events. */
 export function sseDoor(parts: DoorParts): Door {
   return { name: "sse", routes: [sseRoute(parts)] };
@@ -58,6 +62,9 @@ function sseRoute({ core, clock, random, sockets, sseMaxLifetimeMs }: DoorParts)
         readStreamQuery(context.req.queries(), context.req.header("last-event-id")),
       );
       core.refuseUnjoined();
+      if (core.isShuttingDown && context.req.header(retryHeader)?.trim() === "503") {
+        throw new MilepostError("shutting_down", "this node shuts down; connect to another node");
+      }
       const { incoming, outgoing } = context.env;
       sockets.hold(context.env);
       if (incoming.method === "HEAD") {
