@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { check, type JournalRecord, type Violation } from "@milepost/checker";
-import { type Beginning, hashOf } from "@milepost/checker/recording";
+import type { Beginning } from "@milepost/checker/recording";
 import { createTokens } from "@milepost/server";
 import { leftovers } from "./baseline.ts";
 import { channels, grant, retention } from "./channels.ts";
@@ -11,6 +11,7 @@ import { Reader } from "./population/reader.ts";
 import { Worker } from "./population/worker.ts";
 import { secrets } from "./processes/gateway.ts";
 import { Random } from "./random.ts";
+import { readLog } from "./read-log.ts";
 import { type Log, tailLostFault, withStoreHistory } from "./store-history.ts";
 import { World } from "./world.ts";
 
@@ -92,7 +93,7 @@ async function runIn(world: World, fault: Fault, seed: number, random: Random): 
   await reloads;
   await Promise.all(publishers.map((publisher) => publisher.stop()));
 
-  const logs = await Promise.all(channels.map(({ name }) => logOf(world, name)));
+  const logs = await Promise.all(channels.map(({ name }) => readLog(world.url, name)));
   journal.add({ type: "healed", within_ms: 0 });
   const atHead = await allAtHead(readers, logs, healedAt + headWithinMs, journal);
   const unhandled = await allHandled(worker, logs, healedAt + headWithinMs, journal);
@@ -183,28 +184,4 @@ async function lettersOf(world: World): Promise<readonly string[]> {
     readonly letters: readonly { readonly reason: string }[];
   };
   return letters.map((letter) => `dead letter: ${JSON.stringify(letter)}`);
-}
-
-/** Reads a whole log from the gateway's history. */
-async function logOf(world: World, channel: string): Promise<Log> {
-  const entries: { position: string; event: string; hash: string }[] = [];
-  let since = "start";
-  for (;;) {
-    const query = new URLSearchParams({ since, limit: "1000" });
-    const url = `${world.url}/v1/channels/${channel}/history?${query}`;
-    const response = await fetch(url, { headers: { authorization: `Bearer ${secrets.apiKey}` } });
-    if (!response.ok) {
-      await pause(200);
-      continue;
-    }
-    const page = (await response.json()) as {
-      readonly position: string;
-      readonly entries: readonly { position: string; event: string; data: unknown }[];
-    };
-    for (const { position, event, data } of page.entries) {
-      entries.push({ position, event, hash: hashOf(JSON.stringify(data)) });
-    }
-    since = page.position;
-    if (page.entries.length === 0) return { channel, head: page.position, entries };
-  }
 }

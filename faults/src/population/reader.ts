@@ -1,7 +1,13 @@
 import { type Beginning, Claim, type Recorder, stateHash } from "@milepost/checker/recording";
-import { type Client, createClient, type Subscription } from "@milepost/client";
+import {
+  type Client,
+  type ClientOptions,
+  type ConnectionState,
+  createClient,
+  type Subscription,
+} from "@milepost/client";
 import { WebSocket } from "ws";
-import { channels } from "../channels.ts";
+import { channels, type SuiteChannel } from "../channels.ts";
 
 interface Wanted {
   readonly claim: Claim;
@@ -12,6 +18,10 @@ interface Wanted {
 export interface Access {
   readonly url: string;
   readonly token: () => Promise<string>;
+  /** Further options of the client; by default it uses WebSockets only. */
+  readonly options?: Partial<ClientOptions>;
+  /** Called with each state of the client's connection. */
+  readonly onState?: (state: ConnectionState) => void;
 }
 
 /** Application on the SDK that remembers the last position it received of each channel. */
@@ -20,9 +30,15 @@ export class Reader {
   readonly #wanted: readonly Wanted[];
   #client: Client;
 
-  constructor(name: string, access: Access, recorder: Recorder, beginnings: readonly Beginning[]) {
+  constructor(
+    name: string,
+    access: Access,
+    recorder: Recorder,
+    beginnings: readonly Beginning[],
+    read: readonly SuiteChannel[] = channels,
+  ) {
     this.#access = access;
-    this.#wanted = channels.map(({ name: channel }, i) => {
+    this.#wanted = read.map(({ name: channel }, i) => {
       const since = beginnings[i % beginnings.length] ?? "state";
       const claim = new Claim(recorder, `${name}/${channel}`, channel, since, undefined);
       return { claim, subscription: undefined };
@@ -50,8 +66,11 @@ export class Reader {
   }
 
   #connect(): Client {
-    const { url, token } = this.#access;
-    return createClient({ url, token, webSocket: WebSocket, transports: ["websocket"] });
+    const { url, token, options, onState } = this.#access;
+    const usual = { webSocket: WebSocket, transports: ["websocket"] } as const;
+    const client = createClient({ url, token, ...usual, ...options });
+    if (onState !== undefined) client.onState(onState);
+    return client;
   }
 
   #take(wanted: Wanted): void {
