@@ -22,6 +22,20 @@ export const programs = [
     neededBy: "the Redis tests",
   },
   {
+    name: "haproxy",
+    commands: ["haproxy", "/usr/sbin/haproxy"],
+    debianPackage: "haproxy",
+    env: "MILEPOST_HAPROXY",
+    neededBy: "the tests of the load balancers",
+  },
+  {
+    name: "nginx",
+    commands: ["nginx", "/usr/sbin/nginx"],
+    debianPackage: "nginx-light",
+    env: "MILEPOST_NGINX",
+    neededBy: "the tests of the load balancers",
+  },
+  {
     name: "openssl",
     commands: ["openssl"],
     debianPackage: "openssl",
@@ -41,7 +55,8 @@ export const programs = [
 
 /** @param {string} command */
 function findOnPath(command) {
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+  const folders = command.startsWith("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
+  for (const folder of folders) {
     const path = join(folder, command);
     try {
       accessSync(path, constants.X_OK);
