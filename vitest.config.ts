@@ -60,7 +60,7 @@ export default defineConfig({
         test: {
           name: "react",
           environment: "happy-dom",
-          include: ["packages/react/src/**/*.test.tsx", "examples/*/page/**/*.test.tsx"],
+          include: ["packages/{react,zustand}/src/**/*.test.tsx", "examples/*/page/**/*.test.tsx"],
           testTimeout: 30_000,
         },
       },
