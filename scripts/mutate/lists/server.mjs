@@ -329,11 +329,7 @@ export const serverMutants = [
     ],
   ]),
   ...faultsIn(`${server}/http/authorization.ts`, [
-    [
-      "if (!isOf(tokenPaths)) return {};",
-      "",
-      "any request may carry its token in the URL",
-    ],
+    ["if (!isOf(tokenPaths)) return {};", "", "any request may carry its token in the URL"],
     [
       "if (authorization !== undefined || (ticket ?? token ?? guest) === undefined) {",
       "if ((ticket ?? token ?? guest) === undefined) {",
