@@ -48,7 +48,7 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: "/redis/dist/server-link.js",
-        find: "connection.subscribe(wanted)",
+        find: "connection.subscribe(restored)",
         replace: "connection.subscribe([])",
       },
       {

@@ -180,14 +180,14 @@ export class ServerLink implements RedisLink {
   }
 
   /**
-   * Subscribes to the canary and the given channels, and reads Redis' time. Resolves with the server's reply if
+   * Subscribes to the canary and the channels to restore, and reads Redis' time. Resolves with the server's reply if
    * it refuses writes.
    */
   async #prepare(
     connection: ServerConnection,
-    busChannels: readonly string[],
+    restored: readonly string[],
   ): Promise<string | undefined> {
-    await Promise.all([connection.listenTo(this.#canary), connection.subscribe(busChannels)]);
+    await Promise.all([connection.listenTo(this.#canary), connection.subscribe(restored)]);
     this.#redisNow = await connection.now();
     this.#redisNowAt = performance.now();
     // A server that has paused writes does not answer this. It would otherwise count as connected until the next
