@@ -16,6 +16,11 @@ import { systemTimers, type Timers } from "./timers.ts";
 
 const pingIntervalMs = 25_000;
 const pingTimeoutMs = 60_000;
+/**
+ * Time after which an upgrade of another path that nobody has answered is ended, in milliseconds. Another WebSocket
+ * server of the program may take that long to answer, for example to check a token.
+ */
+const foreignUpgradeMs = 30_000;
 /** Time that clients have to take the last messages of a bridge that closes, in milliseconds. */
 const lastWordsMs = 1_000;
 
@@ -128,9 +133,8 @@ class Bridge implements SocketIoBridge {
       maxHttpBufferSize: maxMessageBytes,
       connectTimeout: joinTimeoutMs,
       cors: { origin: [...origins.list], credentials: true },
+      destroyUpgradeTimeout: foreignUpgradeMs,
       ...this.#options.server,
-      // The gateway answers upgrades of the same server, and may need longer for them than Socket.IO waits.
-      destroyUpgrade: false,
       allowRequest: (request, answer) => this.#allow(request, origins, answer),
       connectionStateRecovery: { skipMiddlewares: false },
       adapter: RecoveryAdapter,

@@ -217,20 +217,15 @@ describe("the limits of a bridge", () => {
     await closed(gone);
   });
 
-  test("an upgrade of another path on the same server may be answered later than Socket.IO would wait", async () => {
+  test("an upgrade of another path that nobody answers is ended", async () => {
     await using node = await startBridged({ bridge: { server: { destroyUpgradeTimeout: 1 } } });
-    node.server.on("upgrade", (request, socket) => {
-      if (request.url !== "/elsewhere") return;
-      setTimeout(() => socket.end("HTTP/1.1 418 Late\r\n\r\n"), 50);
-    });
-    const status = await new Promise((resolve) => {
+    const ended = await new Promise((resolve) => {
       const upgrade = httpRequest(`${node.url}/elsewhere`, {
         headers: { Connection: "Upgrade", Upgrade: "websocket" },
       });
-      upgrade.on("response", ({ statusCode }) => resolve(statusCode));
       upgrade.on("error", resolve);
       upgrade.end();
     });
-    expect(status).toBe(418);
+    expect(ended).toMatchObject({ code: "ECONNRESET" });
   });
 });

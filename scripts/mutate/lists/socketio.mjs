@@ -45,7 +45,6 @@ export const socketioMutants = [
       "if (false) {",
       "a client opens any number of connections to the gateway",
     ],
-    ["destroyUpgrade: false,", "", "Socket.IO cuts upgrades of the gateway that take long"],
     [
       "else if (!this.#admission.fits(request))",
       "else if (false)",
