@@ -1,5 +1,9 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
-import { startBridged } from "./testing/bridged-gateway.ts";
+import { createSocketIoBridge } from "./bridge.ts";
+import { frontendUrl, Page, startBridged } from "./testing/bridged-gateway.ts";
 
 const designed = [
   ["queue:position", { position: 2, total: 5, estimatedWaitTime: 30_000 }],
@@ -84,4 +88,36 @@ test("a page that is opened again gets the state of its user's channel as events
   await node.gateway.publish("user:7", "after", 1);
   await page.next("after");
   expect(page.all("queue:position")).toHaveLength(2);
+});
+
+test("a page whose WebSocket does not come through goes on by polling, if its client tries all transports", async () => {
+  await using node = await startBridged({ bridge: { server: { transports: ["polling"] } } });
+  const page = node.page({ auth: { token: await node.token("7") }, tryAllTransports: true });
+  await page.next("milepost:ready");
+  expect(page.socket.io.engine.transport.name).toBe("polling");
+  await node.gateway.publish("user:7", "step", 1);
+  expect(await page.next("step")).toBe(1);
+});
+
+test("a gateway may be attached before or after the bridge, and leaves the program its other paths", async () => {
+  await using node = await startBridged();
+  const server = createServer((_, response) => response.writeHead(200).end("program"));
+  const detach = node.gateway.attach(server);
+  const bridge = createSocketIoBridge({ gateway: node.gateway });
+  bridge.initialize(server, frontendUrl);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const page = new Page(url, { auth: { token: await node.token("7") } });
+  await page.next("milepost:ready");
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect(await (await fetch(`${url}/other`)).text()).toBe("program");
+  expect((await fetch(`${url}/socket.io/socket.io.js`)).status).toBe(200);
+  detach();
+  await node.gateway.publish("user:7", "step", 1);
+  expect(await page.next("step")).toBe(1);
+  page.socket.disconnect();
+  await bridge.close();
+  server.close();
+  server.closeAllConnections();
 });
