@@ -1,0 +1,2 @@
+// Lets TypeScript accept an import of the style sheet.
+export {};
