@@ -40,12 +40,13 @@ export interface StudioSender {
     total: number,
     estimatedWaitTime?: number | null,
   ): Promise<boolean>;
-  /** Reports the stage of a synchronisation; `percent` is from 0 to 100. */
+  /** Reports the stage of a synchronisation; `percent` is from 0 to 100. `failed` says that it ended there. */
   sendSyncProgress(
     userId: string,
     stage: SyncStage,
     percent: number,
     message?: string,
+    failed?: boolean,
   ): Promise<boolean>;
   /** Reports the state of a preview, as a word or with its address and a message. */
   sendPreviewStatus(
@@ -100,10 +101,13 @@ class ChannelSender implements StudioSender {
     stage: SyncStage,
     percent: number,
     message?: string,
+    failed = false,
   ): Promise<boolean> {
-    if (stage === "launching" || stage === "complete") this.#place(userId, false);
+    const begun = stage === "launching" || stage === "complete" || failed;
+    if (begun) this.#place(userId, false);
     const said = message === undefined ? {} : { message };
-    return this.#send(userId, "sync:progress", { stage, percent, ...said });
+    const ended = failed ? { failed } : {};
+    return this.#send(userId, "sync:progress", { stage, percent, ...said, ...ended });
   }
 
   sendPreviewStatus(

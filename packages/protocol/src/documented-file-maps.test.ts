@@ -4,7 +4,16 @@ import { describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const packages = readdirSync(`${root}/packages`).map((name) => `packages/${name}`);
-const others = ["bench", "checker", "e2e", "examples/index-folder", "faults", "fuzz", "sim"];
+const others = [
+  "bench",
+  "checker",
+  "e2e",
+  "examples/index-folder",
+  "examples/studio",
+  "faults",
+  "fuzz",
+  "sim",
+];
 
 /** Returns the names in the `src` folder of a package, without tests. Names of folders end with a slash. */
 function contentsOf(folder: string): string[] {

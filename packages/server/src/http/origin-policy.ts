@@ -38,7 +38,10 @@ export interface OriginPolicy {
   refusalOfUser(headers: JudgedHeaders): Failure | undefined;
   /** Returns the value of `Access-Control-Allow-Origin` for an origin that the policy allows. */
   corsOrigin(origin: string): string;
-  /** Allows the pages of one more origin. Throws a TypeError for a text that is no origin. */
+  /**
+   * Allows the pages of one more origin, beside those that the settings allow. Throws a TypeError for a text that is no
+   * origin.
+   */
   allow(origin: string): void;
 }
 
@@ -67,9 +70,10 @@ export function originPolicy(
   const exact = new Set(allowedOrigins);
   const any = exact.has("*");
   const hosts = new Set(allowedHosts);
+  const added = new Set<string>();
 
   function allows(origin: string, host: string | undefined): boolean {
-    if (any || exact.has(origin)) return true;
+    if (any || exact.has(origin) || added.has(origin)) return true;
     // With a list, the list alone counts: a page that a rebound DNS name serves has the gateway's host as well.
     if (exact.size > 0 || host === undefined || host === "") return false;
     return origin === `http://${host}` || origin === `https://${host}`;
@@ -112,7 +116,7 @@ export function originPolicy(
           `${JSON.stringify(origin)} is no origin; write it like http://localhost:3000, without a path`,
         );
       }
-      exact.add(origin);
+      added.add(origin);
     },
   };
 }

@@ -1,0 +1,93 @@
+import { RealtimeStatusPanel, useWebSocket } from "@milepost/react/studio";
+import { type ReactNode, useState } from "react";
+import { backendUrl, postJson, type StudioFile } from "./backend.ts";
+import { Editor } from "./editor.tsx";
+import { ThemeToggle } from "./theme-toggle.tsx";
+import { otherVisitor, visitorId } from "./visitor.ts";
+
+const firstFiles: readonly StudioFile[] = [
+  { name: "app.py", content: "import chainlit as cl\n\n# Generate the app, or write it here.\n" },
+];
+
+/** The studio: a prompt, the files that come of it, and a panel with everything that is live. */
+export function App(): ReactNode {
+  const [userId] = useState(visitorId);
+  const [files, setFiles] = useState(firstFiles);
+  const [prompt, setPrompt] = useState("A helpful travel guide");
+  const [busy, setBusy] = useState<"generate" | "sync" | undefined>();
+  const [refusal, setRefusal] = useState("");
+  const websocket = useWebSocket({ url: backendUrl, userId, autoConnect: true });
+
+  async function during(what: "generate" | "sync", work: () => Promise<void>): Promise<void> {
+    if (busy !== undefined) return;
+    setBusy(what);
+    setRefusal("");
+    await work().catch((error: unknown) => setRefusal((error as Error).message));
+    setBusy(undefined);
+  }
+  const generate = () =>
+    during("generate", async () => {
+      const answer = await postJson<{ files: StudioFile[] }>("/api/generate", userId, { prompt });
+      setFiles(answer.files);
+    });
+  const sync = () => during("sync", () => postJson("/api/sync-chainlit", userId, { files }));
+
+  return (
+    <div className="studio">
+      <header className="studio-head">
+        <h1>Studio</h1>
+        <a href={otherVisitor()} target="_blank" rel="noreferrer">
+          Open as another visitor
+        </a>
+        <ThemeToggle />
+      </header>
+      <main className="studio-main">
+        <section className="studio-work" aria-label="Project">
+          <form
+            className="studio-prompt"
+            onSubmit={(event) => {
+              event.preventDefault();
+              void generate();
+            }}
+          >
+            <label htmlFor="prompt">What should the app be?</label>
+            <div className="studio-row">
+              <input
+                id="prompt"
+                value={prompt}
+                maxLength={500}
+                onChange={(event) => setPrompt(event.target.value)}
+              />
+              <button type="submit" aria-disabled={busy !== undefined}>
+                {busy === "generate" ? "Generating…" : "Generate code"}
+              </button>
+            </div>
+          </form>
+          <Editor files={files} onChange={setFiles} />
+          <div className="studio-row studio-end">
+            {refusal !== "" && (
+              <p className="studio-refusal" role="alert">
+                {refusal}
+              </p>
+            )}
+            <button
+              type="button"
+              className="studio-main-button"
+              aria-disabled={busy !== undefined}
+              onClick={() => void sync()}
+            >
+              Sync to Chainlit
+            </button>
+          </div>
+        </section>
+        <aside className="studio-side">
+          <RealtimeStatusPanel websocket={websocket} />
+          <p className="studio-note">
+            There is one preview server for all visitors. Open this page as another visitor and sync
+            both, to see the queue.
+          </p>
+        </aside>
+      </main>
+    </div>
+  );
+}
