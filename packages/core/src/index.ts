@@ -39,6 +39,7 @@ export { mistakesIn, type RuleMistake, type RuleOrigin } from "./rules/placed-ru
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./rules/principal.ts";
 export { isGuestName, publisherOf } from "./rules/principal.ts";
 export type * from "./rules/rule.ts";
+export { outageModes } from "./rules/rule.ts";
 export { requireService, ServiceScopes, serviceActions } from "./rules/service-scopes.ts";
 export type { AdmissionMetrics } from "./runtime/instruments.ts";
 export {

@@ -54,13 +54,15 @@ export type ReplyMessage =
 
 /**
  * Reason why a subscription could not continue without a gap after a position. Servers do not send
- * `store_unavailable` today.
+ * `store_unavailable` today. With `shown` nothing is missing: the subscriber received these entries during an outage,
+ * before they had a position in the log.
  */
 export type GapReason =
   | "trimmed"
   | "epoch_changed"
   | "tag_mismatch"
   | "limit"
+  | "shown"
   | "store_unavailable";
 
 /** The state of a channel at a position, folded by the projection that its rule names. */

@@ -87,7 +87,7 @@ export class RedisChannelLog implements ChannelLog {
     if (rollUp !== undefined) {
       const name = rollUpName(channel, rollUp.segments);
       keys.push(...this.#keys.log(name, rollUp.policy));
-      args.push(...this.#logArguments(name, rollUp.policy, shown), channel);
+      args.push(...this.#logArguments(name, rollUp.policy, shown, entry.rollUpTag), channel);
     }
     const answer = await this.#link.run(scripts.append, keys, args);
     const [outcome, packed, unfolded, bytes, trimmed, trimmedByBytes] = answer as AppendAnswer;

@@ -5,6 +5,7 @@ const reasonWords = {
   epoch_changed: "the service started a new log",
   tag_mismatch: "the service lost the end of its log",
   limit: "too much happened in the meantime to send it all",
+  shown: "they were shown before",
   store_unavailable: "the service could not read its log",
   missing: "the service skipped them",
 } as const satisfies Record<MissedEntries["reason"], string>;

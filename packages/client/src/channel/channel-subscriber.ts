@@ -212,7 +212,9 @@ export class ChannelSubscriber implements Subscription {
   gap(from: string | undefined, to: string, reason: GapReason | "missing", moves = true): void {
     const { channel, position } = this;
     this.#move(moves ? readPosition(to) : this.#anchor);
-    this.#call("onGap", { channel, from: from ?? position ?? to, to, reason });
+    // The application has these entries already.
+    if (reason !== "shown")
+      this.#call("onGap", { channel, from: from ?? position ?? to, to, reason });
   }
 
   reset(position: string, snapshot: Snapshot, reason: GapReason): void {

@@ -152,10 +152,12 @@ export interface Published {
    */
   readonly duplicate: boolean;
   /**
-   * True when the store was unavailable and the channel's rule allows local delivery (`outage: "local"`). Only
-   * the channel's subscribers on the same node receive the entry, and it is not kept.
+   * True when the store was unavailable and the channel's rule allows local delivery. Only the channel's subscribers on
+   * the same node receive the entry, and it is not kept unless it is `spooled`.
    */
   readonly local?: true;
+  /** True when the gateway will append the entry, which it has shown locally, once its store is available again. */
+  readonly spooled?: true;
 }
 
 /** Options of a publish. */

@@ -25,10 +25,12 @@ export interface Published {
   readonly position: string;
   readonly duplicate: boolean;
   /**
-   * True when the store was unavailable and only subscribers at this node receive the entry. The entry is
-   * discarded when the store is available again.
+   * True when the store was unavailable and only subscribers at this node receive the entry for now. The entry is
+   * discarded when the store is available again, unless it is `spooled`.
    */
   readonly local?: true;
+  /** True when the node appends the entry, which it has shown locally, to the log once the store is available again. */
+  readonly spooled?: true;
 }
 
 /** End of a channel's stream. */

@@ -60,9 +60,10 @@ import { requireEncrypted, requireReadable } from "./encrypted-data.ts";
 import { endingOf } from "./ending-of.ts";
 import { checkEventData, requireExactData, schemaOf } from "./event-data.ts";
 import { readHistory } from "./history-page.ts";
+import { LaterAppends } from "./later-appends.ts";
 import { PublishRates } from "./publish-rates.ts";
 import { PublisherShares } from "./publisher-shares.ts";
-import { isAway, repeatable, Spool } from "./spool.ts";
+import { isAway, noRoom, repeatable, Spool } from "./spool.ts";
 
 const readKey = identifierOf(messageBounds.keyLength);
 const madeKeyLength = 16;
@@ -98,6 +99,8 @@ export interface ChannelsParts {
     "publicationsAccepted" | "publicationsRefused" | "publishRateLimits"
   >;
   readonly holdings: Holdings;
+  /** Outage of the store: `isOn` is true while this node works without its store. */
+  readonly outage: { readonly isOn: boolean };
   readonly onError: (error: unknown) => void;
   /** Called with the name of a channel whose log was deleted. */
   readonly onPurged: (channel: string) => Promise<void>;
@@ -119,6 +122,7 @@ export class Channels implements ChannelService {
   readonly #signatures: ChannelsParts["signatures"];
   readonly #compactions: ChannelsParts["compactions"];
   readonly #spool: Spool;
+  readonly #later: LaterAppends;
   readonly #turns = new AppendTurns();
   readonly #shares: PublisherShares;
   readonly #instruments: ChannelsParts["instruments"];
@@ -143,6 +147,7 @@ export class Channels implements ChannelService {
     compactions,
     instruments,
     holdings,
+    outage,
     onError,
     onPurged,
   }: ChannelsParts) {
@@ -160,7 +165,10 @@ export class Channels implements ChannelService {
     this.#clock = clock;
     this.#signatures = signatures;
     this.#compactions = compactions;
-    this.#spool = new Spool(clock, (ms) => wheel.pause(ms));
+    const pause = (ms: number) => wheel.pause(ms);
+    this.#spool = new Spool(clock, pause);
+    const spool = this.#spool;
+    this.#later = new LaterAppends({ log, outage, spool, clock, random, pause, onError });
   }
 
   /** Number of publishes in the spool, which holds them until they are stored. */
@@ -176,6 +184,7 @@ export class Channels implements ChannelService {
   /** Makes every later call fail with `shutting_down`, since the node is about to close its store. */
   close(): void {
     this.#closed = true;
+    this.#later.close();
   }
 
   /** Resolves the name of a channel or a roll-up to its rule and policy; throws if the name is invalid. */
@@ -299,7 +308,9 @@ export class Channels implements ChannelService {
       if (!duplicate) this.#instruments.publicationsAccepted.add(1);
       const { position } = publication;
       const published = { channel, position: formatPosition(position), duplicate };
-      return isLocal(position) ? { ...published, local: true } : published;
+      if (!isLocal(position)) return published;
+      const isLater = resolved.policy.isAppendedLater === true;
+      return { ...published, local: true, ...(isLater ? { spooled: true } : {}) };
     } catch (error) {
       const code = error instanceof MilepostError ? error.code : "internal";
       this.#instruments.publicationsRefused[code].add(1);
@@ -433,7 +444,8 @@ export class Channels implements ChannelService {
   /** Appends an entry: at once, or after earlier publishes to the channel if some of them are waiting. */
   #append(resolved: ResolvedChannel, entry: NewEntry, checked?: Promise<void>): Promise<Appended> {
     const { name, policy, rule } = resolved;
-    const isSpooled = rule.outage === "spool";
+    const isLater = policy.isAppendedLater === true;
+    const isSpooled = isLater || rule.outage === "spool";
     // The key prevents a second copy when the entry was stored but the store's answer was lost.
     const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
     const { publisher, json } = kept;
@@ -442,9 +454,9 @@ export class Channels implements ChannelService {
         ? this.#compactions.append(resolved, one)
         : this.#log.append(name, one, policy);
     const send = (one: NewEntry) => this.#turns.run(publisher, name, json.length, () => store(one));
-    const append = isSpooled
-      ? repeatable((tag) => send({ ...kept, tag }), kept, this.#random)
-      : () => send(kept);
+    let append = () => send(kept);
+    if (isLater) append = this.#later.of(name, kept, policy);
+    else if (isSpooled) append = repeatable((tag) => send({ ...kept, tag }), kept, this.#random);
     if (checked === undefined && !this.#waiting.isBusy(name)) {
       return isSpooled ? this.#orSpool(name, kept.json.length, append) : append();
     }
@@ -504,12 +516,5 @@ export function forbidden(action: string, channel: string): MilepostError {
   return new MilepostError(
     "forbidden",
     `the credential does not allow this: ${action} ${channel}; the channel's rule or the token must grant it`,
-  );
-}
-
-function noRoom(channel: string): MilepostError {
-  return new MilepostError(
-    "store_unavailable",
-    `cannot queue the publish to ${channel}: too many publishes wait for the store; retry later`,
   );
 }

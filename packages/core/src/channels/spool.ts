@@ -83,6 +83,14 @@ export function repeatable(
   };
 }
 
+/** Creates the error of a publish for which the spool has no room. */
+export function noRoom(channel: string): MilepostError {
+  return new MilepostError(
+    "store_unavailable",
+    `cannot queue the publish to ${channel}: too many publishes wait for the store; retry later`,
+  );
+}
+
 /** Returns true for the error `store_unavailable`, after which a retry may succeed. */
 export function isAway(error: unknown): boolean {
   return error instanceof MilepostError && error.code === "store_unavailable";

@@ -19,6 +19,7 @@ import { breakOf } from "../hub/recovery.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { batchesOf } from "../send-queue/batches.ts";
+import { inTheLog } from "../store/outage-log.ts";
 import { type AckOutcome, DeliveryLedger } from "./delivery-ledger.ts";
 import type { DurableOwner } from "./durable-owner.ts";
 import { type DurableSince, findDurableStart } from "./durable-start.ts";
@@ -74,6 +75,8 @@ interface Reply {
 export class DurableReader extends Deadline {
   readonly #key: SubscriberKey;
   readonly #resolved: ResolvedChannel;
+  /** The channel as the reader reads its log: never a log that the node keeps during an outage. */
+  readonly #stored: ResolvedChannel;
   readonly #context: DurableContext;
   readonly #owner: DurableOwner;
   readonly #terms: DurableTerms;
@@ -102,6 +105,7 @@ export class DurableReader extends Deadline {
     super();
     this.#key = key;
     this.#resolved = resolved;
+    this.#stored = { ...resolved, policy: inTheLog(resolved.policy) };
     this.#events = events;
     this.#owner = owner;
     this.#context = context;
@@ -126,7 +130,7 @@ export class DurableReader extends Deadline {
   async start(since: DurableSince | undefined): Promise<void> {
     const { hub, rules, engine, clock, random } = this.#context;
     try {
-      if (this.#resolved.policy.goesOnLocally === true) throw notKept(this.#resolved.name);
+      if (this.#resolved.rule.outage === "local") throw notKept(this.#resolved.name);
       // The hub signals entries published from here on. Earlier entries are read from the log.
       this.#news.hubSubscriber = hub.join(this.#resolved, this.#news, "now");
       this.#signal.hubSubscriber = hub.join(
@@ -135,7 +139,7 @@ export class DurableReader extends Deadline {
         "now",
       );
       await Promise.all([this.#news.started, this.#signal.started]);
-      const start = await findDurableStart(engine.log, this.#resolved, since);
+      const start = await findDurableStart(engine.log, this.#stored, since);
       if (this.#isOver) return;
       await requireNameRoom(engine.holdings, this.#key, this.#context.maxNames);
       const claim = await engine.durable.claim(this.#key, start.position, durableBounds);
@@ -560,7 +564,7 @@ export class DurableReader extends Deadline {
    * read.
    */
   #read({ offset }: Position, limit: number): Promise<LogSlice> {
-    const { name, policy } = this.#resolved;
+    const { name, policy } = this.#stored;
     return this.#context.engine.log.read(name, Math.max(0, offset - 1), limit + 1, policy);
   }
 

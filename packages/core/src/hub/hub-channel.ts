@@ -10,6 +10,7 @@ import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { SharedCall } from "../runtime/shared-call.ts";
 import { batchesOf, isFullBatch } from "../send-queue/batches.ts";
 import type { Flushable } from "../send-queue/ticker.ts";
+import { shownAt } from "../store/shown-entries.ts";
 import type { HeldEntries } from "../store/stale-reads.ts";
 import type { ChannelContext } from "./channel-context.ts";
 import type { HubSubscriber, SubscribedChannel } from "./hub-subscriber.ts";
@@ -394,6 +395,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
     const from = this.#flushed ?? to;
     const ahead = [...this.#groups.ahead];
     const level = this.#groups.level();
+    const shown = isLocal(to) ? undefined : shownAt(from);
+    if (shown !== undefined) for (const hubSubscriber of level) hubSubscriber.shown = shown;
     if (!isLocal(to)) this.#left = undefined;
     else if (this.#last !== undefined && !isLocal(this.#last)) this.#left = this.#last;
     this.#last = to;

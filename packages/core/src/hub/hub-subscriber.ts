@@ -1,6 +1,7 @@
 import { formatPosition, type Position, type Publication } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
+import { type Shown, wasShown } from "../store/shown-entries.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** Part of a hub channel that its subscribers use. */
@@ -34,6 +35,8 @@ export class HubSubscriber {
    */
   list: HubSubscriber[] | undefined;
   index = 0;
+  /** Entries that the subscriber was shown during an outage, before they were in the log; undefined for most. */
+  shown: Shown | undefined;
   left = false;
 
   constructor(subscriber: Subscriber, channel: SubscribedChannel) {
@@ -54,6 +57,33 @@ export class HubSubscriber {
   /** True while the subscriber receives publications as they are published. */
   get isLive(): boolean {
     return this.list !== undefined;
+  }
+
+  /** True if the subscriber was shown some of these entries before. */
+  wasShownSome(entries: readonly Publication[]): boolean {
+    return (
+      this.shown !== undefined && entries.some(({ position }) => wasShown(position, this.shown))
+    );
+  }
+
+  /** Delivers consecutive entries, which follow `before`, with a gap in place of those that it was shown before. */
+  deliverRest(entries: readonly Publication[], before: Position): void {
+    let from = before;
+    for (let i = 0; i < entries.length && !this.left; ) {
+      const isShown = this.#wasShown(entries[i]);
+      let end = i + 1;
+      while (end < entries.length && this.#wasShown(entries[end]) === isShown) end++;
+      const run = entries.slice(i, end);
+      const to = run.at(-1)?.position ?? from;
+      if (isShown) this.subscriber.onGap(from, to, "shown");
+      else this.subscriber.onPublications(run, from);
+      from = to;
+      i = end;
+    }
+  }
+
+  #wasShown(entry: Publication | undefined): boolean {
+    return entry !== undefined && wasShown(entry.position, this.shown);
   }
 
   /** Leaves the channel: the subscriber receives nothing more. */

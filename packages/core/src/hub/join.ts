@@ -8,6 +8,7 @@ import {
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { pagesOf } from "../send-queue/batches.ts";
+import { shownAt } from "../store/shown-entries.ts";
 import type { ChannelContext } from "./channel-context.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
 import type { HubSubscriber } from "./hub-subscriber.ts";
@@ -64,6 +65,7 @@ export async function join(
     wheel.clear(deadline);
     channel.seed(start);
     hubSubscriber.own = start.position;
+    hubSubscriber.shown = isResume(since) ? shownAt(since) : undefined;
     countStart(start, since, context);
     subscriber.onStart(start);
     await handOver(hubSubscriber, start.entries, context.pages);
@@ -167,6 +169,7 @@ async function catchUp(
     }
     if (recovery.kind === "gap") {
       hubSubscriber.own = recovery.to;
+      hubSubscriber.shown = shownAt(from) ?? hubSubscriber.shown;
       context.instruments.gaps[recovery.reason].add(1);
       hubSubscriber.subscriber.onGap(from, recovery.to, recovery.reason);
     } else if (recovery.entries.length === 0) {
@@ -217,7 +220,8 @@ async function handOver(
     hubSubscriber.own = last.position;
     hubSubscriber.subscriber.onReplay?.(part.reduce((sum, { json }) => sum + json.length, 0));
     const { shared } = hubSubscriber.subscriber;
-    if (shared === undefined || shared.sendQueue.isHolding)
+    if (hubSubscriber.wasShownSome(part)) hubSubscriber.deliverRest(part, before);
+    else if (shared === undefined || shared.sendQueue.isHolding)
       hubSubscriber.subscriber.onPublications(part, before);
     else shared.sendQueue.push(pages.encode(part, shared.encoder));
     if (last.event === endEvent) hubSubscriber.end(last);

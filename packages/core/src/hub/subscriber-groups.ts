@@ -1,5 +1,6 @@
 import type { Position, Publication } from "@milepost/protocol";
 import type { Encoder } from "../send-queue/transport.ts";
+import { isShownTag } from "../store/shown-entries.ts";
 import { soleCursor } from "./encoded-pages.ts";
 import type { HubSubscriber } from "./hub-subscriber.ts";
 
@@ -124,13 +125,15 @@ export class SubscriberGroups {
    * group.
    */
   give(part: readonly Publication[], before: Position): void {
+    const mayBeShown = part.some(({ position: { tag } }) => isShownTag(tag));
     for (const { encoder, subscribers } of this.#groups) {
       let bytes: Uint8Array | undefined;
       for (const hubSubscriber of subscribers) {
         const { sendQueue } = hubSubscriber;
         if (sendQueue === undefined) continue;
+        if (mayBeShown && hubSubscriber.wasShownSome(part)) hubSubscriber.deliverRest(part, before);
         // A slow subscriber takes the entries themselves, so that they can be merged while they wait.
-        if (sendQueue.isHolding) hubSubscriber.subscriber.onPublications(part, before);
+        else if (sendQueue.isHolding) hubSubscriber.subscriber.onPublications(part, before);
         else {
           bytes ??= encoder.encodeBatch(part, soleCursor);
           sendQueue.push(bytes);
@@ -139,7 +142,12 @@ export class SubscriberGroups {
     }
     // Iterates backwards, so that a subscriber that leaves meanwhile makes no other be skipped.
     const others = this.#others ?? none;
-    for (let i = others.length - 1; i >= 0; i--) others[i]?.subscriber.onPublications(part, before);
+    for (let i = others.length - 1; i >= 0; i--) {
+      const hubSubscriber = others[i];
+      if (mayBeShown && hubSubscriber?.wasShownSome(part) === true)
+        hubSubscriber.deliverRest(part, before);
+      else hubSubscriber?.subscriber.onPublications(part, before);
+    }
     const ahead = this.#ahead ?? none;
     for (let i = ahead.length - 1; i >= 0; i--) {
       const hubSubscriber = ahead[i];
@@ -160,7 +168,7 @@ export class SubscriberGroups {
     const last = rest.at(-1);
     if (last !== undefined) {
       hubSubscriber.own = last.position;
-      hubSubscriber.subscriber.onPublications(rest, from);
+      hubSubscriber.deliverRest(rest, from);
     }
     if (
       !hubSubscriber.left &&

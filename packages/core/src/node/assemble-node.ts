@@ -178,6 +178,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     compactions,
     instruments,
     holdings: engine.holdings,
+    outage,
     onError,
     onPurged: (channel) => operations.forgetChannel(channel),
   });

@@ -140,7 +140,13 @@ export const defaultRules: readonly Rule[] = [
     merge: personal,
   },
   { pattern: "guest:{guest}:*", subscribe: "own-guest", publish: "granted", retention: short },
-  { pattern: "broadcast", subscribe: "authenticated", publish: "granted", retention: short },
+  {
+    pattern: "broadcast",
+    subscribe: "authenticated",
+    publish: "granted",
+    retention: short,
+    outage: "local-then-spool",
+  },
   {
     pattern: "connection:{connection}",
     subscribe: "own-connection",
@@ -190,6 +196,7 @@ export const defaultRules: readonly Rule[] = [
     subscribe: "authenticated",
     publish: "granted",
     retention: { maxEntries: 1_000, maxAgeMs: 5 * minuteMs },
+    outage: "local-then-spool",
     rollUp: true,
   },
   { pattern: "*", subscribe: "granted", publish: "granted", retention: short },

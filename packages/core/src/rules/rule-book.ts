@@ -137,7 +137,9 @@ function kept({ retention, outage, showPublisher }: Rule): LogPolicy {
     dedupeMs,
     ...(showPublisher === true ? { showsPublisher: true } : {}),
   };
-  return outage === "local" ? { ...whole, goesOnLocally: true } : whole;
+  if (outage === "local") return { ...whole, goesOnLocally: true };
+  if (outage !== "local-then-spool") return whole;
+  return { ...whole, goesOnLocally: true, isAppendedLater: true };
 }
 
 /**

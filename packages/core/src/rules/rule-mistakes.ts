@@ -52,6 +52,12 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
   for (const [name, value] of Object.entries(rule.durable ?? {})) {
     if (!Number.isInteger(value) || value < 1) yield ["durable", `must have ${name} of 1 or more`];
   }
+  if (rule.outage === "local-then-spool" && rule.projection !== undefined) {
+    yield [
+      "outage",
+      "cannot be local-then-spool with projection: entries published during an outage are shown before they have a place in the log that is folded; leave out projection, or use refuse or spool",
+    ];
+  }
   if (rule.outage === "local") {
     for (const field of ["projection", "rollUp", "durable"] as const) {
       if (rule[field] === undefined) continue;

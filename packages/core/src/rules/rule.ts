@@ -93,6 +93,12 @@ export interface Retention {
   readonly maxBytes?: number;
 }
 
+/** Ways to handle publishes while the store is unavailable. */
+export const outageModes = ["refuse", "spool", "local", "local-then-spool"] as const;
+
+/** Way to handle publishes while the store is unavailable. */
+export type OutageMode = (typeof outageModes)[number];
+
 /**
  * Rule for the channels that match a pattern.
  *
@@ -210,8 +216,11 @@ export interface Rule {
    * - `local`: publishes reach only the channel's subscribers on the same node and are discarded when the store
    *   is back. Use it for data that matter only at the moment. Such a channel has no projection, roll-up or
    *   durable subscribers.
+   * - `local-then-spool`: publishes reach the channel's subscribers on the same node at once, wait in the spool, and are
+   *   appended when the store is back. Each subscriber sees them once. Such a channel has no projection. A node that
+   *   ends during the outage loses what waits.
    */
-  readonly outage?: "refuse" | "spool" | "local";
+  readonly outage?: OutageMode;
   /** Merge class of each event by name, `*` for all other events. Default: `lifecycle`. */
   readonly merge?: Readonly<Record<string, MergeClass>>;
 }

@@ -10,6 +10,7 @@ const gapReasons = [
   "epoch_changed",
   "tag_mismatch",
   "limit",
+  "shown",
   "store_unavailable",
 ] as const satisfies readonly GapReason[];
 

@@ -12,6 +12,7 @@ import {
 } from "@milepost/engine";
 import { endEvent, MilepostError, type Publication } from "@milepost/protocol";
 import type { Outage } from "./outage.ts";
+import { ShownTags } from "./shown-entries.ts";
 import { shownSlice, shownSnapshot } from "./shown-publishers.ts";
 
 /** Bytes that the local logs of a node may take in memory during an outage: 16 MiB. */
@@ -36,10 +37,12 @@ export interface OutageLogParts {
  */
 export class OutageLog implements ChannelLog {
   readonly #parts: OutageLogParts;
+  readonly #tags: ShownTags;
   #local: MemoryChannelLog | undefined;
 
   constructor(parts: OutageLogParts) {
     this.#parts = parts;
+    this.#tags = new ShownTags((length) => parts.random.id(length));
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
@@ -47,7 +50,13 @@ export class OutageLog implements ChannelLog {
     // back.
     const mayBeLocal = policy.goesOnLocally === true && entry.event !== endEvent;
     if (this.#parts.outage.isOn && !mayBeLocal) throw isReadOnly();
-    return this.#logOf(policy).append(channel, entry, policy);
+    const log = this.#logOf(policy);
+    if (log === this.#parts.log || policy.isAppendedLater !== true) {
+      return log.append(channel, entry, policy);
+    }
+    // Readers recognise the entry by this tag when it is in the log.
+    const tag = this.#tags.next();
+    return log.append(channel, { ...entry, tag, rollUpTag: tag }, policy);
   }
 
   async read(
@@ -107,6 +116,11 @@ export class OutageLog implements ChannelLog {
     );
     return this.#local;
   }
+}
+
+/** Returns the policy of calls that must reach the log of the store, whatever the rule says of outages. */
+export function inTheLog({ goesOnLocally: _, ...policy }: LogPolicy): LogPolicy {
+  return policy;
 }
 
 /** Returns the error that refuses a write on a node without its store. */

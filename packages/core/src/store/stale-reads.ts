@@ -63,6 +63,7 @@ export class StaleReads implements LogReader {
   read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice> {
     return this.#orHeld(
       channel,
+      policy,
       () => this.#parts.reads.read(channel, afterOffset, limit, policy),
       (held) => sliceOf(held, afterOffset, limit),
     );
@@ -72,6 +73,7 @@ export class StaleReads implements LogReader {
   snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
     return this.#orHeld(
       channel,
+      policy,
       () => this.#parts.reads.snapshot(channel, policy),
       (held) => this.#snapshotOf(channel, policy, held),
     );
@@ -80,6 +82,7 @@ export class StaleReads implements LogReader {
   peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined> {
     return this.#orHeld(
       channel,
+      policy,
       () => this.#parts.reads.peek(channel, policy),
       (held) => requireState(this.#snapshotOf(channel, policy, held), policy),
     );
@@ -92,10 +95,14 @@ export class StaleReads implements LogReader {
 
   async #orHeld<T>(
     channel: string,
+    { goesOnLocally }: LogPolicy,
     ask: () => Promise<T>,
     recall: (held: HeldEntries) => T,
   ): Promise<T> {
     const { outage, held } = this.#parts;
+    // Until something is published locally, the channel stands where it left the log of the store.
+    const before = goesOnLocally === true && outage.isOn ? held(channel) : undefined;
+    if (before !== undefined) return recall(before);
     try {
       return await ask();
     } catch (error) {

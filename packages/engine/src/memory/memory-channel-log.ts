@@ -121,10 +121,11 @@ export class MemoryChannelLog implements ChannelLog {
       this.#bus.publish(appended.publication);
       return appended;
     }
-    const { key: _key, tag: _tag, claim: _claim, ...unkeyed } = entry;
+    const { key: _key, tag: _tag, claim: _claim, rollUpTag, ...unkeyed } = entry;
+    const copied = rollUpTag === undefined ? unkeyed : { ...unkeyed, tag: rollUpTag };
     const above = this.#log(rollUpName(channel, rollUp.segments), rollUp.policy);
     const weightAbove = above.weight;
-    const copy = above.append(unkeyed, rollUp.policy, monotonic, now, channel);
+    const copy = above.append(copied, rollUp.policy, monotonic, now, channel);
     this.#budget.changed(above.weight - weightAbove);
     // Both entries must be in their logs before a listener hears of either.
     this.#bus.publish(appended.publication);

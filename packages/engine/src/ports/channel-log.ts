@@ -33,6 +33,8 @@ export interface NewEntry {
    * recognises by it an entry that one of its own earlier attempts stored. By default the log makes a tag.
    */
   readonly tag?: string;
+  /** Tag of the copy in the roll-up's log, with the same promise as `tag`. By default the log makes a tag. */
+  readonly rollUpTag?: string;
   /**
    * Marks an entry that a compaction of a compacted log writes. The bounds of the log do not apply to it. Other logs
    * ignore it.
@@ -99,6 +101,8 @@ export interface LogPolicy {
   readonly showsPublisher?: true;
   /** Makes a node use a local log of its own during an outage of the store. Engines need not read it. */
   readonly goesOnLocally?: true;
+  /** Makes a node append to the log, after an outage, what it has appended to its local log. Engines need not read it. */
+  readonly isAppendedLater?: true;
 }
 
 /** Result of an append. */

@@ -5,6 +5,7 @@ import {
   mistakesIn,
   operationPattern,
   operationRule,
+  outageModes,
   type Rule,
 } from "@milepost/core";
 import { isRecord, type StandardSchema } from "@milepost/protocol";
@@ -77,7 +78,7 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
       maxAgeMs: z.int().min(1).exactOptional(),
     })
     .exactOptional(),
-  outage: z.enum(["refuse", "spool", "local"]).exactOptional(),
+  outage: z.enum(outageModes).exactOptional(),
   rollUp: z.union([z.literal(true), z.string().min(1)]).exactOptional(),
   rate: z
     .strictObject({ ...rate, perPrincipal: z.strictObject(rate).exactOptional() })

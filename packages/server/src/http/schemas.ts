@@ -85,6 +85,7 @@ export const publishedSchema = z
           position: z.string(),
           duplicate: z.boolean(),
           local: z.literal(true).optional(),
+          spooled: z.literal(true).optional(),
         }),
         z.object({ error: failureSchema }),
       ]),
