@@ -97,6 +97,42 @@ export const coreMutants = [
       "a service takes the id of a message before it is written",
     ],
   ]),
+  ...faultsIn(`${core}/store/stale-reads.ts`, [
+    [
+      "if (stale === true) throw new NotHeld();",
+      "",
+      "a node without its store denies a position that it cannot judge",
+    ],
+    [
+      "if (snapshot.stale === true && lacksState) throw new NotHeld();",
+      "",
+      "a node without its store answers without the state",
+    ],
+    [
+      "if (Math.max(0, afterOffset) + 1 < floor.offset) throw new NotHeld(floor.offset);",
+      "",
+      "a node without its store answers with some of the entries that were asked for",
+    ],
+  ]),
+  ...faultsIn(`${core}/store/shown-entries.ts`, [
+    [
+      "numberIn(tag) <= shown.upTo",
+      "numberIn(tag) < shown.upTo",
+      "the last entry that was shown during an outage is shown again",
+    ],
+  ]),
+  ...faultsIn(`${core}/channels/later-appends.ts`, [
+    [
+      "if (!spool.enter(length)) throw noRoom(name);",
+      "",
+      "entries that were shown and wait for the store have no bound",
+    ],
+    [
+      "return this.#queues.isBusy(name) ? this.#queues.run(name, append) : append();",
+      "return append();",
+      "a publish after an outage overtakes those that were shown in it",
+    ],
+  ]),
   ...faultsIn(`${core}/store/shown-publishers.ts`, [
     [
       "if (entry.publisher === undefined || policy.showsPublisher === true) return entry;",

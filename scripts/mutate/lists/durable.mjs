@@ -127,8 +127,8 @@ export const durableMutants = [
       "a subscriber that was taken over notices after five minutes",
     ],
     [
-      "goesOnLocally === true) throw notKept",
-      "goesOnLocally === undefined) throw notKept",
+      'rule.outage === "local") throw notKept',
+      'rule.outage === "refuse") throw notKept',
       "a durable subscriber is granted on a channel that forgets",
     ],
     [
