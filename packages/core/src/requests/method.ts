@@ -7,7 +7,10 @@ export interface MethodCall {
   readonly method: string;
   /** Unique id of the request. */
   readonly requestId: string;
+  /** User who calls; one without a user and a session if a service calls. */
   readonly principal: UserPrincipal;
+  /** Name of the service that calls; undefined for a user. */
+  readonly service?: string | undefined;
   /** Idempotency key, the same when the client repeats the request; undefined if it sent none. */
   readonly key: string | undefined;
   /** Time at which the request times out unless a chunk restarts its timeout, in milliseconds since 1970. */
@@ -31,7 +34,7 @@ export type MethodAnswer<Result> = Result | Promise<Result> | AsyncIterable<unkn
 
 /**
  * Access to a method: everyone with a credential except guests, everyone with guests, or those for whom the function
- * returns true.
+ * returns true. It is for users; a service may call the methods that the scopes of its API key allow.
  */
 export type MethodAccess =
   | "authenticated"

@@ -1,6 +1,6 @@
 import { MilepostError, type SchemaIssue, type StandardSchema } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import type { MethodCall, Methods } from "../index.ts";
+import { type MethodCall, type Methods, type ServicePrincipal, ServiceScopes } from "../index.ts";
 import { highRates, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 async function open(t: TestCore, user = "ada"): Promise<TestSocket> {
@@ -354,3 +354,50 @@ describe("deadlines of requests", () => {
     ]);
   });
 });
+
+test("[P-RPC-11] a service calls the methods that the scopes of its key allow, as no user, and is refused every other one", async () => {
+  const calls: MethodCall[] = [];
+  const handler = (_: unknown, call: MethodCall) => {
+    calls.push(call);
+    return "done";
+  };
+  const onlyUsers = { handler, access: () => false };
+  await using t = testCore({
+    methods: { "orders.*": { handler }, "stock.get": onlyUsers, "stock.set": { handler } },
+  });
+  const scopes = ServiceScopes.read(["methods:orders.*", "methods:stock.get"]);
+  if (typeof scopes === "string") throw new Error(scopes);
+  const outcomesOf = async (principal: ServicePrincipal) => {
+    const socket = t.connect({ principal });
+    await t.clock.settle();
+    socket.take();
+    const outcomes: unknown[] = [];
+    for (const method of ["orders.get", "orders.items.get", "stock.get", "stock.set"]) {
+      const [reply] = (await ask(t, socket, method)) as [{ error?: { code: string } }];
+      outcomes.push(reply.error?.code ?? "done");
+    }
+    return outcomes;
+  };
+  const scoped = await outcomesOf({ kind: "service", name: "shop", scopes });
+  expect(scoped).toEqual(["done", "done", "done", "forbidden"]);
+  expect(calls[0]).toMatchObject({
+    service: "shop",
+    principal: { user: undefined, session: undefined },
+  });
+  expect(await outcomesOf({ kind: "service", name: "all" })).toEqual(Array(4).fill("done"));
+  const none = ServiceScopes.read(["publish"]) as ServiceScopes;
+  expect(await outcomesOf({ kind: "service", name: "no", scopes: none })).toEqual(
+    Array(4).fill("forbidden"),
+  );
+  const socket = await open(t);
+  await ask(t, socket, "orders.get");
+  expect(calls.at(-1)).toMatchObject({ principal: { user: "ada" } });
+  expect(calls.at(-1)?.service).toBeUndefined();
+});
+
+test.each(["methods:", "methods:orders.", "methods:.get", "methods:orders.*.get", "methods:a:b"])(
+  "[P-RPC-11] the scope %s is refused with what a scope of methods looks like",
+  (scope) => {
+    expect(ServiceScopes.read([scope])).toMatch(/such as methods:orders\.\*/);
+  },
+);

@@ -1,5 +1,5 @@
 import type { ChunkReader, MessageId, MilepostError, RequestMessage } from "@milepost/protocol";
-import type { UserPrincipal } from "../rules/principal.ts";
+import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 import type { ChunkWriter } from "./chunk-writer.ts";
 import type { MethodCall } from "./method.ts";
@@ -58,6 +58,7 @@ export class PendingCall implements MethodCall {
   readonly method: string;
   readonly requestId: string;
   readonly principal: UserPrincipal;
+  readonly service: string | undefined;
   readonly key: string | undefined;
   readonly deadline: number;
   readonly #request: PendingRequest;
@@ -65,13 +66,14 @@ export class PendingCall implements MethodCall {
   constructor(
     request: PendingRequest,
     { method, key }: RequestMessage,
-    principal: UserPrincipal,
+    principal: Principal,
     { requestId, deadline }: Pick<MethodCall, "requestId" | "deadline">,
   ) {
     this.#request = request;
     this.method = method;
     this.key = key;
-    this.principal = principal;
+    this.principal = principal.kind === "service" ? nobody : principal;
+    this.service = principal.kind === "service" ? principal.name : undefined;
     this.requestId = requestId;
     this.deadline = deadline;
   }
@@ -84,6 +86,15 @@ export class PendingCall implements MethodCall {
     return this.#request.input ?? noChunks;
   }
 }
+
+/** Principal of the calls of services, who are no user. */
+const nobody: UserPrincipal = {
+  kind: "user",
+  user: undefined,
+  session: undefined,
+  grants: { subscribe: [], publish: [] },
+  expiresAt: undefined,
+};
 
 const noChunks: AsyncIterable<unknown> = {
   [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),

@@ -14,9 +14,11 @@ export async function perform(
 ): Promise<unknown> {
   const { access = "authenticated", params: schema, carriesText = false } = definition;
   const isAllowed =
-    typeof access === "function"
+    // The scopes of its key have allowed a service the method.
+    call.service !== undefined ||
+    (typeof access === "function"
       ? await access(call.principal, call.method)
-      : access === "anyone" || call.principal.guest === undefined;
+      : access === "anyone" || call.principal.guest === undefined);
   if (!isAllowed) {
     throw new MilepostError("forbidden", `this credential may not call ${call.method}`);
   }

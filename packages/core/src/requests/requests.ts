@@ -10,6 +10,7 @@ import {
 } from "@milepost/protocol";
 import { orThrow } from "../input/input.ts";
 import type { Principal } from "../rules/principal.ts";
+import { requireService } from "../rules/service-scopes.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
@@ -198,12 +199,7 @@ export class Requests implements RequestHolder {
     message: RequestMessage,
   ): Promise<unknown> {
     const { clock, random } = this.#context;
-    if (principal.kind === "service") {
-      throw new MilepostError(
-        "forbidden",
-        "this method is for users; a service calls the backend that answers it",
-      );
-    }
+    if (principal.kind === "service") requireService(principal, "methods", message.method);
     const call = new PendingCall(request, message, principal, {
       requestId: random.id(requestIdLength),
       deadline: clock.now() + request.timeoutMs,

@@ -41,9 +41,9 @@ export interface UserPrincipal {
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
-/** Decides whether the scopes of an API key allow an action, on a channel or on all. */
+/** Decides whether the scopes of an API key allow an action, on a channel or method or on all. */
 export interface ScopeCheck {
-  allow(action: string, channel?: string): boolean;
+  allow(action: string, name?: string): boolean;
 }
 
 /**

@@ -4,7 +4,7 @@ import { ChannelPattern } from "./channel-pattern.ts";
 import type { Principal, ScopeCheck, ServicePrincipal } from "./principal.ts";
 
 /** Action that a scope of an API key allows. */
-export type ServiceAction = Action | "operations" | "purge" | AdminAction;
+export type ServiceAction = Action | "operations" | "purge" | "methods" | AdminAction;
 
 /** Action that concerns no channel. */
 type AdminAction = "connections" | "dead-letters" | "sessions" | "tickets";
@@ -14,23 +14,36 @@ const channelActions: readonly ServiceAction[] = [...actions, "operations", "pur
 const adminActions: readonly AdminAction[] = ["connections", "dead-letters", "sessions", "tickets"];
 
 /** All actions of scopes. */
-export const serviceActions: readonly ServiceAction[] = [...channelActions, ...adminActions];
+export const serviceActions: readonly ServiceAction[] = [
+  ...channelActions,
+  "methods",
+  ...adminActions,
+];
+
+/** Name of a method, or a pattern of names as a deployment registers them: `orders.*`. */
+const methodPattern = /^(?:[A-Za-z0-9_-]+\.)*(?:[A-Za-z0-9_-]+|\*)$/;
+
+/** Pattern of channels or methods that a scope names. */
+interface ScopePattern {
+  matches(name: string): boolean;
+}
 
 /**
  * What an API key allows, read from scopes such as `publish:chat:{room}` and `connections`: an action, and for actions
- * on channels a pattern of channels or none for all. `*` allows every action.
+ * on channels a pattern of channels or none for all. `methods:orders.*` allows to call these methods, and `methods` all. `*`
+ * allows every action.
  */
 export class ServiceScopes implements ScopeCheck {
   /** Patterns by action; undefined stands for every channel. */
-  readonly #allowed: ReadonlyMap<string, readonly ChannelPattern[] | undefined>;
+  readonly #allowed: ReadonlyMap<string, readonly ScopePattern[] | undefined>;
 
-  private constructor(allowed: ReadonlyMap<string, readonly ChannelPattern[] | undefined>) {
+  private constructor(allowed: ReadonlyMap<string, readonly ScopePattern[] | undefined>) {
     this.#allowed = allowed;
   }
 
   /** Reads scopes; returns the reason if one of them is none. */
   static read(scopes: readonly string[]): ServiceScopes | string {
-    const allowed = new Map<string, readonly ChannelPattern[] | undefined>();
+    const allowed = new Map<string, readonly ScopePattern[] | undefined>();
     for (const scope of scopes) {
       const colon = scope.indexOf(":");
       const action = colon < 0 ? scope : scope.slice(0, colon);
@@ -45,9 +58,12 @@ export class ServiceScopes implements ScopeCheck {
         allowed.set(action, undefined);
         continue;
       }
-      const pattern = ChannelPattern.read(scope.slice(colon + 1));
-      if (pattern === undefined || !channelActions.some((known) => known === action)) {
-        return `the scope ${JSON.stringify(scope)} must be an action on channels and a pattern, such as publish:chat:{room}`;
+      const named = scope.slice(colon + 1);
+      const pattern = action === "methods" ? methodsOf(named) : channelsOf(action, named);
+      if (pattern === undefined) {
+        return action === "methods"
+          ? `the scope ${JSON.stringify(scope)} must name a method or end in .*, such as methods:orders.*`
+          : `the scope ${JSON.stringify(scope)} must be an action on channels and a pattern, such as publish:chat:{room}`;
       }
       if (!allowed.has(action)) allowed.set(action, [pattern]);
       else {
@@ -58,37 +74,49 @@ export class ServiceScopes implements ScopeCheck {
     return new ServiceScopes(allowed);
   }
 
-  /** True if the action is allowed on this channel; without a channel, on every channel. */
-  allow(action: string, channel?: string): boolean {
+  /** True if the action is allowed on this channel or method; without a name, on every one. */
+  allow(action: string, name?: string): boolean {
     if (!this.#allowed.has(action)) return false;
     const patterns = this.#allowed.get(action);
     if (patterns === undefined) return true;
-    if (channel === undefined) return false;
-    const segments = channel.split(":");
-    return patterns.some((pattern) => pattern.match(segments) !== undefined);
+    return name !== undefined && patterns.some((pattern) => pattern.matches(name));
   }
+}
+
+function channelsOf(action: string, text: string): ScopePattern | undefined {
+  const pattern = ChannelPattern.read(text);
+  if (pattern === undefined || !channelActions.some((known) => known === action)) return undefined;
+  return { matches: (channel) => pattern.match(channel.split(":")) !== undefined };
+}
+
+function methodsOf(text: string): ScopePattern | undefined {
+  if (!methodPattern.test(text)) return undefined;
+  const prefix = text.endsWith("*") ? text.slice(0, -1) : undefined;
+  return {
+    matches: (method) => (prefix === undefined ? method === text : method.startsWith(prefix)),
+  };
 }
 
 /** True if the scopes of a service allow the action. A service without scopes may do everything. */
 export function isInScope(
   { scopes }: ServicePrincipal,
   action: ServiceAction,
-  channel?: string,
+  name?: string,
 ): boolean {
-  return scopes === undefined || scopes.allow(action, channel);
+  return scopes === undefined || scopes.allow(action, name);
 }
 
 /** Returns the service; throws `forbidden` for a user, and for a service whose scopes do not allow the action. */
 export function requireService(
   principal: Principal,
   action: ServiceAction,
-  channel?: string,
+  name?: string,
 ): ServicePrincipal {
   if (principal.kind !== "service") {
     throw new MilepostError("forbidden", "only a service may do this; send an API key");
   }
-  if (isInScope(principal, action, channel)) return principal;
-  const scope = channel === undefined ? action : `${action}:${channel}`;
+  if (isInScope(principal, action, name)) return principal;
+  const scope = name === undefined ? action : `${action}:${name}`;
   throw new MilepostError(
     "forbidden",
     `the API key "${principal.name}" lacks the scope ${scope}; add it to the key's scopes`,

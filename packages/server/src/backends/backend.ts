@@ -188,13 +188,14 @@ export class Backend {
   }
 
   #posted(params: unknown, call: MethodCall, streams: boolean): Posted {
-    const { method, requestId, principal, deadline, signal, key } = call;
+    const { method, requestId, principal, service, deadline, signal, key } = call;
     const body = writeJson({
       id: requestId,
       method,
       params: params ?? null,
       user_id: principal.user ?? null,
       session_id: principal.session ?? null,
+      ...(service !== undefined && { service }),
       deadline_ms: deadline,
       ...(key !== undefined && { key }),
     });
@@ -263,8 +264,10 @@ export class Backend {
  * Derives the `Idempotency-Key` header. The keys of different users must differ, because a backend may detect
  * repeated requests by this header alone.
  */
-function idempotencyKey({ key, method, principal: { user, session } }: MethodCall): string {
-  const whose = user === undefined ? ["session", session] : ["user", user];
+function idempotencyKey({ key, method, principal, service }: MethodCall): string {
+  const { user, session } = principal;
+  const ofPerson = user === undefined ? ["session", session] : ["user", user];
+  const whose = service === undefined ? ofPerson : ["service", service];
   return createHash("sha256")
     .update(JSON.stringify([whose, method, key]))
     .digest("hex");
