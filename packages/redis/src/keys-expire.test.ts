@@ -19,7 +19,15 @@ afterAll(async () => {
 type Step = (engine: Engine) => Promise<unknown>;
 type Port = Exclude<
   keyof Engine,
-  "name" | "isShared" | "isDurable" | "store" | "memoryBytes" | "close" | "bus" | "signals"
+  | "name"
+  | "isShared"
+  | "isDurable"
+  | "store"
+  | "memoryBytes"
+  | "isFull"
+  | "close"
+  | "bus"
+  | "signals"
 >;
 /** Methods that only register a listener, manage pub/sub or close. They store nothing. */
 type Listening = "listen" | "subscribe" | "unsubscribe" | "close";

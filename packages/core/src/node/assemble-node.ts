@@ -41,9 +41,12 @@ import { StaleReads } from "../store/stale-reads.ts";
 import { throughOutages } from "../store/through-outages.ts";
 import { TicketService } from "../tickets/ticket-service.ts";
 import type { CoreOptions } from "./core.ts";
+import { isStoreFull } from "./core-stats.ts";
 import type { NodeContext } from "./node-context.ts";
 
 const holderLength = 12;
+const memoryFull =
+  "the memory for channels is full: publishes are refused with store_full; raise maxMemoryBytes, keep less by the rules, or use Redis";
 
 /** The parts of one node, wired to each other. */
 export interface AssembledNode {
@@ -74,6 +77,11 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     maxMemoryBytes: limits.maxMemoryBytes,
     onTrimmed: (reason, entries) => instruments.trimmedEntries[reason].add(entries),
+    onFull: (isFull) => {
+      const store = { max_memory_bytes: limits.maxMemoryBytes };
+      if (isFull) log?.warn(store, memoryFull);
+      else log?.info(store, "the memory for channels has room again");
+    },
   });
   const availability = StoreAvailability.of(store.store, clock);
   const errorLog = new ErrorLog(log, availability);
@@ -265,7 +273,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     sessions,
   };
   instruments.connections.readFrom(() => connections.size);
-  instruments.storeFull.readFrom(() => (availability.health.isFull === true ? 1 : 0));
+  instruments.storeFull.readFrom(() => (isStoreFull(engine) ? 1 : 0));
   instruments.memoryBytes.readFrom(() => store.memoryBytes?.() ?? 0);
   instruments.channels.readFrom(() => hub.channelCount);
   instruments.pendingSubscriptions.readFrom(() => ownership.size);

@@ -1,7 +1,12 @@
-import { noConsumers } from "@milepost/engine";
+import { type Engine, noConsumers } from "@milepost/engine";
 import { publisherOf } from "../rules/principal.ts";
 import type { CoreStats, HealthStatus } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
+
+/** True while the engine, or the store behind it, refuses entries because it is full. */
+export function isStoreFull({ store, isFull }: Pick<Engine, "store" | "isFull">): boolean {
+  return store?.health.isFull === true || isFull?.() === true;
+}
 
 /** Counts a node's connections, subscriptions and channels, and reports the state of its store. */
 export function coreStats(
@@ -18,7 +23,8 @@ export function coreStats(
     if (connection.isSilent) dead++;
     subscriptions += connection.subscriptionCount;
   }
-  let status: HealthStatus = outageMs === undefined ? "healthy" : "degraded";
+  const isFull = isStoreFull(engine);
+  let status: HealthStatus = outageMs === undefined && !isFull ? "healthy" : "degraded";
   if (outage.awaitsStore) status = "unhealthy";
   return {
     status: isShuttingDown ? "draining" : status,
@@ -30,6 +36,7 @@ export function coreStats(
     channels: hub.channelCount,
     engine: engine.name,
     isDurable: engine.isDurable === true,
+    isFull,
     ...(store === undefined ? {} : { store }),
     ...(outageMs === undefined ? {} : { outageMs }),
     spooled: channels.spooled,

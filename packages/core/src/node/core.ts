@@ -78,6 +78,8 @@ export interface CoreStats {
   readonly engine: string;
   /** True if the entries of channels outlive this process. */
   readonly isDurable: boolean;
+  /** True while entries are refused because the store, or the memory for channels, is full. */
+  readonly isFull: boolean;
   /** Health of the store; absent where the store is part of the process. */
   readonly store?: StoreHealth;
   /** Duration of the current outage of the store, in milliseconds; absent while there is none. */

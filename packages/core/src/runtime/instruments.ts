@@ -55,7 +55,7 @@ export const coreInstruments = {
   storeFull: {
     kind: "gauge",
     name: "milepost_store_full",
-    help: "1 while Redis refuses writes because its memory is full, otherwise 0.",
+    help: "1 while the store refuses writes because its memory is full, otherwise 0.",
     unit: "stores",
   },
   memoryBytes: {

@@ -5,6 +5,9 @@ import type { MemoryLog } from "./memory-log.ts";
 /** Default of the bytes that all logs of a process may take in memory: 64 MiB. */
 export const defaultMemoryBytes = 64 * 1_048_576;
 
+/** Part of the budget that an ordinary entry takes at most. */
+const ordinaryPart = 64;
+
 /** Number of halvings after which logs no longer differ in weight enough to matter. */
 const maxRounds = 24;
 
@@ -20,13 +23,18 @@ export class MemoryBudget {
   readonly maxBytes: number;
   readonly #logs: ReadonlyMap<string, MemoryLog>;
   readonly #onTrimmed: OnTrimmed;
+  readonly #onFull: (isFull: boolean) => void;
   #bytes = 0;
+  /** Room that the latest refused entry lacked, at most that of an ordinary entry; undefined since an entry fitted. */
+  #lacking: number | undefined;
 
   constructor(
     logs: ReadonlyMap<string, MemoryLog>,
     maxBytes = defaultMemoryBytes,
     onTrimmed: OnTrimmed = () => {},
+    onFull: (isFull: boolean) => void = () => {},
   ) {
+    this.#onFull = onFull;
     this.maxBytes = maxBytes;
     this.#logs = logs;
     this.#onTrimmed = onTrimmed;
@@ -35,6 +43,11 @@ export class MemoryBudget {
   /** Approximate number of bytes that all logs take. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** True while entries are refused for lack of room. One that is large for the budget does not make it full. */
+  get isFull(): boolean {
+    return this.#lacking !== undefined && this.#bytes + this.#lacking > this.maxBytes;
   }
 
   /** Records that the logs take so many bytes more, or fewer where it is negative, and makes room where it can. */
@@ -46,9 +59,14 @@ export class MemoryBudget {
 
   /** Makes room for so many bytes. Throws `store_full` where dropping entries cannot make enough. */
   reserve(bytes: number): void {
-    if (this.#bytes + bytes <= this.maxBytes) return;
-    this.#makeRoom(bytes);
-    if (this.#bytes + bytes > this.maxBytes) throw full(this.maxBytes);
+    if (this.#bytes + bytes > this.maxBytes) this.#makeRoom(bytes);
+    const fits = this.#bytes + bytes <= this.maxBytes;
+    const wasFull = this.#lacking !== undefined;
+    if (fits && !wasFull) return;
+    this.#lacking = fits ? undefined : Math.min(bytes, this.maxBytes / ordinaryPart);
+    if (!this.isFull) this.#lacking = undefined;
+    if (this.isFull !== wasFull) this.#onFull(!wasFull);
+    if (!fits) throw full(this.maxBytes);
   }
 
   #makeRoom(bytes: number): void {

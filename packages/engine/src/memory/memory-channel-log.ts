@@ -26,6 +26,8 @@ export interface MemoryLogOptions {
   readonly maxBytes?: number;
   /** Called when entries are dropped, with the reason and their number. */
   readonly onTrimmed?: OnTrimmed;
+  /** Called when the logs begin or end to refuse entries for lack of room. */
+  readonly onFull?: (isFull: boolean) => void;
 }
 
 /**
@@ -47,11 +49,11 @@ export class MemoryChannelLog implements ChannelLog {
     clock: Clock,
     random: Random,
     bus: Pick<MemoryBus, "publish">,
-    { epochPrefix = "", maxBytes, onTrimmed = () => {} }: MemoryLogOptions = {},
+    { epochPrefix = "", maxBytes, onTrimmed = () => {}, onFull }: MemoryLogOptions = {},
   ) {
     this.#epochPrefix = epochPrefix;
     this.#onTrimmed = onTrimmed;
-    this.#budget = new MemoryBudget(this.#logs, maxBytes, onTrimmed);
+    this.#budget = new MemoryBudget(this.#logs, maxBytes, onTrimmed, onFull);
     this.#clock = clock;
     this.#random = random;
     this.#bus = bus;
@@ -60,6 +62,11 @@ export class MemoryChannelLog implements ChannelLog {
   /** Approximate number of bytes that all logs take in memory. */
   get bytes(): number {
     return this.#budget.bytes;
+  }
+
+  /** True while entries are refused for lack of room. */
+  get isFull(): boolean {
+    return this.#budget.isFull;
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {

@@ -28,11 +28,12 @@ export interface MemoryEngineOptions {
  * loses all when the process ends.
  */
 export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFactory {
-  return ({ clock, random, onTrimmed, maxMemoryBytes = defaultMemoryBytes }) => {
+  return ({ clock, random, onTrimmed, onFull, maxMemoryBytes = defaultMemoryBytes }) => {
     const bus = new MemoryBus();
     const log = new MemoryChannelLog(clock, random, bus, {
       maxBytes: maxBytes ?? maxMemoryBytes,
       ...(onTrimmed === undefined ? {} : { onTrimmed }),
+      ...(onFull === undefined ? {} : { onFull }),
     });
     return {
       name: "memory",
@@ -50,6 +51,7 @@ export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFact
       singleUse: new MemorySingleUse(clock),
       holdings: new MemoryHoldings(clock),
       memoryBytes: () => log.bytes,
+      isFull: () => log.isFull,
       close: () => log.close(),
     };
   };

@@ -40,6 +40,11 @@ export interface Engine {
   readonly isDurable?: boolean;
   /** Approximate number of bytes that the logs take in the memory of this process; absent where they take none. */
   readonly memoryBytes?: () => number;
+  /**
+   * True while the engine refuses entries because the logs have no room in the memory of this process; absent where they take
+   * none.
+   */
+  readonly isFull?: () => boolean;
   /** Health of the store; absent when the store is part of the process, which cannot lose it. */
   readonly store?: StoreWatch;
   close(): Promise<void>;
@@ -53,6 +58,8 @@ export interface EngineContext {
   readonly maxMemoryBytes?: number;
   /** Called when entries are dropped from logs, with the reason and their number. */
   readonly onTrimmed?: OnTrimmed;
+  /** Called when `isFull` of the engine begins or ends to be true; the end may be noticed with the next entry. */
+  readonly onFull?: (isFull: boolean) => void;
 }
 
 /** Reason why entries were dropped from a log: the bound of its policy, or the budget of the node's memory. */

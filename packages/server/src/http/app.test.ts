@@ -53,7 +53,7 @@ describe("the HTTP API", () => {
       connections: { total: 1, local: 1, alive: 1, dead: 0, unauthenticated: 1 },
       consumers: { browser_sdk: 0, server_sdk: 0, websocket: 1, sse: 0, poll: 0 },
       redis: { connected: false, pubsub_connected: false, takes_writes: false, full: false },
-      store: { kind: "memory", durable: false },
+      store: { kind: "memory", durable: false, full: false },
       refused: {
         node: 0,
         user: 0,

@@ -360,8 +360,11 @@ export const healthSchema = z
       })
       .meta({ description: "Every field is false where the node uses no Redis." }),
     store: z
-      .object({ kind: z.string(), durable: z.boolean() })
-      .meta({ description: "Kind of the store, and whether its entries outlive the process." }),
+      .object({ kind: z.string(), durable: z.boolean(), full: z.boolean() })
+      .meta({
+        description:
+          "Kind of the store, whether its entries outlive the process, and whether it has no room for more.",
+      }),
     spooled: z.int().meta({ description: "Publications that wait for Redis." }),
     backends: z
       .object({ closed: z.int(), open: z.int(), half_open: z.int() })

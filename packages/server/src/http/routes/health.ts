@@ -41,7 +41,7 @@ export function healthEndpoints({
         consumers: stats.consumers,
         refused: stats.refused,
         redis: redisHealth(stats.store),
-        store: { kind: stats.engine, durable: stats.isDurable },
+        store: { kind: stats.engine, durable: stats.isDurable, full: stats.isFull },
         spooled: stats.spooled,
         backends: backends.counts,
       };
