@@ -177,6 +177,7 @@ export function gatewayOf(
     clock: systemClock,
     random: systemRandom,
     log,
+    onFetched: (result) => core.admissionMetrics.keySetFetches[result].add(1),
   });
   const auth = withGuests(verifying, guests);
   const origins = originPolicy(options, log);

@@ -243,6 +243,22 @@ describe("two nodes", () => {
     await t.clock.until(forged);
   });
 
+  test("[P-ADM-8] however many connections say that they take over, over all nodes one is above the number", async () => {
+    await using t = new Pair({ maxConnectionsPerUser: 2 });
+    const opening = [t.a, t.b, t.a, t.b, t.a, t.b].map((node) =>
+      open(node, node.user("ada"), {}, true),
+    );
+    const sockets: TestSocket[] = [];
+    for (const each of opening) void each.then((socket) => sockets.push(socket));
+    for (let ms = 0; ms < 6_000; ms += 100) {
+      await t.clock.advance(100);
+      for (const socket of sockets) if (socket.closed === undefined) socket.pong();
+    }
+    await t.clock.until(Promise.all(opening));
+    expect(sockets).toHaveLength(6);
+    expect(sockets.filter(({ closed }) => closed === undefined)).toHaveLength(3);
+  });
+
   test("[P-ADM-6] [G8] the connections of a dead node do not count after its lease", async () => {
     await using t = new Pair({ maxConnectionsPerUser: 1 });
     await t.open(t.a, "ada");

@@ -241,6 +241,13 @@ export const coreInstruments = {
     help: "Attempts to publish the summaries of an operation to the channels that it belongs to that failed and are retried.",
     unit: "attempts",
   },
+  keySetFetches: {
+    kind: "counter",
+    name: "milepost_key_set_fetches_total",
+    help: "Fetches of the key sets of token issuers, by result.",
+    unit: "fetches",
+    labels: [["result", ["fetched", "failed"]]],
+  },
   sessionChecks: {
     kind: "counter",
     name: "milepost_session_checks_total",
@@ -260,7 +267,10 @@ export const coreInstruments = {
 export type CoreInstruments = InstrumentsOf<typeof coreInstruments>;
 
 /** Instruments of the parts that refuse connections before the core has them. */
-export type AdmissionMetrics = Pick<CoreInstruments, "answersCut" | "unauthenticatedSockets">;
+export type AdmissionMetrics = Pick<
+  CoreInstruments,
+  "answersCut" | "unauthenticatedSockets" | "keySetFetches"
+>;
 
 /** Instruments that record nothing. */
 export const noInstruments: CoreInstruments = createInstruments(noMeter, coreInstruments, () => {});

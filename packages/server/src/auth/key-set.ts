@@ -27,6 +27,8 @@ export interface KeySetParts {
   readonly clock: Pick<Clock, "monotonic">;
   readonly random: Pick<Random, "fraction">;
   readonly log: CoreLog;
+  /** Called after each fetch with its result. */
+  readonly onFetched?: (result: "fetched" | "failed") => void;
 }
 
 /** Longest answer with keys, in bytes, and the number of keys that are used of it. */
@@ -135,9 +137,11 @@ export class KeySet {
       this.#keys = keys.map((key) => ({ ...key, ...(issuer === undefined ? {} : { issuer }) }));
       this.#fetchedAt = this.#parts.clock.monotonic();
       this.#breaker.succeeded(permit);
+      this.#parts.onFetched?.("fetched");
       return true;
     } catch (error) {
       this.#breaker.failed(permit);
+      this.#parts.onFetched?.("failed");
       const reason = error instanceof Error ? error.message : String(error);
       const keySet = `${this.#url.origin}${this.#url.pathname}`;
       this.#parts.log.warn(

@@ -359,12 +359,10 @@ export const healthSchema = z
         full: z.boolean(),
       })
       .meta({ description: "Every field is false where the node uses no Redis." }),
-    store: z
-      .object({ kind: z.string(), durable: z.boolean(), full: z.boolean() })
-      .meta({
-        description:
-          "Kind of the store, whether its entries outlive the process, and whether it has no room for more.",
-      }),
+    store: z.object({ kind: z.string(), durable: z.boolean(), full: z.boolean() }).meta({
+      description:
+        "Kind of the store, whether its entries outlive the process, and whether it has no room for more.",
+    }),
     spooled: z.int().meta({ description: "Publications that wait for Redis." }),
     backends: z
       .object({ closed: z.int(), open: z.int(), half_open: z.int() })

@@ -17,6 +17,8 @@ function collapsing() {
   return { lines, clock, log: new CollapsingLog(log, clock) };
 }
 
+const fault = (n: number) => new Error(`fault ${n}`);
+
 describe("a log whose lines repeat", () => {
   it("equal lines of ten seconds become one line and one with their number", async () => {
     const { lines, clock, log } = collapsing();
@@ -35,10 +37,26 @@ describe("a log whose lines repeat", () => {
     await clock.advance(10_000);
     expect(lines.at(-1)).toEqual([
       "warn",
-      { origin: "https://499.example", repeated: 490 },
+      {
+        origin: "https://499.example",
+        repeated: 490,
+        others: { origin: [10, 11, 12, 13].map((n) => `https://${n}.example`) },
+      },
       "refused",
     ]);
     expect(lines).toHaveLength(11);
+  });
+
+  it("the line for those that were not written keeps the values of each field, and has none where all were the same", async () => {
+    const { lines, clock, log } = collapsing();
+    for (let i = 0; i < 20; i++) log.warn({ peer: `p${i % 12}`, code: 403, err: fault(i) }, "odd");
+    await clock.advance(10_000);
+    const [, fields] = lines.at(-1) ?? [];
+    expect(fields).toMatchObject({ peer: "p7", code: 403, repeated: 10 });
+    expect(fields?.others).toEqual({
+      peer: ["p10", "p11", "p0", "p1"],
+      err: ["fault 10", "fault 11", "fault 12", "fault 13"],
+    });
   });
 
   it("other messages and other levels are written at once, and a quiet log has no timer", async () => {
