@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createGateway } from "@milepost/server";
+import { createSocketIoBridge } from "@milepost/socketio";
 import { generate } from "./generate.ts";
 import { answerJson, Refusal, readBody } from "./http-answer.ts";
 import { PreviewQueue } from "./preview-queue.ts";
@@ -116,11 +117,13 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
     ),
   );
   studio.initialize(server, frontendUrl);
+  const socketIo = createSocketIoBridge({ gateway, guests: true });
+  socketIo.initialize(server, frontendUrl);
 
   const close = async () => {
     ending.abort();
     await queue.close();
-    await gateway.close({ drainMs });
+    await Promise.all([socketIo.close({ drainMs }), gateway.close({ drainMs })]);
     await Promise.all([server, pages].map(stop));
   };
   try {
