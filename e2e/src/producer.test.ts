@@ -1,5 +1,5 @@
 import type { OperationState } from "@milepost/model";
-import { createProducer, httpGateway, type Problem } from "@milepost/producer";
+import { createProducer, createStudio, httpGateway, type Problem } from "@milepost/producer";
 import { createGateway, type Gateway } from "@milepost/server";
 import { expect, test } from "vitest";
 import { type CuttableProxy, startCuttableProxy } from "./fixtures/cuttable-proxy.ts";
@@ -155,4 +155,33 @@ test("[P-OP-3] taking over an operation ends the reports of its previous produce
   const { operation } = await gateway.operations.get(run.operationId);
   expect(operation.status).toBe("running");
   expect(problems).toMatchObject([{ code: "stale_lease", effect: "stopped" }]);
+});
+
+test("[P-PERSON-4] updates for one person over HTTP arrive in the order of the calls, each once, across a lost connection", async () => {
+  await using gateway = makeGateway();
+  await gateway.listen({ port: 0 });
+  await using relay = await startCuttableProxy(() => port(gateway));
+  const { publish } = httpGateway({ url: relay.url, apiKey });
+  const studio = createStudio({ publish });
+  await studio.sendSyncProgress("7", "validating", 10);
+  cutOff(relay);
+  const sent = [
+    studio.sendError("7", "first"),
+    studio.sendSyncProgress("7", "syncing", 50),
+    studio.sendError("7", "second"),
+    studio.sendSyncProgress("7", "complete", 100),
+  ];
+  relay.restore();
+  expect(await Promise.all(sent)).toEqual([true, false, true, true]);
+  const answer = await fetch(
+    `http://127.0.0.1:${port(gateway)}/v1/channels/user:7/history?since=start`,
+    { headers: { Authorization: `Bearer ${apiKey}` } },
+  );
+  const { entries } = (await answer.json()) as { entries: { event: string; data: object }[] };
+  expect(entries.map(({ event, data }) => [event, data])).toEqual([
+    ["sync:progress", { stage: "validating", percent: 10 }],
+    ["error", { message: "first" }],
+    ["error", { message: "second" }],
+    ["sync:progress", { stage: "complete", percent: 100 }],
+  ]);
 });
