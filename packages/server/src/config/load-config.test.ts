@@ -45,6 +45,39 @@ describe("the configuration", () => {
     });
   });
 
+  it("[P-LIM-1] the figures of a collections gateway are settings: users, connections, pings, rate, size and Redis", () => {
+    const limits = {
+      maxConnectionsPerUser: 10,
+      maxConnections: 1_000,
+      pingIntervalMs: 30_000,
+      connectionMessagesPerSecond: 100,
+      maxMessageBytes: 1_048_576,
+    };
+    const file = { tokenSecret: secret, redis: "redis://127.0.0.1:6379", limits };
+    const config = load({ file: "c.json", files: { "c.json": JSON.stringify(file) } });
+    expect(config).toMatchObject({ redis: file.redis, limits });
+    const rules = [
+      {
+        pattern: "collection:{collection}:*",
+        subscribe: "granted",
+        publish: "granted",
+        retention: { maxEntries: 1_000, maxAgeMs: 3_600_000 },
+        rate: { perSecond: 100 },
+        rollUp: true,
+      },
+      {
+        pattern: "collection:{collection}",
+        subscribe: "granted",
+        publish: "granted",
+        retention: { maxEntries: 1_000, maxAgeMs: 3_600_000 },
+        rollUp: "collection:{collection}:*",
+        summaryFields: ["user_id"],
+      },
+    ];
+    const files = { "c.json": JSON.stringify({ ...file, rules }) };
+    expect(load({ file: "c.json", files }).rules).toEqual(rules);
+  });
+
   it("loadConfig reads the file that MILEPOST_CONFIG names", () => {
     const config = load({
       env: { MILEPOST_CONFIG: "c.json" },
