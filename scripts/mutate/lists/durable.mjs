@@ -127,8 +127,8 @@ export const durableMutants = [
       "a subscriber that was taken over notices after five minutes",
     ],
     [
-      'rule.outage === "local") throw notKept',
-      'rule.outage === "refuse") throw notKept',
+      "goesOnLocally === true && isAppendedLater !== true) throw notKept",
+      "goesOnLocally === undefined) throw notKept",
       "a durable subscriber is granted on a channel that forgets",
     ],
     [

@@ -130,7 +130,8 @@ export class DurableReader extends Deadline {
   async start(since: DurableSince | undefined): Promise<void> {
     const { hub, rules, engine, clock, random } = this.#context;
     try {
-      if (this.#resolved.rule.outage === "local") throw notKept(this.#resolved.name);
+      const { goesOnLocally, isAppendedLater } = this.#resolved.policy;
+      if (goesOnLocally === true && isAppendedLater !== true) throw notKept(this.#resolved.name);
       // The hub signals entries published from here on. Earlier entries are read from the log.
       this.#news.hubSubscriber = hub.join(this.#resolved, this.#news, "now");
       this.#signal.hubSubscriber = hub.join(

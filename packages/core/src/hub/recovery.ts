@@ -159,6 +159,8 @@ export async function findStart(
   if (since === "start") {
     const slice = await log.read(name, 0, bounds.page, policy);
     const { entries, head, floor } = slice;
+    // Only the store knows whether it still has the entries before those that are held.
+    if (floor.offset > 0) requireKnown(slice);
     if (head.offset - floor.offset > bounds.behind) {
       const start = head.offset - bounds.behind;
       const { to, ...rest } = await readAfter(log, name, start, bounds.page, policy);

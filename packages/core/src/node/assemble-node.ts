@@ -141,6 +141,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     graceMs: limits.presenceGraceMs,
     ttlMs: limits.presenceTtlMs,
     typingMs: limits.typingMs,
+    isCut: () => outage.isOn,
     onError,
   });
   const { registry } = engine;

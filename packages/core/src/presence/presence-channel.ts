@@ -30,6 +30,8 @@ const lingerSlackMs = 1_000;
 export interface PresenceContext extends HoldsContext {
   readonly wheel: TimerWheel;
   readonly windowMs: number;
+  /** True while the node is without its store and its clients know. */
+  readonly isCut: () => boolean;
   readonly onError: (error: unknown) => void;
 }
 
@@ -48,6 +50,9 @@ export class PresenceChannel implements WatchedChannel {
   readonly #telling: Throttle;
   readonly #typing: Throttle;
   readonly #ending: Ending;
+  /** Members whose typing this node shows without the store, with the monotonic time at which it ends. */
+  readonly #shownTyping = new Map<string, number>();
+  #shownTypingEnds: Ending | undefined;
   readonly #subscribed: Promise<void>;
   #reading: Promise<void> | undefined;
   /** Broadcasts that arrived while the list is being read. */
@@ -164,11 +169,13 @@ export class PresenceChannel implements WatchedChannel {
   }
 
   /**
-   * Sets whether a member that this node holds is typing. The store is updated at the next throttled update.
+   * Sets whether a member that this node holds is typing. The store is updated at the next throttled update. While the
+   * store is away, the watchers at this node see it at once.
    */
   type(id: string, typing: boolean): void {
     this.#holds.type(id, typing);
-    this.#typing.request();
+    if (this.#context.isCut()) this.#showTyping(id, typing);
+    else this.#typing.request();
   }
 
   /** Applies a broadcast of the store, or keeps it while the list is being read. */
@@ -201,6 +208,7 @@ export class PresenceChannel implements WatchedChannel {
   close(): void {
     const { wheel } = this.#context;
     for (const deadline of [this.#telling, this.#typing, this.#ending]) wheel.clear(deadline);
+    if (this.#shownTypingEnds !== undefined) wheel.clear(this.#shownTypingEnds);
   }
 
   /** Encodes the whole list as a message, once for all watchers with the same encoder. */
@@ -221,6 +229,38 @@ export class PresenceChannel implements WatchedChannel {
       // The next refresh sends the update again.
       (error) => this.#context.onError(error),
     );
+  }
+
+  #showTyping(id: string, typing: boolean): void {
+    const { wheel, clock, typingMs } = this.#context;
+    if (typing) this.#shownTyping.set(id, clock.monotonic() + typingMs);
+    else this.#shownTyping.delete(id);
+    this.#view.showTyping(id, typing);
+    this.#changed();
+    this.#shownTypingEnds ??= new Ending(() => this.#endShownTyping());
+    if (typing && this.#shownTypingEnds.dueAt === undefined) {
+      wheel.set(this.#shownTypingEnds, typingMs);
+    }
+  }
+
+  /** Ends the typing that this node has shown for long enough. The store, once it is back, knows who types. */
+  #endShownTyping(): void {
+    const { wheel, clock, isCut, onError } = this.#context;
+    const now = clock.monotonic();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [id, until] of this.#shownTyping) {
+      if (until > now) {
+        next = Math.min(next, until);
+        continue;
+      }
+      this.#shownTyping.delete(id);
+      this.#view.showTyping(id, false);
+    }
+    if (Number.isFinite(next) && this.#shownTypingEnds !== undefined) {
+      wheel.set(this.#shownTypingEnds, next - now);
+    }
+    if (isCut()) this.#changed();
+    else this.#read().catch(onError);
   }
 
   #noteEnd(endsInMs: number | undefined): void {

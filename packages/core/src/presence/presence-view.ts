@@ -1,4 +1,4 @@
-import type { PresenceBroadcast } from "@milepost/engine";
+import { localEpochPrefix, type PresenceBroadcast } from "@milepost/engine";
 import type {
   PresenceChange,
   PresenceList,
@@ -93,6 +93,22 @@ export class PresenceView {
     if (changed >= 0) for (const { id } of members.slice(changed)) this.#touched.add(id);
     for (const id of before.keys()) if (!this.#members.has(id)) this.#touched.add(id);
     this.#type(typing);
+  }
+
+  /**
+   * Shows that a member types or no longer types, without the store. The view has an epoch of its own from then on, until
+   * the next list of the store replaces it.
+   */
+  showTyping(id: string, typing: boolean): void {
+    if (!this.#names) return;
+    const others = this.#typing.filter((other) => other !== id);
+    if (!this.#epoch.startsWith(localEpochPrefix)) {
+      this.#epoch = `${localEpochPrefix}${this.#epoch}`;
+      this.#version = 0;
+    }
+    this.#version++;
+    this.#list = undefined;
+    this.#type(typing ? [...others, id] : others);
   }
 
   /** Marks the current view as sent to the watchers. */

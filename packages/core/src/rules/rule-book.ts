@@ -130,7 +130,9 @@ function policyOf(placed: PlacedRule, all: readonly PlacedRule[]): LogPolicy {
   };
 }
 
-function kept({ retention, outage, showPublisher }: Rule): LogPolicy {
+function kept(rule: Rule): LogPolicy {
+  const { retention, showPublisher } = rule;
+  const outage = rule.outage ?? (isEphemeral(rule) ? "local" : "refuse");
   const whole: LogPolicy = {
     maxBytes: defaultMaxBytes,
     ...retention,
@@ -140,6 +142,13 @@ function kept({ retention, outage, showPublisher }: Rule): LogPolicy {
   if (outage === "local") return { ...whole, goesOnLocally: true };
   if (outage !== "local-then-spool") return whole;
   return { ...whole, goesOnLocally: true, isAppendedLater: true };
+}
+
+/** True for a rule whose events matter only at the moment: all are ephemeral, and nothing keeps them. */
+function isEphemeral({ merge = {}, projection, rollUp, durable, compact }: Rule): boolean {
+  const classes = Object.values(merge);
+  const isKept = [projection, rollUp, durable, compact].some((field) => field !== undefined);
+  return merge["*"] === "ephemeral" && classes.every((one) => one === "ephemeral") && !isKept;
 }
 
 /**

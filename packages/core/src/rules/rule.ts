@@ -210,7 +210,8 @@ export interface Rule {
   /**
    * Handling of publishes while the store is unavailable.
    *
-   * - `refuse`, the default: publishes fail at once with `store_unavailable`.
+   * - `refuse`, the default: publishes fail at once with `store_unavailable`. A rule whose events are all `ephemeral`
+   *   (`merge: {"*": "ephemeral"}`), without a projection, roll-up or durable subscribers, is `local` by default.
    * - `spool`: the node queues publishes in order, up to a bound. Each is answered when it is stored or has
    *   waited 30 s. Publishes above the bound fail at once with `store_unavailable`.
    * - `local`: publishes reach only the channel's subscribers on the same node and are discarded when the store

@@ -3,7 +3,8 @@ import { altered, FaultyEngine } from "@milepost/engine/testing";
 import { formatPosition, MilepostError, parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { orThrow } from "../input/input.ts";
-import { type TestCore, testCore } from "../testing/index.ts";
+import type { Rule } from "../rules/rule.ts";
+import { PresenceReader, type TestCore, testCore } from "../testing/index.ts";
 
 const rules = [
   {
@@ -445,4 +446,84 @@ test("[G6] a node whose sweep of the registry takes long keeps sending heartbeat
   expect(t.core.stats()).toMatchObject({ status: "healthy" });
   expect(await t.publish("strict:1", "e", 1)).toMatchObject({ duplicate: false });
   finish();
+});
+
+describe("what matters only at the moment during an outage", () => {
+  const ephemeral = {
+    pattern: "pointer:{room}",
+    subscribe: "authenticated",
+    publish: "authenticated",
+    retention: { maxEntries: 10, maxAgeMs: 60_000 },
+    merge: { "*": "ephemeral" },
+  } as const satisfies Rule;
+
+  test("[P-LOCAL-4] [G6] a channel whose events are all ephemeral continues locally without being told to", async () => {
+    const engine = new FaultyEngine();
+    const mixed = { ...ephemeral, pattern: "mixed:{room}", merge: { move: "ephemeral" } } as const;
+    await using t = testCore({ engine: engine.factory, rules: [ephemeral, mixed] });
+    const socket = await reader(t, "pointer:1");
+    engine.goAway();
+    await t.clock.advance(1_000);
+    expect(await t.publish("pointer:1", "move", 1)).toMatchObject({ local: true });
+    await t.clock.settle();
+    expect(socket.take().at(-1)).toMatchObject({ type: "event", data: 1 });
+    await expect(t.publish("mixed:1", "move", 1)).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    expect((await t.core.channels.history(t.service, "pointer:1")).entries).toEqual([]);
+  });
+
+  test("[P-LOCAL-5] [G6] typing is shown to the watchers at the node, ends by itself, and follows the store afterwards", async () => {
+    const faulty = new FaultyEngine();
+    const refuse = () => {
+      if (faulty.isDown) throw new MilepostError("store_unavailable", "no");
+    };
+    const engine: EngineFactory = (context) => {
+      const made = faulty.factory(context);
+      const { presence } = made;
+      const update: typeof presence.update = async (...given) => {
+        refuse();
+        return presence.update(...given);
+      };
+      const read: typeof presence.read = async (...given) => {
+        refuse();
+        return presence.read(...given);
+      };
+      return { ...made, presence: altered(presence, { update, read }) };
+    };
+    await using t = testCore({ engine });
+    const enter = async (user: string) => {
+      const grants = { subscribe: ["*"], publish: ["*"] };
+      const socket = t.connect({ principal: t.user(user, { grants }) });
+      socket.send({ type: "subscribe", id: 1, channel: "chat:1", presence: true });
+      await t.clock.settle();
+      return { socket, present: new PresenceReader(socket, "chat:1") };
+    };
+    const ada = await enter("ada");
+    const bob = await enter("bob");
+    const type = async (typing: boolean) => {
+      const params = { channel: "chat:1", typing };
+      bob.socket.send({ type: "request", id: 2, method: "presence.typing", params });
+      await t.clock.advance(500);
+    };
+    faulty.goAway();
+    await t.clock.advance(1_000);
+    await type(true);
+    expect(bob.socket.take().at(-1)).not.toHaveProperty("error");
+    expect(ada.present.list?.typing).toEqual(["user:bob"]);
+    await type(false);
+    expect(ada.present.list?.typing).toEqual([]);
+    await type(true);
+    await t.clock.advance(7_000);
+    expect(ada.present.list?.typing).toEqual([]);
+    await type(true);
+    faulty.comeBack();
+    await t.clock.advance(7_000);
+    expect(ada.present.list?.typing).toEqual([]);
+    await type(true);
+    expect(ada.present.list?.typing).toEqual(["user:bob"]);
+    expect(ada.present.isLost).toBe(false);
+  });
 });

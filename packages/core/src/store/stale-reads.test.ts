@@ -123,9 +123,24 @@ describe("reading from a node that is cut off from its store", () => {
       const { reply } = await subscribed(t, channel, since);
       expect(reply).toMatchObject({ error: { code: "store_unavailable", retryable: true } });
     }
+    const one = await t.core.channels.snapshot(t.service, "news:a");
+    expect(one).toMatchObject({ stale: true });
     const known = await subscribed(t, "news:a", { last: 1 });
     expect(known.reply).toMatchObject({ result: { stale: true } });
     expect(eventsOf(known.rest)).toEqual([3]);
+  });
+
+  test("[P-STALE-2] the start of a log is refused if the node does not hold its first entry, even if it knows that there is only one", async () => {
+    const own = node();
+    const { t } = own;
+    await using _t = t;
+    await t.publish("news:a", "e", 1);
+    const socket = t.connect({ principal: t.reader() });
+    socket.send({ type: "subscribe", id: 1, channel: "news:a", since: "now" });
+    await t.clock.settle();
+    await cut(own);
+    const { reply } = await subscribed(t, "news:a", "start");
+    expect(reply).toMatchObject({ error: { code: "store_unavailable", retryable: true } });
   });
 
   test("[P-STALE-2] positions that contradict what the node holds are refused: it may have missed entries, or another log", async () => {
