@@ -266,14 +266,16 @@ export class ConnectionSlots {
       const { maxConnectionsPerService: limit } = limits;
       return [{ kind: "service", id: principal.name, limit }];
     }
-    const { user } = principal;
+    const { user, maxConnections } = principal;
     const session = countedSession(principal);
     const owners: Owner[] = [];
     if (user !== undefined) {
-      owners.push({ kind: "user", id: user, limit: limits.maxConnectionsPerUser + above });
+      const limit = (maxConnections?.user ?? limits.maxConnectionsPerUser) + above;
+      owners.push({ kind: "user", id: user, limit });
     }
     if (session !== undefined) {
-      owners.push({ kind: "session", id: session, limit: limits.maxConnectionsPerSession + above });
+      const limit = (maxConnections?.session ?? limits.maxConnectionsPerSession) + above;
+      owners.push({ kind: "session", id: session, limit });
     }
     return owners;
   }

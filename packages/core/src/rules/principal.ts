@@ -37,6 +37,8 @@ export interface UserPrincipal {
    * sessions need no registration.
    */
   readonly sessionEndsAt?: number;
+  /** Numbers of connections that the user and the session may have, in place of the limits of the node. */
+  readonly maxConnections?: { readonly user?: number; readonly session?: number };
   /** Claims of the token for the conditions of rules. A node keeps those that its rules use. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }

@@ -9,6 +9,11 @@ export interface ClaimNames {
   readonly session?: string;
   /** Claim with the granted channel patterns; default `channels`. */
   readonly channels?: string;
+  /**
+   * Claim with the numbers of connections that the token's user and session may have, in place of the limits of the
+   * deployment: `{"user": 50, "session": 5}`, or a number for the user alone. Default: no claim says so.
+   */
+  readonly connections?: string;
 }
 
 /** Requirements that every user token must meet, beside its signature. */
@@ -33,7 +38,13 @@ const defaultToleranceMs = 5_000;
 const maxNotBeforeMs = 86_400_000;
 const maxPatterns = 100;
 const defaultTypes = ["jwt", "at+jwt"];
-export const defaultClaimNames = { user: "sub", session: "sid", channels: "channels" } as const;
+export const defaultClaimNames: ClaimNames & {
+  readonly user: string;
+  readonly session: string;
+  readonly channels: string;
+} = { user: "sub", session: "sid", channels: "channels" };
+/** Largest number of connections that a token may allow. */
+const maxAllowedConnections = 1_000;
 
 type Claims = Readonly<Record<string, unknown>>;
 
@@ -55,7 +66,7 @@ export function principalOf(
   now: number,
   issuer?: string,
 ): UserPrincipal {
-  const { user, session, channels } = { ...defaultClaimNames, ...policy.claims };
+  const { user, session, channels, connections } = { ...defaultClaimNames, ...policy.claims };
   const expiresAt = readTimes(claims, policy, now);
   requireOneOf(claims.iss, listOf(issuer ?? policy.issuer), "iss");
   requireAudience(claims.aud, listOf(policy.audience));
@@ -66,9 +77,12 @@ export function principalOf(
   if (ids.user === undefined && ids.session === undefined) {
     throw refused(`the token needs a user (${user}) or a session (${session})`);
   }
+  const maxConnections =
+    connections === undefined ? undefined : readNumbers(claimAt(claims, connections), connections);
   return {
     kind: "user",
     ...ids,
+    ...(maxConnections !== undefined && { maxConnections }),
     grants: readGrants(claimAt(claims, channels)),
     expiresAt,
     ...(typeof claims.jti === "string" && { tokenId: claims.jti }),
@@ -143,6 +157,25 @@ function readId(value: unknown, claim: string): string | undefined {
 /** True for an id that would read as that of a guest. No token may carry it. */
 export function isGuestId(id: string): boolean {
   return isGuestName(id);
+}
+
+function readNumbers(value: unknown, claim: string): UserPrincipal["maxConnections"] {
+  if (value === undefined) return undefined;
+  const numbers = isRecord(value) ? value : { user: value };
+  for (const name of ["user", "session"] as const) {
+    const number = numbers[name];
+    if (number === undefined) continue;
+    if (
+      !Number.isSafeInteger(number) ||
+      Number(number) < 1 ||
+      Number(number) > maxAllowedConnections
+    )
+      throw refused(
+        `the token's claim ${claim} must be a whole number from 1 to ${maxAllowedConnections}, or {"user", "session"} with such numbers`,
+      );
+  }
+  const { user, session } = numbers as NonNullable<UserPrincipal["maxConnections"]>;
+  return { ...(user !== undefined && { user }), ...(session !== undefined && { session }) };
 }
 
 function readGrants(value: unknown): Grants {

@@ -41,6 +41,7 @@ export const tokensSchema = z.strictObject({
       user: text.exactOptional(),
       session: text.exactOptional(),
       channels: text.exactOptional(),
+      connections: text.exactOptional(),
     })
     .exactOptional(),
 });
