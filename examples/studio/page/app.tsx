@@ -4,6 +4,9 @@ import { backendUrl, postJson, type StudioFile } from "./backend.ts";
 import { Editor } from "./editor.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 import { otherVisitor, visitorId } from "./visitor.ts";
+import { createBoardClient } from "./workflow/board-client.ts";
+import { colorOf } from "./workflow/collaborators.ts";
+import { Workflow } from "./workflow/workflow.tsx";
 
 const firstFiles: readonly StudioFile[] = [
   { name: "app.py", content: "import chainlit as cl\n\n# Generate the app, or write it here.\n" },
@@ -16,6 +19,12 @@ export function App(): ReactNode {
   const [prompt, setPrompt] = useState("A helpful travel guide");
   const [busy, setBusy] = useState<"generate" | "sync" | undefined>();
   const [refusal, setRefusal] = useState("");
+  const [boardClient] = useState(createBoardClient);
+  const [self] = useState(() => ({
+    id: userId,
+    name: `visitor-${userId.slice(-4)}`,
+    color: colorOf(userId),
+  }));
   const websocket = useWebSocket({ url: backendUrl, userId, autoConnect: true });
 
   async function during(what: "generate" | "sync", work: () => Promise<void>): Promise<void> {
@@ -88,6 +97,15 @@ export function App(): ReactNode {
           </p>
         </aside>
       </main>
+      <Workflow
+        client={boardClient}
+        self={self}
+        onMention={(mention) =>
+          void postJson("/api/mentions", userId, { ...mention, author: self.name }).catch(
+            (error: unknown) => setRefusal((error as Error).message),
+          )
+        }
+      />
     </div>
   );
 }

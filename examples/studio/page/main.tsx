@@ -1,6 +1,7 @@
 import "@milepost/react/status-panel.css";
 import "@milepost/react/realtime-panel.css";
 import "./studio.css";
+import "./workflow/workflow.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";

@@ -2,8 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { createGateway } from "@milepost/server";
 import { createSocketIoBridge } from "@milepost/socketio";
+import { documentRules, yjsCompactor } from "@milepost/yjs/compactor";
 import { generate } from "./generate.ts";
 import { answerJson, Refusal, readBody } from "./http-answer.ts";
+import { readMention, tellMentioned } from "./mentions.ts";
 import { PreviewQueue } from "./preview-queue.ts";
 import type { Settings } from "./settings.ts";
 import { serveFile } from "./static-files.ts";
@@ -35,7 +37,11 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
     auth: { tokenSecret },
     guests: true,
     // Visitors are guests here, and everyone may hear what is for everyone.
-    rules: [{ pattern: "broadcast", subscribe: "anyone", publish: "granted", retention }],
+    rules: [
+      { pattern: "broadcast", subscribe: "anyone", publish: "granted", retention },
+      ...documentRules({ subscribe: "anyone", publish: "anyone" }),
+    ],
+    compactors: { yjs: yjsCompactor() },
     limits: { pingIntervalMs: 25_000, idleTimeoutMs: 60_000 },
   });
   const { studio } = gateway;
@@ -56,6 +62,12 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
         const userId = guestOf(request);
         const { files } = await readBody(request);
         return answerJson(response, 202, { position: queue.join(userId, readFiles(files)) });
+      }
+      case "POST /api/mentions": {
+        guestOf(request);
+        const mention = readMention(await readBody(request));
+        await tellMentioned(gateway, mention);
+        return answerJson(response, 202, { told: mention.users.length });
       }
       case "POST /api/generate": {
         const userId = guestOf(request);
