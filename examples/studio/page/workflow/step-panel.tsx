@@ -1,6 +1,6 @@
 import type { Thread, Threads } from "@milepost/yjs";
 import { type FormEvent, type ReactNode, useState } from "react";
-import type { Step, Workflow, WorkflowDocument } from "./workflow-document.ts";
+import { nameOf, type Step, type Workflow, type WorkflowDocument } from "./workflow-document.ts";
 
 /** Name, next steps and comments of the selected step. */
 export function StepPanel({
@@ -26,7 +26,7 @@ export function StepPanel({
   const isNext = (to: string) =>
     workflow.arrows.some((one) => one.from === step.id && one.to === to);
   return (
-    <section className="workflow-panel" aria-label={`Step ${step.label}`}>
+    <section className="workflow-panel" aria-label={`Step ${nameOf(step)}`}>
       <label>
         Name of the step
         <input
@@ -38,14 +38,14 @@ export function StepPanel({
       {others.length > 0 && (
         <fieldset className="workflow-next">
           <legend>Next steps</legend>
-          {others.map(({ id, label }) => (
-            <label key={id}>
+          {others.map((other) => (
+            <label key={other.id}>
               <input
                 type="checkbox"
-                checked={isNext(id)}
-                onChange={() => document.toggleArrow(step.id, id)}
+                checked={isNext(other.id)}
+                onChange={() => document.toggleArrow(step.id, other.id)}
               />
-              {label}
+              {nameOf(other)}
             </label>
           ))}
         </fieldset>

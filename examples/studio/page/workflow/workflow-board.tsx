@@ -2,6 +2,7 @@ import { type KeyboardEvent, type PointerEvent, type ReactNode, useRef, useState
 import type { Presence } from "./collaborators.ts";
 import {
   board,
+  nameOf,
   type Step,
   stepSize,
   type Workflow,
@@ -113,7 +114,8 @@ export function WorkflowBoard({
           const threads = commented(step.id);
           const next = workflow.arrows
             .filter(({ from }) => from === step.id)
-            .map(({ to }) => byId.get(to)?.label);
+            .flatMap(({ to }) => byId.get(to) ?? [])
+            .map(nameOf);
           return (
             <button
               key={step.id}
@@ -133,7 +135,7 @@ export function WorkflowBoard({
               onFocus={() => onSelect(step.id)}
               onKeyDown={(event) => press(event, step.id)}
             >
-              <span className="workflow-label">{step.label}</span>
+              <span className="workflow-label">{nameOf(step)}</span>
               {threads > 0 && (
                 <span className="workflow-count">
                   {threads}{" "}

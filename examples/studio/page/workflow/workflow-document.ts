@@ -64,15 +64,16 @@ export class WorkflowDocument {
     const { steps } = this.getSnapshot();
     const fields = new YMap<unknown>();
     const { x, y } = freePlace(steps);
-    for (const [name, value] of Object.entries({ label: shortened(label), x, y })) {
+    for (const [name, value] of Object.entries({ label: label.slice(0, maxLabelLength), x, y })) {
       fields.set(name, value);
     }
     this.#steps.set(id, fields);
     return id;
   }
 
+  /** Renames a step, with spaces and all, so that a name can be typed. */
   rename(id: string, label: string): void {
-    this.#steps.get(id)?.set("label", shortened(label));
+    this.#steps.get(id)?.set("label", label.slice(0, maxLabelLength));
   }
 
   /** Moves a step by so many pixels; it stays on the board. */
@@ -144,8 +145,9 @@ function within(value: number, max: number): number {
   return Math.round(Math.min(Math.max(value, 0), max));
 }
 
-function shortened(label: string): string {
-  return label.trim().slice(0, maxLabelLength) || "Untitled step";
+/** Returns the name under which a step is shown. */
+export function nameOf({ label }: Step): string {
+  return label.trim() || "Untitled step";
 }
 
 /** Returns the first place, row by row, that no step covers. */
