@@ -5,6 +5,22 @@ const protocol = "packages/protocol/src";
 
 /** Faults in what the events of an operation mean. */
 export const modelMutants = [
+  ...faultsIn(`${model}/ordered-sends.ts`, [
+    [
+      "if (line.length < maxWaitingUpdates) {",
+      "if (line.length >= 0) {",
+      "updates for a person wait without a bound",
+    ],
+    ["if (line === undefined) {", "if (true) {", "updates for a person overtake each other"],
+  ]),
+  ...faultsIn(`${model}/personal-projection.ts`, [
+    ["].slice(-max);", "];", "the state of a person grows without a bound"],
+    [
+      "return queue.position < 1 ? withoutQueue(state) : { ...state, queue };",
+      "return { ...state, queue };",
+      "a person who has left the queue is shown in it",
+    ],
+  ]),
   ...faultsIn(`${model}/to-progress-update.ts`, [
     [
       "(active ? [[id, tasks]] : [])",

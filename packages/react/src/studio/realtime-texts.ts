@@ -19,6 +19,7 @@ export interface RealtimeTexts {
   readonly previewStatus: Readonly<Record<string, string>>;
   readonly openPreview: string;
   readonly generation: string;
+  readonly generatedText: string;
   readonly errors: string;
   readonly clearErrors: string;
   readonly notifications: string;
@@ -59,6 +60,7 @@ export const englishRealtimeTexts: RealtimeTexts = {
   },
   openPreview: "Open the preview",
   generation: "Generation",
+  generatedText: "Generated text",
   errors: "Errors",
   clearErrors: "Clear errors",
   notifications: "Notifications",

@@ -94,11 +94,17 @@ export function GenerationPart({
   const { percent, message, status, preview } = generation;
   const tone =
     status === "failed" || status === "lost" ? "failed" : status === "done" ? "done" : "running";
+  // A keyboard can only scroll what it can focus.
+  const scrolls = { tabIndex: 0, role: "group", "aria-label": texts.generatedText };
   return (
     <Part title={texts.generation} tone={tone}>
       <Bar percent={percent} label={texts.generation} says={texts.progress(percent, message)} />
       {message !== "" && <p className="mp-message">{message}</p>}
-      {preview !== "" && <pre className="mp-realtime-preview">{preview}</pre>}
+      {preview !== "" && (
+        <pre className="mp-realtime-preview" {...scrolls}>
+          {preview}
+        </pre>
+      )}
     </Part>
   );
 }

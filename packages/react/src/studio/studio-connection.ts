@@ -51,12 +51,34 @@ export interface StudioSnapshot {
 /** Snapshot before the connection is opened. */
 export const idleSnapshot: StudioSnapshot = { state: { state: "idle" }, view: emptyStudio };
 
+/** Connections of this page that components share, by address, visitor and token. */
+const shared = new Map<string, StudioConnection>();
+
+/**
+ * Returns the connection for these options: the one of another component with the same address, visitor and token, or a
+ * new one. A connection whose token comes from a function is not shared.
+ */
+export function connectionFor(options: UseWebSocketOptions): StudioConnection {
+  const { url, userId, token } = options;
+  // Components that are rendered on a server are never opened, so nothing would ever remove their connections.
+  if (typeof token === "function" || typeof window === "undefined") {
+    return new StudioConnection(options);
+  }
+  const key = JSON.stringify([url, userId, token]);
+  const known = shared.get(key);
+  if (known !== undefined && known.clientOptions === options.client) return known;
+  const made = new StudioConnection(options, key);
+  shared.set(key, made);
+  return made;
+}
+
 /**
  * Connection of a page with the updates for its visitor. It exists without a network until it is opened, so it can be
  * made while rendering. Several components may open it; the last one that closes it disconnects.
  */
 export class StudioConnection implements Source<StudioSnapshot> {
   readonly #options: UseWebSocketOptions;
+  readonly #key: string | undefined;
   readonly #listeners = new Set<() => void>();
   #opens = 0;
   #client: Client | undefined;
@@ -65,8 +87,13 @@ export class StudioConnection implements Source<StudioSnapshot> {
   #stop = () => {};
   #snapshot = idleSnapshot;
 
-  constructor(options: UseWebSocketOptions) {
+  constructor(options: UseWebSocketOptions, key?: string) {
     this.#options = options;
+    this.#key = key;
+  }
+
+  get clientOptions(): UseWebSocketOptions["client"] {
+    return this.#options.client;
   }
 
   getSnapshot(): StudioSnapshot {
@@ -88,13 +115,17 @@ export class StudioConnection implements Source<StudioSnapshot> {
   /** Opens the connection. Returns a function that closes it. */
   open(): () => void {
     this.#opens++;
-    if (this.#opens === 1) this.#start();
+    if (this.#opens === 1) {
+      if (this.#key !== undefined && !shared.has(this.#key)) shared.set(this.#key, this);
+      this.#start();
+    }
     let isOpen = true;
     return () => {
       if (!isOpen) return;
       isOpen = false;
       this.#opens--;
       if (this.#opens > 0) return;
+      if (this.#key !== undefined && shared.get(this.#key) === this) shared.delete(this.#key);
       this.#stop();
       void this.#client?.close();
       this.#changed();

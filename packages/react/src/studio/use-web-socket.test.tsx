@@ -294,4 +294,30 @@ describe("useWebSocket", () => {
     expect(channels).toEqual(["user:7", "broadcast"]);
     expect(world.desk.claims).toEqual([]);
   });
+
+  it("components for the same visitor share one connection, which ends with the last of them", async () => {
+    const gateway = new ScriptedGateway();
+    const clock = new ManualClock();
+    const client = { webSocket: gateway.webSocket, clock, fetch: guestDesk(clock).fetch };
+    const options: UseWebSocketOptions = { url, userId, transports: ["websocket"], client };
+    const first = renderHook(() => useWebSocket(options), { wrapper: StrictMode });
+    const second = renderHook(() => useWebSocket({ ...options }), { wrapper: StrictMode });
+    const other = renderHook(() => useWebSocket({ ...options, userId: "user_of_somebody_else" }));
+    await act(settle);
+    expect(gateway.sockets).toHaveLength(2);
+    const [mine] = gateway.sockets;
+    await act(() => mine?.accept({ user_id: null, session_id: null, guest_id: userId }));
+    expect([first, second, other].map(({ result }) => result.current.connected)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    first.unmount();
+    await act(settle);
+    expect(mine?.closed).toBeUndefined();
+    second.unmount();
+    await act(settle);
+    expect(mine?.closed).toBeDefined();
+    other.unmount();
+  });
 });

@@ -10,7 +10,7 @@ import type {
 import { useEffect, useMemo, useRef } from "react";
 import { useSelected } from "../use-selected.ts";
 import { remember } from "./panel-controls.ts";
-import { idleSnapshot, StudioConnection, type UseWebSocketOptions } from "./studio-connection.ts";
+import { connectionFor, idleSnapshot, type UseWebSocketOptions } from "./studio-connection.ts";
 
 /** What {@link useWebSocket} returns: the connection's state and what the backend has published for the visitor. */
 export interface StudioWebSocket {
@@ -37,7 +37,7 @@ export type WebSocketError = PersonalError;
  * Connects the page and returns what was published for its visitor, live. After a reload everything is there again,
  * except what has been cleared.
  *
- * Another `url`, `userId` or `token` of type text makes another connection. Other options are those of the first
+ * Components with the same `url`, `userId` and `token` share one connection. Another `url`, `userId` or `token` of type text makes another connection. Other options are those of the first
  * render. Nothing connects while rendering on a server.
  */
 export function useWebSocket(options: UseWebSocketOptions = {}): StudioWebSocket {
@@ -53,7 +53,7 @@ export function useWebSocket(options: UseWebSocketOptions = {}): StudioWebSocket
       typeof source === "function"
         ? { token: () => (typeof first.current.token === "function" ? first.current.token() : "") }
         : {};
-    return new StudioConnection({ ...first.current, ...latest });
+    return connectionFor({ ...first.current, ...latest });
   }, [url, userId, fixed]);
   useEffect(() => {
     if (autoConnect) return connection.open();
