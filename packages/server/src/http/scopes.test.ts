@@ -19,6 +19,7 @@ const scopes = [
   "sessions",
   "tickets",
   "publish:user:{user}",
+  "operations:operation:8 publish:collection:42",
 ];
 const apiKeys = [
   ...scopes.map((scope) => ({
@@ -44,6 +45,12 @@ const requests: [method: string, path: string, body: unknown, allowed: readonly 
     "/v1/operations",
     { kind: "k", operation_id: "9" },
     ["operations", "operations:operation:9"],
+  ],
+  [
+    "POST",
+    "/v1/operations",
+    { kind: "k", operation_id: "8", collection_id: "42" },
+    ["operations:operation:8 publish:collection:42"],
   ],
   ["GET", "/v1/operations", undefined, ["operations"]],
   [
