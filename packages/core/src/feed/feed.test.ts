@@ -104,6 +104,17 @@ describe("access to a session feed", () => {
   });
 });
 
+test("[P-LIM-2] [P-FEED-5] a feed whose client sends too much for too long is closed with 1008 and Too many messages", async () => {
+  await using t = testCore({ limits: { connectionMessagesPerSecond: 1, burstSeconds: 1 } });
+  const socket = await feed(t, "s");
+  for (let n = 0; n < 200 && socket.closed === undefined; n++) {
+    socket.sendText("{}");
+    socket.sendText("{}");
+    await t.clock.advance(100);
+  }
+  expect(socket.closed).toEqual({ code: 1008, reason: "Too many messages" });
+});
+
 describe("the inactivity of a session feed", () => {
   const rules = [
     {
