@@ -181,6 +181,11 @@ export class Channels implements ChannelService {
     return this.#turns.waiting;
   }
 
+  /** Resolves once what this node has shown during an outage is in the log, or after 5 s. */
+  settled(): Promise<void> {
+    return this.#later.settled();
+  }
+
   /** Makes every later call fail with `shutting_down`, since the node is about to close its store. */
   close(): void {
     this.#closed = true;

@@ -14,6 +14,8 @@ import { tagOfAttempt } from "../store/shown-entries.ts";
 import { isAway, noRoom, repeatable, type Spool } from "./spool.ts";
 
 const retryMs = 250;
+/** Time that readers wait after an outage for what they were shown to be in the log, in milliseconds. */
+const settleMs = 5_000;
 
 /** Parts of the node that {@link LaterAppends} uses. */
 export interface LaterAppendsParts {
@@ -36,6 +38,8 @@ export interface LaterAppendsParts {
 export class LaterAppends {
   readonly #parts: LaterAppendsParts;
   readonly #queues = new SerialQueues();
+  /** Entries that were shown and are not in the log yet. */
+  readonly #waiting = new Set<Promise<void>>();
   #closed = false;
 
   constructor(parts: LaterAppendsParts) {
@@ -54,6 +58,12 @@ export class LaterAppends {
     };
   }
 
+  /** Resolves once everything that was shown is in the log, or after 5 s. */
+  async settled(): Promise<void> {
+    if (this.#waiting.size === 0) return;
+    await Promise.race([Promise.allSettled(this.#waiting), this.#parts.pause(settleMs)]);
+  }
+
   /** Stops the retries, since the node is about to close its store. */
   close(): void {
     this.#closed = true;
@@ -69,10 +79,15 @@ export class LaterAppends {
       const { publication, duplicate } = appended;
       waits = isLocal(publication.position) && !duplicate;
       if (waits) {
-        this.#queues
-          .run(name, () => this.#appendLater(name, entry, policy, publication.position.tag))
+        const { tag } = publication.position;
+        const appending = this.#queues
+          .run(name, () => this.#appendLater(name, entry, policy, tag))
           .catch(onError)
-          .finally(() => spool.leave(length));
+          .finally(() => {
+            spool.leave(length);
+            this.#waiting.delete(appending);
+          });
+        this.#waiting.add(appending);
       }
       return appended;
     } finally {

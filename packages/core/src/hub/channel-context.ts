@@ -19,6 +19,8 @@ export interface HubContext {
   readonly pause: (ms: number) => Promise<void>;
   /** True while the node is without its store, so that there is no log to compare with. */
   readonly isCut: () => boolean;
+  /** Resolves once what this node has shown during an outage is in the logs of its channels. */
+  readonly settled: () => Promise<void>;
   readonly instruments: Pick<CoreInstruments, "deliveries" | "resets" | "gaps" | "resumes">;
   readonly onError: (error: unknown) => void;
 }

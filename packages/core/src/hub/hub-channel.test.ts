@@ -43,6 +43,7 @@ async function channelOf(count: number) {
     maxReplayEntries: 20_000,
     pause: () => Promise.resolve(),
     isCut: () => false,
+    settled: async () => {},
     instruments: noInstruments,
     onError,
     recentBudget: new RecentBudget(),

@@ -297,6 +297,9 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
   async #heal(): Promise<void> {
     // Yields first, so that the caller has set #healing before any of this runs.
     await undefined;
+    // A reader then passes its place in the log and what it was shown in one go, so that its position covers both.
+    const isShown = this.#left !== undefined && this.resolved.policy.isAppendedLater === true;
+    if (isShown && !this.#context.isCut()) await this.#context.settled();
     const before = this.#last;
     const asked = this.#incoming?.length ?? 0;
     while (!this.isUnused) {

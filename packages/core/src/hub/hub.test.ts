@@ -43,6 +43,7 @@ function hubOf(clock: ManualClock, altered: Partial<Bus> = {}) {
     log,
     ticker,
     isCut: () => false,
+    settled: async () => {},
     maxReplayEntries: 1_000,
     pause,
     instruments: noInstruments,

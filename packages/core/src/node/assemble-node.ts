@@ -117,6 +117,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     maxReplayEntries: limits.maxReplayEntries,
     pause: (ms) => wheel.pause(ms),
     isCut: () => outage.isOn,
+    settled: () => channels.settled(),
     instruments,
     onError,
   });
