@@ -9,6 +9,7 @@ const others = [
   "checker",
   "e2e",
   "examples/agents",
+  "examples/dashboard",
   "examples/index-folder",
   "examples/studio",
   "faults",
