@@ -18,9 +18,8 @@ export function createBackend(gateway: Gateway, tokens: DashboardTokens): Backen
   /** Publishes an update to everybody's socket and to the state of the dashboard, once per `event_id`. */
   async function broadcast(event: string, data: Fields): Promise<object> {
     const eventId = typeof data.event_id === "string" ? data.event_id : randomUUID();
-    const sent = { ...data, event_id: eventId };
-    await gateway.publish("dashboard:main", event, sent, { key: eventId });
-    const { position } = await gateway.publish("broadcast", event, sent, { key: eventId });
+    await gateway.publish("dashboard:main", event, data, { eventId });
+    const { position } = await gateway.publish("broadcast", event, data, { eventId });
     return { status: "sent", event_id: eventId, position };
   }
 

@@ -57,6 +57,8 @@ export interface PublishMessage {
   readonly data: unknown;
   /** Idempotency key: publishing again with the same key adds no second entry. */
   readonly key?: string;
+  /** The publisher's own id of the event: its key unless there is one, and the field `event_id` of the data. */
+  readonly event_id?: string;
   readonly priority?: Priority;
   readonly ttl_ms?: number;
   /** Signature that is to travel with the publication; see `signPublication`. */

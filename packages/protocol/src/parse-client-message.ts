@@ -116,6 +116,7 @@ function read(fields: Fields): ClientMessage | undefined {
         event: fields.required("event", parseEventName),
         data: fields.required("data", readAnything),
         key: fields.optional("key", identifierOf(messageBounds.keyLength)),
+        event_id: fields.optional("event_id", identifierOf(messageBounds.keyLength)),
         priority: fields.optional("priority", readPriority),
         sig: fields.optional("sig", readSignature),
         ttl_ms: fields.optional("ttl_ms", integerIn(1, messageBounds.ttlMs)),

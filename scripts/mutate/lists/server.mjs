@@ -472,8 +472,8 @@ export const serverMutants = [
       "a stream has a cursor that no header can carry",
     ],
     [
-      "const cursor = lastEventId || query.last_event_id?.[0];",
-      "const cursor = query.last_event_id?.[0] || lastEventId;",
+      "readResume(lastEventId || query.last_event_id?.[0], personal.value)",
+      "readResume(query.last_event_id?.[0] || lastEventId, personal.value)",
       "the address of an EventSource beats where it has come to",
     ],
   ]),

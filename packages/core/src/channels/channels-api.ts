@@ -7,6 +7,8 @@ import type { Principal } from "../rules/principal.ts";
 export interface PublishOptions {
   /** Dedupe key. A repeated publish by the same publisher with this key within 10 minutes stores nothing. */
   readonly key?: string;
+  /** The publisher's own id of the event: its dedupe key unless `key` is set, and the field `event_id` of the data. */
+  readonly eventId?: string;
   /**
    * Priority of this entry for slow subscribers, in place of the channel's priority. It never changes the order
    * within the channel.

@@ -59,6 +59,7 @@ import type {
 import { requireEncrypted, requireReadable } from "./encrypted-data.ts";
 import { endingOf } from "./ending-of.ts";
 import { checkEventData, requireExactData, schemaOf } from "./event-data.ts";
+import { withEventId } from "./event-id.ts";
 import { readHistory } from "./history-page.ts";
 import { LaterAppends } from "./later-appends.ts";
 import { PublishRates } from "./publish-rates.ts";
@@ -253,7 +254,7 @@ export class Channels implements ChannelService {
     principal: Principal,
     channel: string,
     event: string,
-    data: unknown,
+    content: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
     // The metrics are updated here and not in a wrapper function, whose own await would delay every publish.
@@ -263,7 +264,8 @@ export class Channels implements ChannelService {
       const name = orThrow(parseEventName(event));
       const permitted = this.permits(principal, resolved, "publish");
       if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
-      const { key, priority, sig } = options;
+      const { priority, sig, eventId } = options;
+      const key = options.key ?? eventId;
       if (key !== undefined) {
         const read = readKey(key);
         if (!read.ok) throw new MilepostError("bad_message", `key ${read.failure.message}`);
@@ -271,6 +273,8 @@ export class Channels implements ChannelService {
       if (priority !== undefined && !priorities.includes(priority)) {
         throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
       }
+      const data =
+        eventId === undefined ? content : withEventId(content, eventId, sig !== undefined);
       const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
       requireBound(resolved.rule, principal, json);
       this.#rates.take(principal, channel, resolved.rule);

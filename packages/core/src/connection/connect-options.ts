@@ -26,4 +26,9 @@ export interface ConnectOptions {
   readonly personal?: "bare" | "always";
   /** Positions to resume from, by channel. Channels named here need not be listed in `channels`. */
   readonly resume?: Cursor;
+  /**
+   * Publisher's own id of the last event that the client received, in place of `resume`. Only personal channels continue
+   * there.
+   */
+  readonly resumeAfter?: string;
 }

@@ -476,9 +476,10 @@ export class Connection
     this.#life.register();
     this.send(welcomeOf(id, principal, context));
     this.#life.expireWith(principal);
-    for (const start of context.personal.startsOf(principal, id, request)) {
-      this.#subscriptions.start(start);
-    }
+    const starts = context.personal.startsOf(principal, id, request);
+    const { resumeAfter } = request;
+    if (resumeAfter === undefined) this.#subscriptions.startAll(starts);
+    else void this.#subscriptions.startAfter(resumeAfter, starts, principal);
   }
 
   /** Opens the connection with a slot on all nodes; resolves with false if it has ended, or was refused. */

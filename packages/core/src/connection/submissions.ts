@@ -119,7 +119,7 @@ export class Submissions {
 
   /** Publishes a message; `errorId` is the id to refuse it with, undefined if a failure is not reported. */
   async #publish(
-    { id, channel, event, data, key, priority, sig }: PublishMessage,
+    { id, channel, event, data, key, event_id: eventId, priority, sig }: PublishMessage,
     errorId: MessageId | null | undefined,
   ): Promise<void> {
     const { principal } = this.#owner;
@@ -128,6 +128,7 @@ export class Submissions {
     try {
       const options = {
         ...(key === undefined ? {} : { key }),
+        ...(eventId === undefined ? {} : { eventId }),
         ...(priority === undefined ? {} : { priority }),
         ...(sig === undefined ? {} : { sig }),
       };

@@ -16,6 +16,7 @@ import { ownAccess } from "../rules/rule-access.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { DurableSubscription } from "./durable-subscription.ts";
+import { placesAfter } from "./publisher-event.ts";
 import { isFinal, Subscription, type SubscriptionRequest } from "./subscription.ts";
 import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 import type { SummaryBudget } from "./summary.ts";
@@ -104,6 +105,25 @@ export class Subscriptions implements SubscriptionList {
       ...(as === undefined ? {} : { as }),
       ...(summaryMs === undefined ? {} : { summaryMs }),
     });
+  }
+
+  startAll(requests: readonly SubscriptionRequest[]): void {
+    for (const request of requests) this.start(request);
+  }
+
+  /** Starts subscriptions right after the event that has the publisher's own id `eventId`. */
+  async startAfter(
+    eventId: string,
+    requests: readonly SubscriptionRequest[],
+    principal: Principal,
+  ): Promise<void> {
+    const channels = requests.map(({ channel }) => channel);
+    const places = await placesAfter(channels, eventId, principal, this.#context.channels);
+    if (!this.#connection.isOpen) return;
+    for (const request of requests) {
+      const since = request.since ?? places.get(request.channel);
+      this.start(since === undefined ? request : { ...request, since });
+    }
   }
 
   start(wanted: SubscriptionRequest): void {

@@ -57,6 +57,9 @@ export const publishSchema = z
     event: z.string(),
     data: anyJson,
     key: key.exactOptional(),
+    event_id: key
+      .meta({ description: "The publisher's own id: its key, and the field event_id of the data." })
+      .exactOptional(),
     priority: z
       .enum(["high", "normal", "low"])
       .meta({ description: "Priority for slow subscribers, instead of the channel's own." })

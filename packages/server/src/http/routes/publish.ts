@@ -105,8 +105,9 @@ function targetsOf({ channel, channels }: Publish): readonly string[] {
   return channels ?? (channel === undefined ? [] : [channel]);
 }
 
-function optionsOf({ key, priority, sig }: Publish): PublishOptions {
+function optionsOf({ key, event_id: eventId, priority, sig }: Publish): PublishOptions {
   return {
+    ...(eventId === undefined ? {} : { eventId }),
     ...(key === undefined ? {} : { key }),
     ...(priority === undefined ? {} : { priority }),
     ...(sig === undefined ? {} : { sig }),

@@ -82,6 +82,7 @@ function sseRoute({ core, clock, random, sockets, sseMaxLifetimeMs }: DoorParts)
             reservedId: slot.id,
             channels: query.channels,
             ...(query.resume !== undefined && { resume: query.resume }),
+            ...(query.resumeAfter !== undefined && { resumeAfter: query.resumeAfter }),
             ...(query.personal !== undefined && { personal: query.personal }),
             ...(query.connectionId !== undefined && { connectionId: query.connectionId }),
           }),

@@ -1,15 +1,8 @@
 import type { ConsumerKind } from "@milepost/engine";
-import {
-  type Cursor,
-  jsonSubprotocol,
-  type Parsed,
-  parseCursor,
-  parsed,
-  refused,
-} from "@milepost/protocol";
+import { type Cursor, jsonSubprotocol, type Parsed, parsed, refused } from "@milepost/protocol";
 import { readChannelList } from "../../http/channel-list.ts";
 import { consumerOf } from "../consumer.ts";
-import { readPersonal } from "../personal.ts";
+import { readPersonal, readResume } from "../personal.ts";
 import type { SseForm } from "./encoders.ts";
 
 /** Parsed request for an SSE stream. */
@@ -20,6 +13,8 @@ export interface StreamQuery {
   readonly resume: Cursor | undefined;
   readonly connectionId: string | undefined;
   readonly personal?: "bare" | "always";
+  /** Publisher's own id of the last event, in place of a cursor. */
+  readonly resumeAfter?: string;
 }
 
 /**
@@ -39,11 +34,14 @@ export function readStreamQuery(
   if (!form.ok) return form;
   const channels = readChannelList(query.channels ?? []);
   if (!channels.ok) return channels;
-  const cursor = lastEventId || query.last_event_id?.[0];
-  const resume = cursor === undefined ? undefined : parseCursor(cursor);
-  if (resume?.ok === false) return resume;
+  const isBare = form.value !== jsonSubprotocol && channels.value.length === 0;
+  const personal = readPersonal(query.personal?.[0], isBare);
+  if (!personal.ok) return personal;
+  const place = readResume(lastEventId || query.last_event_id?.[0], personal.value);
+  if (!place.ok) return place;
+  const { resume, resumeAfter } = place.value;
   if (form.value !== jsonSubprotocol) {
-    const all = new Set([...channels.value, ...(resume?.value.keys() ?? [])]);
+    const all = new Set([...channels.value, ...(resume?.keys() ?? [])]);
     let length = 0;
     for (const channel of all) length += channel.length + positionLength;
     if (length > maxCursorLength) {
@@ -53,15 +51,13 @@ export function readStreamQuery(
       );
     }
   }
-  const isBare = form.value !== jsonSubprotocol && channels.value.length === 0;
-  const personal = readPersonal(query.personal?.[0], isBare);
-  if (!personal.ok) return personal;
   return parsed({
     ...personal.value,
     form: form.value,
     consumer: consumerOf(query.sdk?.[0], "sse"),
     channels: channels.value,
-    resume: resume?.value,
+    resume,
+    ...(resumeAfter !== undefined && { resumeAfter }),
     connectionId: query.connection_id?.[0],
   });
 }

@@ -91,3 +91,63 @@ it("[P-PERS-1] a bare event stream below /ws receives its personal channels", as
   await server.gateway.publish("user:7", "note", { text: "hi" });
   expect(await stream.nextOf("note")).toMatchObject({ channel: "user:7", data: { text: "hi" } });
 });
+
+it("[P-PERS-6] a publisher's own event_id is its key and arrives in the data, by HTTP and by WebSocket", async () => {
+  await using server = await startGateway({ autoSubscribe: personalDefault });
+  const { socket } = await bare(server);
+  const publish = { channel: "broadcast", event: "TaskStatusUpdate", event_id: "e-1" };
+  const data = { task_id: "t1", status: "completed" };
+  const send = (body: object) => server.call("POST", "/v1/publish", { body });
+  expect((await send({ ...publish, data })).body.results[0]).toMatchObject({ duplicate: false });
+  expect((await send({ ...publish, data })).body.results[0]).toMatchObject({ duplicate: true });
+  expect(await socket.nextOf("TaskStatusUpdate")).toMatchObject({
+    event_id: expect.stringContaining("broadcast@"),
+    data: { event_id: "e-1", ...data },
+  });
+  const said = {
+    type: "publish",
+    id: 1,
+    channel: "chat:42",
+    event: "said",
+    event_id: "e-2",
+    data: {},
+  };
+  const other = await server.socket("/ws?channels=chat:42");
+  await other.nextOf("subscribed");
+  other.send(said);
+  expect(await other.nextOf("said")).toMatchObject({ data: { event_id: "e-2" } });
+  for (const bad of [{ data: [1] }, { data: { event_id: "another" } }]) {
+    expect(await send({ ...publish, ...bad })).toMatchObject({
+      status: 400,
+      body: { code: "bad_message" },
+    });
+  }
+});
+
+it("[P-PERS-6] a client may come back with a publisher's id, which continues every channel; an unknown one begins with a gap", async () => {
+  await using server = await startGateway({ autoSubscribe: personalDefault });
+  const token = await server.token();
+  const back = (id: string) =>
+    server.socket(`/ws?token=${token}&last_event_id=${id}`, { token: null });
+  const note = (channel: string, eventId: string) =>
+    server.gateway.publish(channel, "note", { n: eventId }, { eventId });
+  await note("broadcast", "b-1");
+  await note("broadcast", "b-2");
+  // Entries of the same millisecond may come again, so the missed ones are of a later one.
+  const at = Date.now();
+  while (Date.now() === at) await new Promise((resolve) => setImmediate(resolve));
+  await note("user:7", "u-1");
+  await note("broadcast", "b-3");
+  const socket = await back("b-2");
+  const got: string[] = [];
+  while (!(got.includes("u-1") && got.includes("b-3")))
+    got.push((await socket.nextOf("note")).data.event_id);
+  expect(got).not.toContain("b-1");
+  expect(got.filter((id) => id === "b-3")).toEqual(["b-3"]);
+  const unknown = await back("never-published");
+  expect(await unknown.nextOf("gap")).toMatchObject({
+    channel: "broadcast",
+    reason: "epoch_changed",
+  });
+  expect(await unknown.nextOf("note")).toMatchObject({ data: { event_id: "b-1" } });
+});

@@ -166,7 +166,7 @@ describe("a WebSocket upgrade", () => {
     ["/ws/chat/*", 400, "invalid_channel"],
     ["/ws/chat/a%0ab", 400, "invalid_channel"],
     ["/ws?channels=a:*:b", 400, "invalid_channel"],
-    ["/ws?last_event_id=x", 400, "invalid_position"],
+    ["/ws?last_event_id=x&personal=0", 400, "invalid_position"],
     ["/ws?x=%ff", 400, "bad_message"],
     ["/elsewhere", 404, "not_found"],
   ])("[P-CON-7] an upgrade of %s is answered with HTTP %i and %s", async (path, status, code) => {

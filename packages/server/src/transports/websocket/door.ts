@@ -50,6 +50,7 @@ function connectOptions(plan: UpgradePlan, principal: Principal | undefined): Co
     ...(plan.connectionId !== undefined && { connectionId: plan.connectionId }),
     ...(plan.resume !== undefined && { resume: plan.resume }),
     ...(plan.upgrades === true && { upgrades: true }),
+    ...(plan.resumeAfter !== undefined && { resumeAfter: plan.resumeAfter }),
     ...(plan.personal !== undefined && { personal: plan.personal }),
     channels: plan.channels,
   };

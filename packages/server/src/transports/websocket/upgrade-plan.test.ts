@@ -82,7 +82,8 @@ describe("the query of an upgrade", () => {
     ["channels=a:*:b", "invalid_channel"],
     ["channels=a%0ab", "invalid_channel"],
     ["last_event_id=", "invalid_position"],
-    ["last_event_id=nonsense", "invalid_position"],
+    ["last_event_id=nonsense&channels=chat:42", "invalid_position"],
+    ["last_event_id=non@sense", "invalid_position"],
     ["last_event_id=%zz", "bad_message"],
     ["x=%ff", "bad_message"],
   ])("[P-CON-7] an upgrade's query %s is refused with %s", (query, code) => {

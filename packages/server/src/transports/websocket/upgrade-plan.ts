@@ -3,12 +3,11 @@ import {
   isChannelSegment,
   type Parsed,
   parseChannelName,
-  parseCursor,
   parsed,
   refused,
 } from "@milepost/protocol";
 import { readChannelList } from "../../http/channel-list.ts";
-import { readPersonal } from "../personal.ts";
+import { readPersonal, readResume } from "../personal.ts";
 import {
   type Handshake,
   invalidSegment,
@@ -24,6 +23,8 @@ export interface UpgradePlan extends Handshake {
   readonly resume: Cursor | undefined;
   readonly connectionId: string | undefined;
   readonly personal?: "bare" | "always";
+  /** Publisher's own id of the last event, in place of a cursor. */
+  readonly resumeAfter?: string;
 }
 
 /** Reads an upgrade request below `/ws`. Pure; a failure is answered by HTTP without an upgrade. */
@@ -39,17 +40,17 @@ export function planUpgrade(
   const { handshake, query } = read.value;
   const channels = readChannels(target.value.channel, query.getAll("channels"));
   if (!channels.ok) return channels;
-  const cursor = query.get("last_event_id");
-  const resume = cursor === null ? undefined : parseCursor(cursor);
-  if (resume?.ok === false) return resume;
   const isBare = handshake.dialect === "plain" && channels.value.length === 0;
   const personal = readPersonal(query.get("personal"), isBare);
   if (!personal.ok) return personal;
+  const resume = readResume(query.get("last_event_id"), personal.value);
+  if (!resume.ok) return resume;
   return parsed({
     ...handshake,
     ...personal.value,
     channels: channels.value,
-    resume: resume?.value,
+    resume: resume.value.resume,
+    ...(resume.value.resumeAfter !== undefined && { resumeAfter: resume.value.resumeAfter }),
     connectionId: query.get("connection_id") ?? undefined,
     ...(query.get("upgrade") === "1" && { upgrades: true }),
   });
