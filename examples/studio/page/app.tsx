@@ -19,13 +19,16 @@ export function App(): ReactNode {
   const [prompt, setPrompt] = useState("A helpful travel guide");
   const [busy, setBusy] = useState<"generate" | "sync" | undefined>();
   const [refusal, setRefusal] = useState("");
-  const [boardClient] = useState(createBoardClient);
+  const [boardClient] = useState(() => createBoardClient(userId));
   const [self] = useState(() => ({
     id: userId,
     name: `visitor-${userId.slice(-4)}`,
     color: colorOf(userId),
   }));
   const websocket = useWebSocket({ url: backendUrl, userId, autoConnect: true });
+  // The hook makes the visitor a guest. The workflow is opened as the same guest, once there is one.
+  const [isGuest, setGuest] = useState(false);
+  if (websocket.connected && !isGuest) setGuest(true);
 
   async function during(what: "generate" | "sync", work: () => Promise<void>): Promise<void> {
     if (busy !== undefined) return;
@@ -97,15 +100,17 @@ export function App(): ReactNode {
           </p>
         </aside>
       </main>
-      <Workflow
-        client={boardClient}
-        self={self}
-        onMention={(mention) =>
-          void postJson("/api/mentions", userId, { ...mention, author: self.name }).catch(
-            (error: unknown) => setRefusal((error as Error).message),
-          )
-        }
-      />
+      {isGuest && (
+        <Workflow
+          client={boardClient}
+          self={self}
+          onMention={(mention) =>
+            void postJson("/api/mentions", userId, { ...mention, author: self.name }).catch(
+              (error: unknown) => setRefusal((error as Error).message),
+            )
+          }
+        />
+      )}
     </div>
   );
 }

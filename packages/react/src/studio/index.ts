@@ -7,3 +7,4 @@ export {
   type WebSocketError,
   type WebSocketNotification,
 } from "./use-web-socket.ts";
+export { type VisitorTokenOptions, visitorToken } from "./visitor-token.ts";

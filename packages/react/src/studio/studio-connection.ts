@@ -11,6 +11,7 @@ import { emptyStudio, openStudio, type Studio, type StudioView } from "@milepost
 import type { Level } from "@milepost/model";
 import type { Source } from "../use-selected.ts";
 import { GuestToken } from "./guest-token.ts";
+import { storageNamed } from "./storage-named.ts";
 
 /** Name of a transport; `polling` is another name for `poll`. */
 export type StudioTransport = TransportName | "polling";
@@ -224,13 +225,4 @@ function onPageReturn(call: () => void): () => void {
     window.removeEventListener("online", call);
     document.removeEventListener("visibilitychange", onVisible);
   };
-}
-
-/** Returns a storage of the page; undefined where the browser forbids it, which then throws. */
-function storageNamed(name: "localStorage" | "sessionStorage"): Storage | undefined {
-  try {
-    return globalThis[name];
-  } catch {
-    return undefined;
-  }
 }
