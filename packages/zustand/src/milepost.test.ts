@@ -290,6 +290,7 @@ describe("a persisted zustand store", () => {
       position: at(0),
       recovered: false,
     });
+    page.store.getState().type();
     await page.socket.say(said(1, "secret"));
     await page.shown();
     const kept = new Map(items);
@@ -302,9 +303,10 @@ describe("a persisted zustand store", () => {
     const store = createStore<State>()(
       persist(
         milepost(t.client, t.own, { ...t.options, owner: "u2" }),
-        persistOptions({ name: "chat", storage }),
+        persistOptions({ name: "chat", storage, owner: "u2" }),
       ),
     );
+    expect(store.getState().drafts).toBe(0);
     store.getState().watch("chat:1");
     await t.shown();
     expect(selectMessages("chat:1")(store.getState())).toEqual([]);

@@ -10,13 +10,15 @@ const version = 1;
  * continues where it stopped. They keep neither the connection nor anything else that a reload makes wrong.
  *
  * `name`, `storage` and whatever else `persist` takes are passed on. `partialize` picks what else of the state is kept.
+ * With `owner`, the id of the user, nothing of what another user left is taken, values of the application included.
  */
 export function persistOptions<T extends MilepostState, Kept extends object = object>(
   options: Omit<PersistOptions<T, Kept>, "merge" | "migrate" | "partialize" | "version"> & {
     readonly partialize?: (state: T) => Kept;
+    readonly owner?: string;
   },
 ): PersistOptions<T, Kept> {
-  const { partialize, ...rest } = options;
+  const { partialize, owner: own, ...rest } = options;
   return {
     ...rest,
     version,
@@ -27,10 +29,11 @@ export function persistOptions<T extends MilepostState, Kept extends object = ob
     }),
     migrate: () => ({}) as Kept,
     merge: (persisted, current) => {
-      const { channels, owner, ...own } = (persisted ?? {}) as Partial<MilepostState>;
+      const { channels, owner, ...others } = (persisted ?? {}) as Partial<MilepostState>;
+      if (own !== undefined && owner !== own) return current;
       return {
         ...current,
-        ...own,
+        ...others,
         channels: slicesIn(channels),
         owner: typeof owner === "string" ? owner : null,
       };
