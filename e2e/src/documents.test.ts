@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { createClient } from "@milepost/client";
 import { connectRedis, redisEngine } from "@milepost/redis";
 import { startRedis } from "@milepost/redis/testing";
@@ -149,6 +152,41 @@ describe("shared documents", () => {
     const text = await converge(ada, bob);
     expect(text).toContain("bob ");
     expect(text.replace("bob ", "")).toBe("x".repeat(1_000));
+  });
+
+  test("a program that has closed its provider, client and gateway ends by itself", async () => {
+    const program = `
+      import { createClient } from "@milepost/client";
+      import { createGateway } from "@milepost/server";
+      import { MilepostProvider } from "@milepost/yjs";
+      import { documentRules, yjsCompactor } from "@milepost/yjs/compactor";
+      import { WebSocket } from "ws";
+      import { Doc } from "yjs";
+      const gateway = createGateway({
+        auth: { tokenSecret: "s".repeat(48) },
+        rules: documentRules(),
+        compactors: { yjs: yjsCompactor() },
+      });
+      const { port } = await gateway.listen({ port: 0 });
+      const client = createClient({
+        url: "ws://127.0.0.1:" + port + "/ws",
+        token: () => gateway.mintToken({ user: "ada", channels: ${JSON.stringify(channels)} }),
+        webSocket: WebSocket,
+      });
+      const doc = new Doc();
+      const provider = new MilepostProvider(client, "plan", doc);
+      await new Promise((resolve) => provider.once("sync", resolve));
+      const saved = new Promise((resolve) => provider.on("saved", (isSaved) => isSaved && resolve()));
+      for (let n = 0; n < 300; n++) doc.getArray("list").push([n]);
+      await saved;
+      provider.destroy();
+      await client.close();
+      await gateway.close();`;
+    const cwd = fileURLToPath(new URL("..", import.meta.url));
+    await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program], {
+      cwd,
+      timeout: waitMs,
+    });
   });
 
   test("an update larger than a message is carried in pieces", async () => {

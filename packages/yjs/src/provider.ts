@@ -74,6 +74,8 @@ export class MilepostProvider extends ObservableV2<ProviderEvents> {
   readonly #client: DocumentClient;
   readonly #outbox: Outbox;
   readonly #cursors: AwarenessChannel | undefined;
+  /** True when this provider made its awareness, whose timer would outlive it. */
+  readonly #ownsAwareness: boolean;
   readonly #pieces = new Pieces();
   #subscription: Subscription | undefined;
   #position: string | undefined;
@@ -88,6 +90,7 @@ export class MilepostProvider extends ObservableV2<ProviderEvents> {
   constructor(client: DocumentClient, name: string, doc: Doc, options: ProviderOptions = {}) {
     super();
     const { awareness = new Awareness(doc), batchMs = defaultBatchMs } = options;
+    this.#ownsAwareness = options.awareness === undefined;
     this.doc = doc;
     this.name = name;
     this.channel = options.channel ?? `document:${name}`;
@@ -157,6 +160,7 @@ export class MilepostProvider extends ObservableV2<ProviderEvents> {
     this.disconnect();
     this.doc.off("update", this.#onUpdate);
     this.doc.off("destroy", this.#onDestroy);
+    if (this.#ownsAwareness) this.awareness?.destroy();
     super.destroy();
   }
 
