@@ -48,7 +48,7 @@ export class PreviewQueue {
    */
   join(userId: string, files: readonly StudioFile[]): number {
     const { studio } = this.#parts;
-    studio.sendSyncProgress(userId, "validating", 10, "Validating files...");
+    studio.sendSyncProgress(userId, "validating", 10, "Checking the files");
     const at = this.#waiting.findIndex((job) => job.userId === userId);
     if (at >= 0) {
       this.#waiting[at] = { userId, files, since: this.#waiting[at]?.since ?? performance.now() };
@@ -114,7 +114,7 @@ export class PreviewQueue {
       const preview = await startPreview(files);
       this.#preview = preview;
       studio.sendPreviewStatus(userId, "ready", { url: preview.url });
-      studio.sendSyncProgress(userId, "complete", 100, "Files synced successfully");
+      studio.sendSyncProgress(userId, "complete", 100, "All files are in place");
       studio.notify(userId, "Your preview is ready", "success");
       await Promise.race([sleep(previewMs, undefined, { signal }), preview.ended]);
       preview.stop();

@@ -14,7 +14,7 @@ describe("the personal projection", () => {
     const state = fold(
       ["queue:position", { position: 3, total: 5, estimatedWaitTime: 90_000 }],
       ["queue:position", { position: 2, total: 5, estimated_wait_ms: 60_000 }],
-      ["sync:progress", { stage: "validating", percent: 10, message: "Validating files..." }],
+      ["sync:progress", { stage: "validating", percent: 10, message: "Checking the files" }],
       ["sync:progress", { stage: "syncing", progress: 50.9 }],
       ["preview:status", { status: "starting" }],
       ["generation:progress", { percent: 40, step: "Nodes", preview: "def main():" }],

@@ -28,7 +28,7 @@ describe("the sender of updates for one person", () => {
   it("[P-PERSON-4] names the events and data of each method", async () => {
     const { sender, sent } = setUp();
     await sender.sendQueuePosition("7", 3, 5, 90_000);
-    await sender.sendSyncProgress("7", "validating", 10, "Validating files...");
+    await sender.sendSyncProgress("7", "validating", 10, "Checking the files");
     await sender.sendPreviewStatus("7", "ready", { url: "http://localhost:8000" });
     await sender.sendGenerationProgress("7", { percent: 40 });
     await sender.notify("7", "Files synced", "success");
@@ -39,7 +39,7 @@ describe("the sender of updates for one person", () => {
       [
         "user:7",
         "sync:progress",
-        { stage: "validating", percent: 10, message: "Validating files..." },
+        { stage: "validating", percent: 10, message: "Checking the files" },
       ],
       ["user:7", "preview:status", { status: "ready", url: "http://localhost:8000" }],
       ["user:7", "generation:progress", { percent: 40 }],

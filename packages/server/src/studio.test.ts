@@ -10,7 +10,7 @@ describe("updates for one person", () => {
     await using server = await startGateway();
     const { studio } = server.gateway;
     await studio.sendQueuePosition("7", 2, 4, 60_000);
-    await studio.sendSyncProgress("7", "syncing", 50, "Syncing files to chainlit_app...");
+    await studio.sendSyncProgress("7", "syncing", 50, "Copying app.py");
     await studio.sendPreviewStatus("7", "starting");
     await studio.sendError("7", "The preview did not answer", "preview_failed");
     await studio.sendError("8", "for another user");

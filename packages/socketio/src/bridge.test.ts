@@ -7,7 +7,7 @@ import { frontendUrl, Page, startBridged } from "./testing/bridged-gateway.ts";
 
 const designed = [
   ["queue:position", { position: 2, total: 5, estimatedWaitTime: 30_000 }],
-  ["sync:progress", { stage: "validating", percent: 10, message: "Validating files..." }],
+  ["sync:progress", { stage: "validating", percent: 10, message: "Checking the files" }],
   ["preview:status", { status: "running", url: "http://localhost:8000" }],
   ["generation:progress", { status: "running", percent: 40 }],
   ["notification", { type: "success", message: "Files synced" }],

@@ -151,7 +151,7 @@ describe("useWebSocket", () => {
       sync: {
         stage: "validating",
         percent: 10,
-        message: "Validating files...",
+        message: "Checking the files",
         failed: false,
         at: 2,
       },
