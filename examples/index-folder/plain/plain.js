@@ -96,7 +96,7 @@ function receive(message) {
 function begin({ channel, snapshot }) {
   if (!snapshot) return;
   if (channel === `session:${session}`) {
-    const runs = Object.values(snapshot.state ?? {});
+    const runs = Object.values(snapshot.state?.operations ?? {});
     // A service that was restarted has forgotten what is shown.
     if (run && !runs.some(({ operation_id }) => operation_id === run.operation_id)) forget();
     runs.forEach(summary);

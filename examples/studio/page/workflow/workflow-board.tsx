@@ -78,7 +78,8 @@ export function WorkflowBoard({
   }
 
   return (
-    <div className="workflow-scroll">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: It scrolls on a narrow screen, so somebody without a pointer must be able to focus it.
+    <section className="workflow-scroll" aria-label="Board" tabIndex={0}>
       <div
         ref={area}
         className="workflow-board"
@@ -164,7 +165,7 @@ export function WorkflowBoard({
           ),
         )}
       </div>
-    </div>
+    </section>
   );
 }
 

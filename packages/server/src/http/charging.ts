@@ -5,7 +5,7 @@ import type { HttpContext } from "./endpoint.ts";
 const unknownLength = 65_536;
 
 /** Requests whose messages the core counts one by one. */
-const countedByCore = /^\/v1\/connections\/[^/]+\/messages$/;
+const countedByCore = /^\/(?:v1|ws)\/connections\/[^/]+\/messages$/;
 
 /** Counts a request against the limits of its user. Throws `rate_limited` with `retryAfterMs` if it is over one. */
 export function chargeRequest(core: Core, principal: Principal, context: HttpContext): void {
