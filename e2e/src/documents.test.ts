@@ -217,10 +217,19 @@ describe("shared documents", () => {
     await converge(ada);
     const malformed: string[] = [];
     ada.provider.on("malformed", (position) => malformed.push(position));
-    for (const data of [{ update: "%" }, { update: "//8=" }, 1, null, { update: "" }]) {
+    const unusable = Buffer.from("01010100010001740361626300", "hex").toString("base64");
+    const bad = [
+      { update: "%" },
+      { update: "//8=" },
+      1,
+      null,
+      { update: "" },
+      { update: unusable },
+    ];
+    for (const data of bad) {
       await gateway.publish("document:plan", "update", data);
     }
-    await vi.waitFor(() => expect(malformed).toHaveLength(5), waitMs);
+    await vi.waitFor(() => expect(malformed).toHaveLength(bad.length), waitMs);
     await using bob = await open(gateway, "bob");
     expect(await converge(ada, bob)).toBe("fine");
   });

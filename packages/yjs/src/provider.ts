@@ -42,8 +42,11 @@ export type ProviderEvents = {
    * edits stay in the page.
    */
   refused: (error: MilepostError) => void;
-  /** An entry of the document's channel is no update of Yjs; it was left out. */
-  malformed: (position: string) => void;
+  /**
+   * An entry of the document's channel is no update of Yjs; it was left out. With `error`, Yjs or a listener of the document
+   * has thrown it while the entry was applied.
+   */
+  malformed: (position: string, error?: unknown) => void;
 };
 
 /** Options of a provider. */
@@ -242,15 +245,20 @@ export class MilepostProvider extends ObservableV2<ProviderEvents> {
     const isWhole = !isPiece(data);
     const update = this.#pieces.take(data);
     if (update === undefined) {
-      if (isWhole) this.emit("malformed", [position]);
+      if (isWhole) this.emit("malformed", [position, undefined]);
       return;
     }
     if (!isUpdate(update)) {
-      this.emit("malformed", [position]);
+      this.emit("malformed", [position, undefined]);
       return;
     }
-    if (stored !== undefined) applyUpdate(stored, update);
-    applyUpdate(this.doc, update, this);
+    try {
+      if (stored !== undefined) applyUpdate(stored, update);
+      applyUpdate(this.doc, update, this);
+    } catch (error) {
+      // Bytes that can be read as an update may still be none that Yjs can apply. A listener of the document may throw too.
+      this.emit("malformed", [position, error]);
+    }
   }
 
   /** Sends what this page has and the gateway has not. */

@@ -1,4 +1,4 @@
-import type { Appended, ChannelLog, Leases, LogPolicy, NewEntry } from "@milepost/engine";
+import type { Appended, ChannelLog, Clock, Leases, LogPolicy, NewEntry } from "@milepost/engine";
 import { MilepostError, type Position } from "@milepost/protocol";
 import type { Rule } from "../rules/rule.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
@@ -14,6 +14,8 @@ const worthShare = 8;
 const leaseMs = 60_000;
 const pageEntries = 1_000;
 const maxWaiting = 1_000;
+/** Time after a failure for which a log is left alone, so that one bad log does not keep a node busy, in milliseconds. */
+const retryAfterMs = 30_000;
 const countedChannels = 10_000;
 const publisher = "gateway";
 
@@ -22,6 +24,7 @@ export interface CompactionsParts {
   readonly compactors: Compactors;
   readonly log: Pick<ChannelLog, "append" | "read">;
   readonly leases: Leases;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly instruments: Pick<CoreInstruments, "compactions">;
   readonly onError: (error: unknown) => void;
 }
@@ -48,6 +51,8 @@ export class Compactions {
   readonly #parts: CompactionsParts;
   /** Bytes of data that this node has appended to a channel since its last compaction. */
   readonly #bytes = new RecentNames<number>(countedChannels);
+  /** Monotonic time from which on a channel may be compacted again after a failure. */
+  readonly #retryAt = new RecentNames<number>(countedChannels);
   readonly #waiting = new Map<string, Waiting>();
   #running: Promise<void> | undefined;
   #isClosed = false;
@@ -112,6 +117,7 @@ export class Compactions {
   #request(channel: string, policy: LogPolicy, rule: Rule, isUrgent: boolean): void {
     const compactor = this.#compactorOf(rule);
     if (compactor === undefined || this.#isClosed) return;
+    if (this.#parts.clock.monotonic() < (this.#retryAt.get(channel) ?? 0)) return;
     const before = this.#waiting.get(channel);
     if (before === undefined && this.#waiting.size >= maxWaiting) return;
     const urgent = isUrgent || before?.isUrgent === true;
@@ -127,6 +133,7 @@ export class Compactions {
       } catch (error) {
         this.#parts.instruments.compactions.failed.add(1);
         if (isExpected(error)) continue;
+        this.#retryAt.set(channel, this.#parts.clock.monotonic() + retryAfterMs);
         this.#parts.onError(new Error(`cannot compact ${channel}`, { cause: error }));
       }
     }

@@ -172,6 +172,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     compactors,
     log: engine.log,
     leases: engine.leases,
+    clock,
     instruments,
     onError,
   });

@@ -123,6 +123,23 @@ describe("the snapshot of a document", () => {
     expect(short).toHaveLength(1);
   });
 
+  test("an update that Yjs can read and not apply is left out, and the others are kept", () => {
+    const doc = new Doc();
+    const log: CompactedEntry[] = [];
+    doc.on("update", (update: Uint8Array) => {
+      for (const data of updateData(update, newId)) {
+        log.push({ event: updateEvent, json: JSON.stringify(data) });
+      }
+    });
+    // An item that refers to one of its own client that does not exist yet.
+    const update = Buffer.from("01010100010001740361626300", "hex").toString("base64");
+    log.push({ event: updateEvent, json: JSON.stringify({ update }) });
+    doc.getText("text").insert(0, "kept");
+    const short = compacted(log);
+    expect(short).toHaveLength(1);
+    expect(read(short).getText("text").toString()).toBe("kept");
+  });
+
   test("a large update whose last piece comes after the compaction is complete afterwards", () => {
     const doc = new Doc();
     let log: CompactedEntry[] = [];

@@ -27,7 +27,7 @@ export interface MergeOptions {
  * Returns the data of the entries that replace all entries of a document: its snapshot, and the pieces of updates whose other
  * pieces are not there yet.
  *
- * Bytes that are no update are left out, as every reader of the document leaves them out. Throws where the snapshot does not
+ * Bytes that are no update, or that Yjs cannot apply, are left out, as every reader of the document leaves them out. Throws where the snapshot does not
  * say the same as the updates.
  */
 export function mergeEntries(
@@ -46,14 +46,24 @@ export function mergeEntries(
     if (update !== undefined && isUpdate(update)) updates.push(update);
   }
   const doc = new Doc({ gc });
-  for (const update of updates) applyUpdate(doc, update);
+  const applied = updates.filter((update) => isApplied(doc, update));
   const merged = encodeStateAsUpdate(doc);
-  verify(doc, merged, updates);
+  verify(doc, merged, applied);
   const incomplete = pieces.incomplete
     .map((piece): UpdateData => ({ ...piece, kept: (piece.kept ?? 0) + 1 }))
     .filter(({ kept = 0 }) => kept <= maxKept);
   // The snapshot comes last, because the last entry is the one that drops what was read.
   return [...incomplete, ...updateData(merged, newId)].map((data) => JSON.stringify(data));
+}
+
+/** Applies an update. Returns false for bytes that can be read as an update, but make Yjs throw. */
+function isApplied(doc: Doc, update: Uint8Array): boolean {
+  try {
+    applyUpdate(doc, update);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Throws unless a document made of the snapshot alone has all that the updates have, and no more. */
