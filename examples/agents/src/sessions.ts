@@ -5,7 +5,7 @@ const maxSessions = 10_000;
 
 /** Session of a page. */
 export interface Session {
-  /** What the page puts into the path of its feed. It is a secret of the page. */
+  /** Text that the page puts into the path of its feed. It is a secret of the page. */
   readonly credential: string;
   /** Name of the session everywhere else. */
   readonly id: string;

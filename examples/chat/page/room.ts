@@ -4,7 +4,7 @@ import { type MilepostState, milepost, persistOptions } from "@milepost/zustand"
 import { create, type StoreApi, type UseBoundStore } from "zustand";
 import { devtools, persist } from "zustand/middleware";
 
-/** What the server says to a visitor of a room. */
+/** Answer of the server to a visitor of a room. */
 interface Visit {
   readonly user: string;
   readonly session: string;

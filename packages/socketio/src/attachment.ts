@@ -287,7 +287,7 @@ export class Attachment {
     connection.pause();
   }
 
-  /** What waited has been handed to the transport, which takes more only when that is written. */
+  /** Reads from the gateway again, because the transport has written everything that waited. */
   #drained(): void {
     this.#waiting = 0;
     if (!this.#isPaused) return;

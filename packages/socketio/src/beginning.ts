@@ -3,7 +3,7 @@ import { isPassing, milepostError } from "./client-error.ts";
 import type { GatewayConnection } from "./gateway-connection.ts";
 import { personalChannels } from "./personal-channels.ts";
 
-/** What one reading of channels began with. */
+/** Positions and states with which one reading of channels began. */
 export interface Beginning {
   readonly recovered: boolean;
   readonly snapshots: readonly (readonly [channel: string, snapshot: Snapshot])[];

@@ -3,7 +3,7 @@ import type { Socket } from "socket.io";
 
 const maxTokenLength = 16_384;
 
-/** What a client shows when it connects. */
+/** Token and session that a client shows when it connects. */
 export interface Handshake {
   readonly token: string | undefined;
   readonly session: string | undefined;

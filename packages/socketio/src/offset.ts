@@ -1,7 +1,7 @@
 import { type Cursor, parseCursor } from "@milepost/protocol";
 
 /**
- * Where a client is: its connection to the gateway, and its position in every channel. The bridge appends it to each
+ * Place of a client: its connection to the gateway, and its position in every channel. The bridge appends it to each
  * event as the last argument, where `socket.io-client` looks for it, and the client sends it when it reconnects.
  */
 export interface Offset {

@@ -4,9 +4,9 @@ const day = 86_400_000;
 
 /** Options of {@link documentRules}. */
 export interface DocumentRulesOptions {
-  /** Who may read documents and see who has them open; default `granted`, those whose token grants it. */
+  /** Access to reading documents and to seeing who has them open; default `granted`, those whose token grants it. */
   readonly subscribe?: Access;
-  /** Who may edit documents; default `granted`. */
+  /** Access to editing documents; default `granted`. */
   readonly publish?: Access;
   /** Name of the compactor in the option `compactors` of the gateway; default `yjs`. */
   readonly compact?: string;

@@ -7,7 +7,7 @@ const firstRetryMs = 1_000;
 const maxRetryMs = 30_000;
 const mergeAfter = 100;
 
-/** What an {@link Outbox} tells its document. */
+/** Events that an {@link Outbox} tells its document. */
 export interface OutboxEvents {
   /** Called when all edits are stored, or no longer all of them. */
   onSaved(isSaved: boolean): void;

@@ -21,7 +21,7 @@ import { PersonChannel } from "./person-channel.ts";
 
 export type { PageStorage } from "./cleared-items.ts";
 
-/** What a page shows to the person in front of it. Parts that did not change stay the same objects. */
+/** View that a page shows to the person in front of it. Parts that did not change stay the same objects. */
 export interface StudioView {
   readonly queuePosition: PersonalQueue | null;
   readonly syncProgress: PersonalSync | null;

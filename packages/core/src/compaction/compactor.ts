@@ -6,9 +6,9 @@ export interface CompactedEntry {
 }
 
 /**
- * Knows how to say in few entries what many entries of a log say.
+ * Function of a deployment that says in few entries what many entries of a log say.
  *
- * Whoever reads the entries of a compaction and the entries after it must end with the same content as whoever read
+ * A reader of the entries of a compaction and of the entries after it must end with the same content as a reader of
  * every entry. The order must not matter: entries that were published during a compaction stand before its result.
  */
 export interface Compactor {

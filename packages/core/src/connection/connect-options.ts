@@ -20,8 +20,8 @@ export interface ConnectOptions {
   /** Channels to subscribe to at once. */
   readonly channels?: readonly string[];
   /**
-   * Whether the client is subscribed to its personal channels as well: `always`, or `bare` for a client that asked for
-   * nothing, unless it resumes other channels. When absent, it is not.
+   * Subscription of the client to its personal channels as well: `always`, or `bare` for a client that asked for
+   * nothing, unless it resumes other channels. Default: none.
    */
   readonly personal?: "bare" | "always";
   /** Positions to resume from, by channel. Channels named here need not be listed in `channels`. */

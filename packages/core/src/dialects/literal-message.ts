@@ -8,7 +8,7 @@ export interface JoinedChannel {
   readonly isChat: boolean;
 }
 
-/** What a translator may know of the client that sent a message. */
+/** Facts that a translator may know of the client that sent a message. */
 export interface BareClient {
   readonly principal: Principal;
   readonly joined: readonly JoinedChannel[];

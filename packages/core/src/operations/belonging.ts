@@ -9,7 +9,7 @@ import type { RuleBook } from "../rules/rule-book.ts";
 /** Event with which summaries reach the channels that an operation belongs to. */
 export const summaryEvent = "operation";
 
-/** What says where an operation belongs. */
+/** Fields that say where an operation belongs. */
 type Belonging = Pick<OperationState, "collection_id" | "belongs_to">;
 
 /** Returns the channels that an operation belongs to, each once; at most two. */

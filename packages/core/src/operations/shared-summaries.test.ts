@@ -30,7 +30,7 @@ async function read(t: TestCore, channel = "collection:42"): Promise<readonly Sh
     .map(({ data }) => data as SharedSummary);
 }
 
-/** What a reader sees of the operation's life, one word for each summary. */
+/** Words that a reader sees of the operation's life, one for each summary. */
 async function life(t: TestCore, channel?: string): Promise<readonly string[]> {
   return (await read(t, channel)).map(
     ({ status, current_step, percent }) => `${status} ${current_step ?? "-"} ${percent}`,

@@ -229,7 +229,7 @@ export class SharedSummaries {
   }
 }
 
-/** How far the summaries of one operation are published, with its next retry. */
+/** State of one operation: the position up to which its summaries are published, and the next retry. */
 class Trail extends Deadline {
   readonly operationId: string;
   readonly #onDue: () => void;

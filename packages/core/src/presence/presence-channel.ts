@@ -63,7 +63,7 @@ export class PresenceChannel implements WatchedChannel {
    * left.
    */
   #lingersUntil = 0;
-  /** What bare clients know of typing; undefined until one watches. */
+  /** Typing as bare clients know it; undefined until one watches. */
   #typingNews: TypingNews | undefined;
   #whole: { readonly message: PresenceList; readonly bytes: Map<Encoder, Uint8Array> } | undefined;
 

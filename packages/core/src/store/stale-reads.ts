@@ -15,7 +15,7 @@ import {
 } from "@milepost/protocol";
 import type { LogReader } from "./shared-reads.ts";
 
-/** What a node holds of a channel that it watches: the newest entries without a hole, and the position after them. */
+/** Part of a channel that a node holds because it watches it: the newest entries without a hole, and the position after them. */
 export interface HeldEntries {
   readonly last: Position;
   readonly entries: readonly Publication[];

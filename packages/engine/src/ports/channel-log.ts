@@ -48,7 +48,7 @@ export interface NewEntry {
   readonly publisher: string;
 }
 
-/** What an entry of a compaction does. */
+/** Effect of an entry of a compaction on its log. */
 export interface Compaction {
   /**
    * Position of the last entry that this one replaces, together with the entries of the same compaction before it. The

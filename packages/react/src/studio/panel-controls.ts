@@ -1,6 +1,6 @@
 import type { ConnectionState } from "@milepost/client";
 
-/** What the panel can do beyond the fields that {@link useWebSocket} returns. */
+/** Actions of the panel beyond the fields that {@link useWebSocket} returns. */
 export interface PanelControls {
   readonly state: ConnectionState;
   retryNow(): void;

@@ -8,7 +8,7 @@ import type { StudioWebSocket } from "./use-web-socket.ts";
 
 /** Props of {@link RealtimeStatusPanel}. */
 export interface RealtimeStatusPanelProps {
-  /** What `useWebSocket` returned. An object of one's own with the same fields works too. */
+  /** Result of `useWebSocket`. Another object with the same fields works too. */
   readonly websocket: StudioWebSocket;
   /** Texts to use instead of the English ones. */
   readonly texts?: Partial<RealtimeTexts>;

@@ -12,7 +12,7 @@ import { useSelected } from "../use-selected.ts";
 import { remember } from "./panel-controls.ts";
 import { connectionFor, idleSnapshot, type UseWebSocketOptions } from "./studio-connection.ts";
 
-/** What {@link useWebSocket} returns: the connection's state and what the backend has published for the visitor. */
+/** Result of {@link useWebSocket}: the connection's state, and what the backend has published for the visitor. */
 export interface StudioWebSocket {
   readonly connected: boolean;
   /** Position in the queue; null while the visitor waits in none. */

@@ -11,7 +11,7 @@ export type StreamEnd =
   /** The connection ended after the backend was silent for this time, in milliseconds. */
   | { readonly kind: "failed"; readonly silentMs: number };
 
-/** What a {@link StreamedAnswer} reports to its backend. */
+/** Events that a {@link StreamedAnswer} reports to its backend. */
 export interface StreamEvents {
   /** Called with the first piece. */
   onPiece(): void;

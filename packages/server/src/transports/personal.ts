@@ -1,6 +1,6 @@
 import { type Cursor, type Parsed, parseCursor, parsed, refused } from "@milepost/protocol";
 
-/** Whether the client of a connect receives its personal channels, see `ConnectOptions`; empty if not. */
+/** Options that say whether the client of a connect receives its personal channels, see `ConnectOptions`; empty if not. */
 export interface PersonalChoice {
   readonly personal?: "bare" | "always";
 }

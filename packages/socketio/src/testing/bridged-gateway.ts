@@ -76,7 +76,7 @@ export async function startBridged(
   };
 }
 
-/** What a client keeps for its recovery. */
+/** Data that a client keeps for its recovery. */
 export interface Kept {
   readonly _pid: string;
   readonly _lastOffset: string;
