@@ -52,6 +52,16 @@ describe("updates as data of entries", () => {
     expect(new Pieces().take({ update: "no base64 %" })).toBeUndefined();
   });
 
+  test("a piece that is there already, or that says another number of pieces, changes nothing", () => {
+    const pieces = new Pieces();
+    expect(pieces.take({ update: "AAAA", id: "u1", piece: 0, pieces: 2 })).toBeUndefined();
+    expect(pieces.take({ update: "////", id: "u1", piece: 0, pieces: 2 })).toBeUndefined();
+    expect(pieces.take({ update: "////", id: "u1", piece: 1, pieces: 3 })).toBeUndefined();
+    expect(pieces.take({ update: "AAAA", id: "u1", piece: 1, pieces: 2 })).toEqual(
+      new Uint8Array(6),
+    );
+  });
+
   test("pieces of updates that never become complete are forgotten, the oldest first", () => {
     const pieces = new Pieces();
     const first = (id: string) => ({ update: "AAAA", id, piece: 0, pieces: 2 });

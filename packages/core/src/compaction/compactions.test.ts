@@ -7,6 +7,13 @@ import type { CompactedEntry, Compactor } from "./compactor.ts";
 
 const rules = [
   {
+    pattern: "small:{set}",
+    subscribe: "authenticated",
+    publish: "authenticated",
+    retention: { maxEntries: 40, maxAgeMs: 3_600_000 },
+    compact: "set",
+  },
+  {
     pattern: "set:{set}",
     subscribe: "authenticated",
     publish: "authenticated",
@@ -108,6 +115,18 @@ describe("compaction of logs", () => {
     await t.clock.settle();
     await t.publish("set:1", "add", 401);
     expect((await content(t)).numbers).toEqual(upTo(401));
+  });
+
+  test("a log that is full before a node looks at it is compacted when it refuses a publish", async () => {
+    const compactor = setCompactor();
+    await using t = testCore({ rules, compactors: { set: compactor } });
+    await publish(t, 1, 40, "small:1");
+    await t.clock.settle();
+    expect(compactor.calls).toBe(0);
+    await expect(t.publish("small:1", "add", 41)).rejects.toMatchObject({ code: "store_full" });
+    await t.clock.settle();
+    expect(compactor.calls).toBe(1);
+    await t.publish("small:1", "add", 41);
   });
 
   test("a compactor that fails leaves the log as it was, and is tried again with entries half a minute later", async () => {

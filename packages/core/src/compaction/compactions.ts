@@ -118,10 +118,8 @@ export class Compactions {
     const compactor = this.#compactorOf(rule);
     if (compactor === undefined || this.#isClosed) return;
     if (this.#parts.clock.monotonic() < (this.#retryAt.get(channel) ?? 0)) return;
-    const before = this.#waiting.get(channel);
-    if (before === undefined && this.#waiting.size >= maxWaiting) return;
-    const urgent = isUrgent || before?.isUrgent === true;
-    this.#waiting.set(channel, { channel, policy, compactor, isUrgent: urgent });
+    if (this.#waiting.size >= maxWaiting && !this.#waiting.has(channel)) return;
+    this.#waiting.set(channel, { channel, policy, compactor, isUrgent });
     this.#running ??= this.#run();
   }
 

@@ -1,10 +1,17 @@
 import type { CompactedEntry } from "@milepost/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { applyUpdate, Doc, encodeStateVector, equalSnapshots, snapshot } from "yjs";
+import {
+  applyUpdate,
+  Doc,
+  encodeStateAsUpdate,
+  encodeStateVector,
+  equalSnapshots,
+  snapshot,
+} from "yjs";
 import { Pieces } from "../pieces.ts";
 import { snapshotEvent, updateData, updateEvent } from "../update-text.ts";
-import { mergeEntries } from "./merge-updates.ts";
+import { mergeEntries, verify } from "./merge-updates.ts";
 
 let ids = 0;
 const newId = () => `id${++ids}`;
@@ -138,6 +145,21 @@ describe("the snapshot of a document", () => {
     const short = compacted(log);
     expect(short).toHaveLength(1);
     expect(read(short).getText("text").toString()).toBe("kept");
+  });
+
+  test("a snapshot that lacks an edit or a deletion of the document is refused", () => {
+    const doc = new Doc();
+    const updates: Uint8Array[] = [];
+    doc.on("update", (update: Uint8Array) => updates.push(update));
+    doc.getText("text").insert(0, "one");
+    const early = encodeStateAsUpdate(doc);
+    doc.getText("text").insert(3, "two");
+    const undeleted = encodeStateAsUpdate(doc);
+    doc.getText("text").delete(0, 1);
+    expect(() => verify(doc, encodeStateAsUpdate(doc), updates)).not.toThrow();
+    for (const incomplete of [early, undeleted]) {
+      expect(() => verify(doc, incomplete, updates)).toThrow("differs from its updates");
+    }
   });
 
   test("a large update whose last piece comes after the compaction is complete afterwards", () => {

@@ -67,7 +67,7 @@ function isApplied(doc: Doc, update: Uint8Array): boolean {
 }
 
 /** Throws unless a document made of the snapshot alone has all that the updates have, and no more. */
-function verify(doc: Doc, merged: Uint8Array, updates: readonly Uint8Array[]): void {
+export function verify(doc: Doc, merged: Uint8Array, updates: readonly Uint8Array[]): void {
   const copy = new Doc({ gc: doc.gc });
   applyUpdate(copy, merged);
   const isSame = equalSnapshots(snapshot(doc), snapshot(copy));

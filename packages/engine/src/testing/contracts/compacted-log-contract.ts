@@ -82,6 +82,19 @@ export function compactedLogContract(name: string, make: MakeEngine): void {
       });
     });
 
+    test("[P-STORE-8] the bytes of the entries that were replaced are free again, and those of the others are not", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const small = { ...policy, maxBytes: 1_000 };
+      const text = (length: number) => "x".repeat(length - 2);
+      const { publication } = await log.append(channel, entry(text(400)), small);
+      await log.append(channel, entry(text(400)), small);
+      await log.append(channel, snapshot(publication.position, text(100)), small);
+      await log.append(channel, entry(text(500)), small);
+      const refused = log.append(channel, entry(1), small);
+      await expect(refused).rejects.toMatchObject({ code: "store_full" });
+    });
+
     test("the entries of one compaction fit into a full log, and nothing is dropped before the last", async () => {
       await using harness = await make();
       const { log } = harness.engine;
