@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { encryptionVectors } from "./encryption.mjs";
+import { operationFoldVectors } from "./operation-fold.mjs";
 import { signingVectors } from "./signing.mjs";
 
 function read(name: string): unknown {
@@ -12,6 +13,11 @@ function read(name: string): unknown {
 test("the files in vectors/ are what their scripts write; npm run vectors renews them", async () => {
   expect(read("signing.json")).toEqual(await signingVectors());
   expect(read("encryption.json")).toEqual(await encryptionVectors());
+});
+
+test("[P-OP-16] vectors/operation-fold.json is what the reducer makes of its logs; npm run vectors renews it", () => {
+  const made: unknown = JSON.parse(JSON.stringify(operationFoldVectors()));
+  expect(read("operation-fold.json")).toEqual(made);
 });
 
 test.skipIf(process.env.MILEPOST_PYTHON === undefined)(

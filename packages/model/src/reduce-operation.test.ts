@@ -76,6 +76,23 @@ describe("reduceOperation", () => {
     );
   });
 
+  it("[P-OP-16] an operation has the same state when its log is folded whole, and in pages with a JSON snapshot between them", () => {
+    const pages = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 10 });
+    fc.assert(
+      fc.property(anyLog, pages, (log, sizes) => {
+        let state: OperationState | undefined;
+        for (let from = 0, page = 0; from < log.length; page++) {
+          const size = sizes[page % sizes.length] ?? 1;
+          for (const entry of log.slice(from, from + size)) state = reduceOperation(state, entry);
+          state = state === undefined ? undefined : throughJson(state);
+          from += size;
+        }
+        expect(state).toEqual(throughJson(states(log).at(-1)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it("[P-OP-2] the percent of an operation is from 0 to 100 and falls only by a reset or a higher attempt", () => {
     fc.assert(
       fc.property(anyLog, (log) => {

@@ -1,0 +1,204 @@
+/** @typedef {{ readonly event: string, readonly data: unknown }} LoggedEvent */
+
+const error = { code: "broken", message: "it broke", retryable: true };
+
+/** @param {string} event @param {object} [data] @returns {LoggedEvent} */
+function on(event, data = {}) {
+  return { event, data };
+}
+
+const created = on("created", {
+  operation_id: "9",
+  kind: "index",
+  user_id: "7",
+  steps: [{ id: "read" }, { id: "write", title: "Write it", weight: 3 }],
+});
+const plain = on("created", { operation_id: "9", kind: "index" });
+
+/** One event of each name, valid in every status in which the event means something. */
+const oneOfEach = [
+  on("created", { operation_id: "other", kind: "other" }),
+  on("waiting", { position: 2, total: 5 }),
+  on("started"),
+  on("steps", { steps: [{ id: "new" }] }),
+  on("step", { id: "new", percent: 50 }),
+  on("progress", { percent: 99 }),
+  on("agent", { id: "new" }),
+  on("log", { message: "line" }),
+  on("text", { stream: "new", append: "text" }),
+  on("paused", { reason: "asked" }),
+  on("resumed"),
+  on("command", { command_id: "c", command: "retry", phase: "requested" }),
+  on("done", { result: 1 }),
+  on("failed", { error }),
+  on("cancelled", { reason: "asked" }),
+  on("stalled", { silent_ms: 1 }),
+  on("revived"),
+  on("lost", { silent_ms: 1 }),
+];
+
+/** Events that bring an operation into each status. @type {Record<string, readonly LoggedEvent[]>} */
+const into = {
+  waiting: [],
+  running: [on("started")],
+  paused: [on("started"), on("paused", { reason: "asked" })],
+  stalled: [on("started"), on("stalled", { silent_ms: 5 })],
+  done: [on("started"), on("done")],
+  failed: [on("started"), on("failed", { error })],
+  cancelled: [on("started"), on("cancelled")],
+  lost: [on("started"), on("lost", { silent_ms: 5 })],
+};
+
+/** Logs written by hand: each shows one rule of the fold. */
+const stories = [
+  { what: "an empty log has no state", log: [] },
+  { what: "events before created mean nothing", log: [on("started"), on("log", { message: "x" })] },
+  {
+    what: "steps have weights; a skipped step counts as complete; done makes the percentage 100",
+    log: [
+      created,
+      on("started"),
+      on("step", { id: "read", done: 1, total: 3, unit: "files" }),
+      on("step", { id: "read", done: 3 }),
+      on("step", { id: "read", status: "done" }),
+      on("step", { id: "write", status: "skipped" }),
+      on("done", { result: { files: 3 } }),
+    ],
+  },
+  {
+    what: "the percentage of an operation falls only by a reset",
+    log: [
+      plain,
+      on("progress", { percent: 60 }),
+      on("progress", { percent: 40 }),
+      on("progress", { percent: 10, reset: true }),
+    ],
+  },
+  {
+    what: "a count without a total keeps the percentage; a total of 0 is no percentage",
+    log: [
+      plain,
+      on("progress", { done: 5, unit: "rows" }),
+      on("progress", { total: 0 }),
+      on("progress", { total: 20 }),
+    ],
+  },
+  {
+    what: "a higher attempt resets the progress and keeps the log and the commands",
+    log: [
+      created,
+      on("step", { id: "read", percent: 50, message: "half" }),
+      on("agent", { id: "x", tasks: ["t"] }),
+      on("text", { stream: "out", append: "abc" }),
+      on("log", { message: "kept", level: "warning" }),
+      on("failed", { error }),
+      on("command", { command_id: "c1", command: "retry", phase: "requested", by: "7" }),
+      on("command", { command_id: "c1", command: "retry", phase: "acknowledged" }),
+      on("started", { attempt: 2 }),
+      on("command", { command_id: "c1", command: "retry", phase: "done" }),
+      on("started", { attempt: 1 }),
+      on("step", { id: "read", percent: 10 }),
+    ],
+  },
+  {
+    what: "a late report about an ended step does not start it again; an explicit running does",
+    log: [
+      created,
+      on("step", { id: "read", status: "done" }),
+      on("step", { id: "read", percent: 20 }),
+      on("step", { id: "read", status: "running", percent: 20 }),
+    ],
+  },
+  {
+    what: "a new plan keeps the steps that it names and closes the spans of those that it drops",
+    log: [
+      created,
+      on("step", { id: "read", percent: 30 }),
+      on("steps", { steps: [{ id: "write", weight: 1 }, { id: "check" }] }),
+      on("steps", { steps: [] }),
+      on("progress", { percent: 70 }),
+    ],
+  },
+  {
+    what: "a text stream takes pieces until it is done, and again after a reset",
+    log: [
+      plain,
+      on("text", { stream: "out", append: "one " }),
+      on("text", { stream: "out", append: "two", done: true }),
+      on("text", { stream: "out", append: "late" }),
+      on("text", { stream: "out", reset: true }),
+      on("text", { stream: "out", append: "new" }),
+    ],
+  },
+  {
+    what: "a stall keeps what is open; revived returns to the status before it",
+    log: [
+      created,
+      on("step", { id: "read", percent: 5 }),
+      on("paused", { reason: "lunch" }),
+      on("stalled", { silent_ms: 1_000 }),
+      on("revived"),
+      on("resumed"),
+      on("stalled", { silent_ms: 1_000 }),
+      on("step", { id: "read", percent: 9 }),
+      on("revived"),
+      on("stalled", { silent_ms: 2_000 }),
+      on("lost", { silent_ms: 10_000 }),
+      on("log", { message: "afterwards" }),
+    ],
+  },
+  {
+    what: "the current agent is the active one that became active last",
+    log: [
+      plain,
+      on("agent", { id: "a", name: "Ann", tasks: ["read", "write"] }),
+      on("agent", { id: "b" }),
+      on("agent", { id: "b", active: false }),
+      on("agent", { id: "a", active: false }),
+      on("agent", { id: "c", progress: 40 }),
+    ],
+  },
+  {
+    what: "entries that repeat or come late change nothing",
+    log: [],
+    entries: [1, 2, 2, 1, 3, 2, 3].map((offset) => ({
+      ...[plain, on("log", { message: "one" }), on("progress", { percent: 10 })][offset - 1],
+      ts: 1_000 + offset,
+      offset,
+    })),
+  },
+  {
+    what: "entries of unknown events advance the offset only",
+    log: [
+      plain,
+      on("of_a_newer_gateway", { id: 1 }),
+      on("progress", { percent: 200 }),
+      on("log", { message: "x" }),
+    ],
+  },
+  {
+    what: "lists keep their latest items; a list of steps drops one that is not running",
+    log: [
+      plain,
+      ...Array.from({ length: 205 }, (_, i) =>
+        on("step", { id: `s${i}`, ...(i % 2 ? { status: "done" } : {}) }),
+      ),
+      ...Array.from({ length: 205 }, (_, i) => on("log", { message: `line ${i}` })),
+      ...Array.from({ length: 25 }, (_, i) =>
+        on("command", { command_id: `c${i}`, command: "pause", phase: "requested" }),
+      ),
+      ...Array.from({ length: 35 }, (_, i) => on("text", { stream: `t${i}`, append: "x" })),
+    ],
+  },
+];
+
+/** Returns the logs that were chosen by hand, and one log for each event in each status. */
+export function chosenLogs() {
+  const cells = Object.entries(into).flatMap(([status, lead]) =>
+    oneOfEach.map((event) => ({
+      what: `${event.event} while the operation is ${status}`,
+      log: [plain, ...lead, event],
+    })),
+  );
+  return [...stories, ...cells];
+}
