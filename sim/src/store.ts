@@ -107,7 +107,7 @@ export class Store {
       this.#buses.delete(bus);
     };
     const { log, operations, leases, durable, deadLetters } = this.#engine;
-    const { registry, signals, revocations, records, singleUse, holdings } = this.#engine;
+    const { registry, signals, revocations, records, singleUse, holdings, queues } = this.#engine;
     const presence = this.#presences.connect();
     const logOverLine: ChannelLog = spoil(
       overLine(log, line, {
@@ -169,6 +169,7 @@ export class Store {
       records: overLine(records, line),
       singleUse: overLine(singleUse, line),
       holdings: overLine(holdings, line),
+      queues: overLine(queues, line),
       isShared: true,
       store: watch.store,
       close: async () => disconnect(),

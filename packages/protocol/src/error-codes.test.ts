@@ -33,6 +33,7 @@ describe("the table of error codes", () => {
       "unavailable",
       "store_unavailable",
       "store_full",
+      "queue_full",
       "internal",
     ]);
   });

@@ -97,7 +97,7 @@ export const errorCodes = {
   stale_lease: {
     status: 409,
     retryable: false,
-    description: "Another producer has taken over the operation; this lease is no longer valid.",
+    description: "Another producer or worker has taken over; this lease is no longer valid.",
   },
   too_many_subscriptions: {
     status: 429,
@@ -134,6 +134,11 @@ export const errorCodes = {
     retryable: true,
     description:
       "There is no room for this: the publisher's share of the store, or the store itself, is full until entries expire.",
+  },
+  queue_full: {
+    status: 503,
+    retryable: true,
+    description: "As many tickets wait in the queue as may wait at a time.",
   },
   not_supported: {
     // A client can cause it at will, so it is no fault of the server.

@@ -38,6 +38,7 @@ export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   backend_failed: false,
   store_unavailable: true,
   store_full: true,
+  queue_full: true,
   not_supported: false,
   internal: true,
 };

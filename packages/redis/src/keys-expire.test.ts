@@ -28,6 +28,8 @@ type Port = Exclude<
   | "close"
   | "bus"
   | "signals"
+  // Kept in memory only so far.
+  | "queues"
 >;
 /** Methods that only register a listener, manage pub/sub or close. They store nothing. */
 type Listening = "listen" | "subscribe" | "unsubscribe" | "close";

@@ -1,4 +1,5 @@
-import type { EngineFactory } from "@milepost/engine";
+import type { EngineFactory, Queues } from "@milepost/engine";
+import { MilepostError } from "@milepost/protocol";
 import { BusRouter } from "./bus-router.ts";
 import { Keys } from "./keys.ts";
 import { RedisBus } from "./redis-bus.ts";
@@ -52,6 +53,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       records: new RedisRecords(link, keys, clock),
       singleUse: new RedisSingleUse(link, keys, clock),
       holdings: new RedisHoldings(link, keys, clock),
+      queues: absentQueues,
       isShared: true,
       isDurable: true,
       store: link.watch,
@@ -59,3 +61,10 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
     };
   };
 }
+
+/** Refuses every call: queues are kept in memory only so far. */
+const absentQueues = new Proxy({} as Queues, {
+  get: () => async () => {
+    throw new MilepostError("not_supported", "queues need the memory engine");
+  },
+});

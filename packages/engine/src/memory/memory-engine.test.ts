@@ -9,6 +9,7 @@ import { holdingsContract } from "../testing/contracts/holdings-contract.ts";
 import { leasesContract } from "../testing/contracts/leases-contract.ts";
 import { operationIndexContract } from "../testing/contracts/operation-index-contract.ts";
 import { presenceContract } from "../testing/contracts/presence-contract.ts";
+import { queuesContract } from "../testing/contracts/queues-contract.ts";
 import { recordsContract } from "../testing/contracts/records-contract.ts";
 import { registryContract } from "../testing/contracts/registry-contract.ts";
 import { revocationsContract } from "../testing/contracts/revocations-contract.ts";
@@ -42,6 +43,7 @@ revocationsContract("memory", make);
 recordsContract("memory", make);
 singleUseContract("memory", make);
 holdingsContract("memory", make);
+queuesContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

@@ -8,6 +8,7 @@ import { MemoryHoldings } from "./memory-holdings.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
 import { MemoryPresences } from "./memory-presence.ts";
+import { MemoryQueues } from "./memory-queues.ts";
 import { MemoryRecords } from "./memory-records.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
 import { MemoryRevocations } from "./memory-revocations.ts";
@@ -50,6 +51,7 @@ export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFact
       records: new MemoryRecords(clock),
       singleUse: new MemorySingleUse(clock),
       holdings: new MemoryHoldings(clock),
+      queues: new MemoryQueues(clock),
       memoryBytes: () => log.bytes,
       isFull: () => log.isFull,
       close: () => log.close(),

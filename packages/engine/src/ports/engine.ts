@@ -7,6 +7,7 @@ import type { Holdings } from "./holdings.ts";
 import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Presence } from "./presence.ts";
+import type { Queues } from "./queues.ts";
 import type { Random } from "./random.ts";
 import type { Records } from "./records.ts";
 import type { Registry } from "./registry.ts";
@@ -31,6 +32,7 @@ export interface Engine {
   readonly records: Records;
   readonly singleUse: SingleUse;
   readonly holdings: Holdings;
+  readonly queues: Queues;
   /**
    * True when several nodes may use the engine, so that each node must also take care of what dead nodes left
    * behind.

@@ -9,6 +9,7 @@ export * from "./contracts/holdings-contract.ts";
 export * from "./contracts/leases-contract.ts";
 export * from "./contracts/operation-index-contract.ts";
 export * from "./contracts/presence-contract.ts";
+export * from "./contracts/queues-contract.ts";
 export * from "./contracts/records-contract.ts";
 export * from "./contracts/registry-contract.ts";
 export * from "./contracts/revocations-contract.ts";

@@ -91,6 +91,7 @@ export class SharedEngine {
         records: severable(engine.records, () => isDead),
         singleUse: severable(engine.singleUse, () => isDead),
         holdings: severable(engine.holdings, () => isDead),
+        queues: severable(engine.queues, () => isDead),
       };
     };
     return {

@@ -31,7 +31,7 @@ export function protocolPages(): readonly string[] {
 }
 
 /**
- * Returns each id that the test files of `folders` contain, with the paths of those files. `id` matches an id
+ * Returns each id that the test files and contract suites of `folders` contain, with their paths. `id` matches an id
  * in brackets. Comments are ignored.
  */
 export function namedInTests(id: RegExp, folders: readonly string[]): Map<string, string[]> {
@@ -56,7 +56,7 @@ export function productSources(folders: readonly string[]): readonly string[] {
 }
 
 function testFiles(folder: string): string[] {
-  return filesIn(folder).filter((path) => /\.test\.tsx?$/.test(path));
+  return filesIn(folder).filter((path) => /(?:\.test|-contract)\.tsx?$/.test(path));
 }
 
 function filesIn(folder: string): string[] {
