@@ -8,6 +8,9 @@ export type * from "./dead-letters/dead-letters-api.ts";
 export type * from "./node/core.ts";
 export { createCore } from "./node/create-core.ts";
 export type * from "./operations/operations-api.ts";
+export { queueMistakes } from "./queues/queue-mistakes.ts";
+export type * from "./queues/queue-rule.ts";
+export type * from "./queues/queues-api.ts";
 export {
   defineMethod,
   type MethodAccess,

@@ -6,6 +6,7 @@ import type {
   RequestCommand,
   RequestedCommand,
 } from "./operation-api.ts";
+import type { JoinedTicket, JoinQueue, QueueTicket } from "./queue-api.ts";
 
 /** Methods that every deployment has. */
 export interface BuiltInMethods {
@@ -58,5 +59,15 @@ export interface BuiltInMethods {
   "presence.typing": {
     params: { readonly channel: string; readonly typing: boolean };
     result: { readonly channel: string; readonly typing: boolean };
+  };
+  "queues.join": { params: JoinQueue & { readonly queue: string }; result: JoinedTicket };
+  /** Without a ticket, the user's own live one. */
+  "queues.get": {
+    params: { readonly queue: string; readonly ticket?: string };
+    result: QueueTicket;
+  };
+  "queues.leave": {
+    params: { readonly queue: string; readonly ticket: string };
+    result: QueueTicket;
   };
 }

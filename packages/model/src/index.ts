@@ -27,6 +27,7 @@ export * from "./personal-projection.ts";
 export * from "./progress-update.ts";
 export * from "./projection.ts";
 export * from "./projections.ts";
+export * from "./queue-api.ts";
 export * from "./queue-position.ts";
 export * from "./reduce-operation.ts";
 export {

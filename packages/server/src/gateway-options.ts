@@ -1,4 +1,12 @@
-import type { Compactors, CoreLog, LimitOptions, Meter, Methods, Rule } from "@milepost/core";
+import type {
+  Compactors,
+  CoreLog,
+  LimitOptions,
+  Meter,
+  Methods,
+  QueueRule,
+  Rule,
+} from "@milepost/core";
 import type { EngineFactory, Source } from "@milepost/engine";
 import type { DefinedContract } from "@milepost/protocol";
 import type { ForwardingHeader } from "./admission/forwarded.ts";
@@ -23,6 +31,8 @@ export interface GatewayOptions {
   readonly engine?: EngineFactory;
   /** Rules that take precedence over the default rules. */
   readonly rules?: readonly Rule[];
+  /** Rules of the queues; without them, queues exist as API keys configure them. */
+  readonly queues?: readonly QueueRule[];
   /** Compactors that rules name in `compact`. */
   readonly compactors?: Compactors;
   /**

@@ -197,6 +197,7 @@ export function gatewayOf(
     random: systemRandom,
     node: options.node ?? `node-${systemRandom.id(8)}`,
     rules: options.rules ?? [],
+    queues: options.queues ?? [],
     ...(options.compactors === undefined ? {} : { compactors: options.compactors }),
     ...(options.autoSubscribe === undefined ? {} : { autoSubscribe: options.autoSubscribe }),
     ...(options.contract === undefined ? {} : { contract: options.contract }),

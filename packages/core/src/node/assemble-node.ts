@@ -20,6 +20,8 @@ import { OperationService } from "../operations/operation-service.ts";
 import { OwnershipWatch } from "../operations/ownership-watch.ts";
 import { PresenceService } from "../presence/presence-service.ts";
 import { Presences } from "../presence/presences.ts";
+import { QueueBook } from "../queues/queue-book.ts";
+import { QueueService } from "../queues/queue-service.ts";
 import { MethodRegistry } from "../requests/method-registry.ts";
 import { contractedMethods } from "../rules/contract/method-contract.ts";
 import { OperationContract } from "../rules/contract/operation-contract.ts";
@@ -64,6 +66,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const { clock, random, node, log } = options;
   const limits = resolveLimits(options.limits);
   const rules = new RuleBook(options.rules ?? [], options.contract?.channels);
+  const book = new QueueBook(options.queues ?? []);
   const methods = new MethodRegistry(
     contractedMethods(options.methods ?? {}, options.contract?.methods),
   );
@@ -132,6 +135,13 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     limits,
     errorLog,
     instruments,
+  });
+  const queues = new QueueService({
+    store: engine.queues,
+    book,
+    clock,
+    random,
+    maxQueues: limits.maxQueues,
   });
   const presences = new Presences({
     port: engine.presence,
@@ -206,7 +216,8 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     },
     options.sessions,
   );
-  const admission = new Admission(options.verifyToken, revocations, sessions, rules.claims);
+  const claims = new Set([...rules.claims, ...book.claims]);
+  const admission = new Admission(options.verifyToken, revocations, sessions, claims);
   const tickets = new TicketService({ engine, clock, random, admission });
   const refusals = new RefusalCounts(instruments.connectionsRefused);
   const slots = new ConnectionSlots({
@@ -253,6 +264,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     ownership,
     methods,
     operations,
+    queues,
     presences,
     presence: new PresenceService(channels, presences),
     durable: {

@@ -10,6 +10,8 @@ import type { ConnectionSlots } from "../limits/connection-slots.ts";
 import type { RefusalCounts, Refusals } from "../limits/refusal-counts.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
+import type { QueueRule } from "../queues/queue-rule.ts";
+import type { Queues } from "../queues/queues-api.ts";
 import type { Methods } from "../requests/method.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
@@ -32,6 +34,8 @@ export interface CoreOptions {
   readonly node: string;
   /** Rules that take precedence over the default rules. */
   readonly rules?: readonly Rule[];
+  /** Rules of the queues; without them, queues exist as API keys configure them. */
+  readonly queues?: readonly QueueRule[];
   /**
    * Channels to which clients that ask for none are subscribed: names in which `{user}`, `{session}`, `{guest}` and
    * `{connection}` stand for the ids of the client. Default: `broadcast`, `user:{user}`, `session:{session}`,
@@ -108,6 +112,7 @@ export interface Core {
   readonly channels: ChannelService;
   readonly presence: PresenceService;
   readonly operations: Operations;
+  readonly queues: Queues;
   readonly deadLetters: DeadLetters;
   readonly connections: Connections;
   readonly admission: Admission;

@@ -70,6 +70,7 @@ export function createCore(options: CoreOptions): Core {
     channels,
     presence: context.presence,
     operations,
+    queues: context.queues,
     deadLetters,
     connections: connectionAdmin,
     admission,

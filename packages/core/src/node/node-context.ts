@@ -6,6 +6,7 @@ import type { Compactions } from "../compaction/compactions.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { RefusalCounts } from "../limits/refusal-counts.ts";
 import type { OperationService } from "../operations/operation-service.ts";
+import type { QueueService } from "../queues/queue-service.ts";
 import type { CoreLog } from "../runtime/options.ts";
 import type { Signatures } from "../signatures/signatures.ts";
 import type { Outage } from "../store/outage.ts";
@@ -18,6 +19,7 @@ export interface NodeContext extends ConnectionContext {
   readonly compactions: Compactions;
   readonly signatures: Signatures;
   readonly operations: OperationService;
+  readonly queues: QueueService;
   readonly outage: Outage;
   readonly refusals: RefusalCounts;
   readonly registration: ConnectionRegistration;

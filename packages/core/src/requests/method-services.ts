@@ -2,12 +2,14 @@ import type { Engine } from "@milepost/engine";
 import type { ChannelService } from "../channels/channels-api.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
+import type { Queues } from "../queues/queues-api.ts";
 import type { Principal } from "../rules/principal.ts";
 
 /** Services of the node that the built-in methods call. */
 export interface MethodServices {
   readonly channels: ChannelService;
   readonly operations: Operations;
+  readonly queues: Queues;
   readonly presence: PresenceService;
   readonly engine: Pick<Engine, "name" | "isDurable">;
 }

@@ -8,6 +8,9 @@ import { getOperation } from "./operations-get.ts";
 import { listOperations } from "./operations-list.ts";
 import { getPresence } from "./presence-get.ts";
 import { sayTyping } from "./presence-typing.ts";
+import { getTicket } from "./queues-get.ts";
+import { joinQueue } from "./queues-join.ts";
+import { leaveQueue } from "./queues-leave.ts";
 
 /** Built-in methods that clients may request, by name. */
 export const methods: Readonly<Record<string, Method>> = {
@@ -19,4 +22,7 @@ export const methods: Readonly<Record<string, Method>> = {
   "gateway.store": getStore,
   "presence.get": getPresence,
   "presence.typing": sayTyping,
+  "queues.join": joinQueue,
+  "queues.get": getTicket,
+  "queues.leave": leaveQueue,
 } satisfies Record<keyof BuiltInMethods, Method>;

@@ -4,7 +4,10 @@ import { ChannelPattern } from "./channel-pattern.ts";
 import type { Principal, ScopeCheck, ServicePrincipal } from "./principal.ts";
 
 /** Action that a scope of an API key allows. */
-export type ServiceAction = Action | "operations" | "purge" | "methods" | AdminAction;
+export type ServiceAction = Action | "operations" | "purge" | "methods" | QueueAction | AdminAction;
+
+/** Action on queues: join for people, claim tickets as a worker, configure. */
+export type QueueAction = "queue:join" | "queue:claim" | "queue:manage";
 
 /** Action that concerns no channel. */
 type AdminAction = "connections" | "dead-letters" | "sessions" | "tickets";
@@ -13,10 +16,14 @@ type AdminAction = "connections" | "dead-letters" | "sessions" | "tickets";
 const channelActions: readonly ServiceAction[] = [...actions, "operations", "purge"];
 const adminActions: readonly AdminAction[] = ["connections", "dead-letters", "sessions", "tickets"];
 
+/** Actions that a scope may limit to queues, such as `queue:join:preview`. */
+const queueActions: readonly QueueAction[] = ["queue:join", "queue:claim", "queue:manage"];
+
 /** All actions of scopes. */
 export const serviceActions: readonly ServiceAction[] = [
   ...channelActions,
   "methods",
+  ...queueActions,
   ...adminActions,
 ];
 
@@ -30,7 +37,7 @@ interface ScopePattern {
 
 /**
  * What an API key allows, read from scopes such as `publish:chat:{room}` and `connections`: an action, and for actions
- * on channels a pattern of channels or none for all. `methods:orders.*` allows to call these methods, and `methods` all. `*`
+ * on channels a pattern of channels or none for all; `queue:join:preview` names a queue. `methods:orders.*` allows to call these methods, and `methods` all. `*`
  * allows every action.
  */
 export class ServiceScopes implements ScopeCheck {
@@ -45,7 +52,7 @@ export class ServiceScopes implements ScopeCheck {
   static read(scopes: readonly string[]): ServiceScopes | string {
     const allowed = new Map<string, readonly ScopePattern[] | undefined>();
     for (const scope of scopes) {
-      const colon = scope.indexOf(":");
+      const colon = scope.indexOf(":", scope.startsWith("queue:") ? "queue:".length : 0);
       const action = colon < 0 ? scope : scope.slice(0, colon);
       if (scope === "*") {
         for (const each of serviceActions) allowed.set(each, undefined);
@@ -85,7 +92,8 @@ export class ServiceScopes implements ScopeCheck {
 
 function channelsOf(action: string, text: string): ScopePattern | undefined {
   const pattern = ChannelPattern.read(text);
-  if (pattern === undefined || !channelActions.some((known) => known === action)) return undefined;
+  const takesPattern = [...channelActions, ...queueActions].some((known) => known === action);
+  if (pattern === undefined || !takesPattern) return undefined;
   return { matches: (channel) => pattern.match(channel.split(":")) !== undefined };
 }
 

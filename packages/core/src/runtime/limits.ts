@@ -35,6 +35,8 @@ export const defaultLimits = {
   maxPublisherChannels: 1_000,
   /** Maximum number of durable subscribers of one user or session, or of all guests, over all channels and nodes. */
   maxDurableNames: 100,
+  /** Maximum number of queues on all nodes; further ones are refused. */
+  maxQueues: 1_000,
   /** Maximum number of subscriptions of one connection; further ones are refused. */
   maxSubscriptions: 100,
   /**

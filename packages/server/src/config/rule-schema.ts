@@ -12,9 +12,12 @@ import { isRecord, type StandardSchema } from "@milepost/protocol";
 import { z } from "zod";
 import { compileJsonSchema } from "./json-schema.ts";
 
-const access = z.custom<Access>(isAccess, {
+/** Schema of who may do something: a group, a condition on a claim, or several of these. */
+export const accessSchema = z.custom<Access>(isAccess, {
   error: `must be one of ${accessNames.join(", ")}, or a condition {"claim": "role", "equals": "editor"} ("in" for several values), {"all": [...]} or a list of these`,
 });
+
+const access = accessSchema;
 
 const projection = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("latest") }),

@@ -4,6 +4,7 @@ import {
   type LimitOptions,
   personalDefault,
   personalFault,
+  type QueueRule,
   type Rule,
 } from "@milepost/core";
 import { minSigningSecretBytes } from "@milepost/protocol";
@@ -27,6 +28,7 @@ import {
   type SessionsSetting,
   sessionsSchema,
 } from "./backend-schema.ts";
+import { queuesSchema } from "./queue-schema.ts";
 import { type Role, roles } from "./role.ts";
 import { rulesSchema } from "./rule-schema.ts";
 import { redisUrl, type SourceSetting, sourcesSchema } from "./source-schema.ts";
@@ -82,6 +84,8 @@ export interface Settings {
   readonly tokenInQuery: boolean;
   /** Rules that take precedence over the default rules. */
   readonly rules: readonly Rule[];
+  /** Rules of the queues: who may join them, with which lanes and which capacity. */
+  readonly queues: readonly QueueRule[];
   /** Channels to which clients that ask for none are subscribed. */
   readonly autoSubscribe: readonly string[];
   /** Backends that answer methods, keyed by the method or method pattern. */
@@ -335,6 +339,12 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: [],
     example:
       '[{"pattern": "chat:{room}", "subscribe": "granted", "publish": "granted", "retention": {"maxEntries": 100, "maxAgeMs": 3600000}}]',
+  },
+  queues: {
+    schema: queuesSchema,
+    fallback: [],
+    example:
+      '[{"queue": "preview", "join": "authenticated", "laneClaim": "plan", "lanes": {"paid": 3, "free": 1}}]',
   },
   autoSubscribe: {
     schema: z.array(z.string()).superRefine((patterns, context) => {

@@ -23,6 +23,7 @@ import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
 import { publishEndpoint } from "./routes/publish.ts";
+import { queueEndpoints } from "./routes/queues.ts";
 import { sessionEndpoints } from "./routes/sessions.ts";
 import { ticketEndpoint } from "./routes/tickets.ts";
 import { requireSignature } from "./signed-request.ts";
@@ -113,6 +114,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),
     ...sessionEndpoints(options),
+    ...queueEndpoints(options),
   ];
   const fallbacks = [...doors.routes, messagesEndpoint(options)];
   const besides = fallbacks.map((endpoint) => ({

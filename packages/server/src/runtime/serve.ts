@@ -155,6 +155,7 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
         tokenInQuery: config.tokenInQuery,
       },
       rules: config.rules,
+      queues: config.queues,
       autoSubscribe: config.autoSubscribe,
       backends: config.backends,
       sources: config.role === "gateway" ? [] : await openSources(config, log),
