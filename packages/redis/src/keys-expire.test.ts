@@ -28,8 +28,6 @@ type Port = Exclude<
   | "close"
   | "bus"
   | "signals"
-  // Kept in memory only so far.
-  | "queues"
 >;
 /** Methods that only register a listener, manage pub/sub or close. They store nothing. */
 type Listening = "listen" | "subscribe" | "unsubscribe" | "close";
@@ -104,6 +102,24 @@ function onEachLog(step: (engine: Engine, channel: string, policy: LogPolicy) =>
 /** A claim's fence that is at or above every later one, so that the step is not refused. */
 async function fenceOf({ durable }: Engine): Promise<number> {
   return (await durable.claim(sub, at, bounds))?.fence ?? 0;
+}
+
+/** Makes a step of a queue that creates the queue first if it does not exist, as after its removal. */
+function inQueue(step: Step): Step {
+  return async (engine) => {
+    if ((await engine.queues.state("q")) === undefined) {
+      await engine.queues.configure("q", { capacity: 9, lanes: { a: 1, b: 2 } }, 9);
+    }
+    return step(engine);
+  };
+}
+
+/** Makes a step that a worker does with its running ticket, if there is one. */
+function onRunning(step: (engine: Engine, id: string, fence: number) => Promise<unknown>): Step {
+  return async (engine) => {
+    const [ticket] = await engine.queues.running("q", 1);
+    return ticket && step(engine, ticket.id, ticket.fence ?? 0);
+  };
 }
 
 const steps: Steps = {
@@ -269,6 +285,49 @@ const steps: Steps = {
         holdings.hold("ada", [{ item: "b", bytes: 1, maxBytes: 9, keepMs: 60 * minuteMs }], 2),
       ({ holdings }) => holdings.hold("bob", [], 2),
     ],
+  },
+  queues: {
+    configure: [
+      ({ queues }) => queues.configure("q", { capacity: 9, lanes: { a: 1, b: 2 } }, 9),
+      ({ queues }) => queues.configure("q", { capacity: "workers", lanes: { b: 1 } }, 9),
+    ],
+    state: [inQueue(({ queues }) => queues.state("q"))],
+    names: [({ queues }) => queues.names()],
+    remove: [({ queues }) => queues.remove("q").catch(() => false)],
+    join: [
+      inQueue(({ queues }) => queues.join("q", { id: "s", owner: "ada", key: "k", lane: "b" })),
+      inQueue(({ queues }) => queues.join("q", { id: "t", owner: "bo", data: "1" })),
+      inQueue(({ queues }) => queues.join("q", { id: "u", owner: "cy" })),
+    ],
+    get: [inQueue(({ queues }) => queues.get("q", ["s", "t"]))],
+    find: [inQueue(({ queues }) => queues.find("q", "ada"))],
+    head: [inQueue(({ queues }) => queues.head("q", 9))],
+    running: [inQueue(({ queues }) => queues.running("q", 9))],
+    leave: [inQueue(({ queues }) => queues.leave("q", "u"))],
+    claim: [
+      inQueue(({ queues }) => queues.claim("q", { worker: "w", key: "k", leaseMs: 1_000 })),
+      inQueue(({ queues }) => queues.claim("q", { worker: "v", slots: 3 })),
+    ],
+    extend: [inQueue(onRunning(({ queues }, id, fence) => queues.extend("q", id, fence)))],
+    finish: [inQueue(onRunning(({ queues }, id, fence) => queues.finish("q", id, fence)))],
+    fail: [
+      inQueue(onRunning(({ queues }, id, fence) => queues.fail("q", id, fence))),
+      inQueue(
+        onRunning(({ queues }, id, fence) => queues.fail("q", id, fence, { giveBack: true })),
+      ),
+    ],
+    markSeen: [inQueue(({ queues }) => queues.markSeen("q", ["s", "t"], 1_000))],
+    markGone: [inQueue(({ queues }) => queues.markGone("q", ["s", "t"]))],
+    suspend: [inQueue(({ queues }) => queues.suspend("q"))],
+    sweep: [
+      inQueue(({ queues }) => queues.sweep("q", 0)),
+      inQueue(({ queues }) => queues.sweep("q", 9)),
+    ],
+    beat: [inQueue(({ queues }) => queues.beat("q", "w", 2, 1_000))],
+    retire: [inQueue(({ queues }) => queues.retire("q", "w"))],
+    workers: [inQueue(({ queues }) => queues.workers("q"))],
+    noteEstimate: [inQueue(({ queues }) => queues.noteEstimate("q", "s", 1, 2))],
+    statistics: [inQueue(({ queues }) => queues.statistics("q", 48))],
   },
   singleUse: {
     claim: [

@@ -114,6 +114,35 @@ export class Keys {
     return digest(item);
   }
 
+  /**
+   * Returns the keys of a queue in the order that queue.lua expects, with the statistics of an hour that began so many
+   * hours after 1970. Names of queues are hashed, since they come from outside.
+   */
+  queue(queue: string, hour: number): readonly string[] {
+    const tagged = this.#queue(queue);
+    const parts = ["meta", "leases", "leaving", "returned", "workers", "slots"];
+    return [...parts.map((part) => `${tagged}:${part}`), this.queueHour(queue, hour)];
+  }
+
+  /** Returns the key of the statistics of one hour of a queue. */
+  queueHour(queue: string, hour: number): string {
+    return `${this.#queue(queue)}:hour:${hour}`;
+  }
+
+  /** Returns the key of the names of all queues. */
+  queueNames(): string {
+    return `${this.#prefix}:{queues}:names`;
+  }
+
+  /** Returns the name by which the scripts of a queue know tickets, owners and keys: a hash of any texts. */
+  queueItem(...texts: readonly string[]): string {
+    return digest(texts.map((text) => `${text.length}:${text}`).join(""));
+  }
+
+  #queue(queue: string): string {
+    return `${this.#prefix}:{queue:${digest(queue)}}`;
+  }
+
   lease(name: string): string {
     return `${this.#prefix}:lease:${digest(name)}`;
   }

@@ -10,6 +10,7 @@ import {
   ManualClock,
   operationIndexContract,
   presenceContract,
+  queuesContract,
   recordsContract,
   registryContract,
   revocationsContract,
@@ -76,4 +77,5 @@ describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis])
   recordsContract("redis", make);
   singleUseContract("redis", make);
   holdingsContract("redis", make);
+  queuesContract("redis", make);
 });

@@ -1,5 +1,4 @@
-import type { EngineFactory, Queues } from "@milepost/engine";
-import { MilepostError } from "@milepost/protocol";
+import type { EngineFactory } from "@milepost/engine";
 import { BusRouter } from "./bus-router.ts";
 import { Keys } from "./keys.ts";
 import { RedisBus } from "./redis-bus.ts";
@@ -12,6 +11,7 @@ import { RedisLeases } from "./redis-leases.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { RedisOperationIndex } from "./redis-operation-index.ts";
 import { RedisPresence } from "./redis-presence.ts";
+import { RedisQueues } from "./redis-queues.ts";
 import { RedisRecords } from "./redis-records.ts";
 import { RedisRegistry } from "./redis-registry.ts";
 import { RedisRevocations } from "./redis-revocations.ts";
@@ -53,7 +53,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       records: new RedisRecords(link, keys, clock),
       singleUse: new RedisSingleUse(link, keys, clock),
       holdings: new RedisHoldings(link, keys, clock),
-      queues: absentQueues,
+      queues: new RedisQueues(link, keys, clock),
       isShared: true,
       isDurable: true,
       store: link.watch,
@@ -61,10 +61,3 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
     };
   };
 }
-
-/** Refuses every call: queues are kept in memory only so far. */
-const absentQueues = new Proxy({} as Queues, {
-  get: () => async () => {
-    throw new MilepostError("not_supported", "queues need the memory engine");
-  },
-});

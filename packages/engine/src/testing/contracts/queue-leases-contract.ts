@@ -15,7 +15,8 @@ export function queueLeasesContract(name: string, make: MakeEngine): void {
       await q.sleep(5_000);
       const swept = await q.queues.sweep("q", 100);
       expect(swept).toMatchObject({ failed: [], gone: [], hasMore: false });
-      expect(swept.returned.map(({ id, state, reason }) => [id, state, reason])).toEqual([
+      const returned = swept.returned.map(({ id, state, reason }) => [id, state, reason]);
+      expect(returned.toSorted()).toEqual([
         ["a", "waiting", "lease"],
         ["b", "waiting", "lease"],
       ]);
