@@ -107,7 +107,8 @@ export class Store {
       this.#buses.delete(bus);
     };
     const { log, operations, leases, durable, deadLetters } = this.#engine;
-    const { registry, signals, revocations, records, singleUse, holdings, queues } = this.#engine;
+    const { registry, signals, revocations, records, singleUse, holdings } = this.#engine;
+    const { queues, deliveries, targets } = this.#engine;
     const presence = this.#presences.connect();
     const logOverLine: ChannelLog = spoil(
       overLine(log, line, {
@@ -170,6 +171,8 @@ export class Store {
       singleUse: overLine(singleUse, line),
       holdings: overLine(holdings, line),
       queues: overLine(queues, line),
+      deliveries: overLine(deliveries, line),
+      targets: overLine(targets, line),
       isShared: true,
       store: watch.store,
       close: async () => disconnect(),

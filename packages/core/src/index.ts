@@ -11,6 +11,8 @@ export type * from "./operations/operations-api.ts";
 export { queueMistakes } from "./queues/queue-mistakes.ts";
 export type * from "./queues/queue-rule.ts";
 export type * from "./queues/queues-api.ts";
+export type * from "./reach/reach-api.ts";
+export type * from "./reach/reach-sender.ts";
 export {
   defineMethod,
   type MethodAccess,

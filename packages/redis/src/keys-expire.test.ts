@@ -61,6 +61,7 @@ const tags = [{ first: 1, tags: ["t"] }];
 const progress = { revision: 0, acked: at, sent: at, repeatsTo: 0, tags };
 const letter = { source: "s", at: 1, channel: "quick:a", reason: "r", attempts: 1, entry: {} };
 const kept = { maxDeadLetters: 3, maxLength: 1_000, maxAgeMs: minuteMs };
+const toReach = { maxWaiting: 3, keepMs: minuteMs };
 const operation = {
   summary: {
     operation_id: "o",
@@ -328,6 +329,30 @@ const steps: Steps = {
     workers: [inQueue(({ queues }) => queues.workers("q"))],
     noteEstimate: [inQueue(({ queues }) => queues.noteEstimate("q", "s", 1, 2))],
     statistics: [inQueue(({ queues }) => queues.statistics("q", 48))],
+  },
+  deliveries: {
+    add: [
+      ({ deliveries }) => deliveries.add("a", "1", 0, toReach),
+      ({ deliveries }) => deliveries.add("b", "2", minuteMs, toReach),
+    ],
+    take: [({ deliveries }) => deliveries.take(2, 1_000)],
+    settle: [
+      async ({ deliveries }) => {
+        const [first, second] = await deliveries.take(2, 1_000);
+        if (first !== undefined) await deliveries.settle(first, undefined, toReach);
+        if (second !== undefined) await deliveries.settle(second, { dueInMs: 1 }, toReach);
+      },
+    ],
+    count: [({ deliveries }) => deliveries.count()],
+  },
+  targets: {
+    put: [
+      ({ targets }) => targets.put("ada", { id: "a", value: "1" }, { maxTargets: 2, keepMs: 1 }),
+      ({ targets }) =>
+        targets.put("ada", { id: "b", value: "1" }, { maxTargets: 2, keepMs: 60 * minuteMs }),
+    ],
+    list: [({ targets }) => targets.list("ada")],
+    remove: [({ targets }) => targets.remove("ada", "a")],
   },
   singleUse: {
     claim: [

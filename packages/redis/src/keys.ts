@@ -69,6 +69,17 @@ export class Keys {
     return parts.map((part) => `${this.#prefix}:{letters}:${part}`);
   }
 
+  /** Returns the keys of the deliveries to people who are away, in the order that deliveries.lua expects. */
+  deliveries(): readonly string[] {
+    const parts = ["contents", "due", "takes", "finished", "number"];
+    return parts.map((part) => `${this.#prefix}:{deliveries}:${part}`);
+  }
+
+  /** Returns the key of the targets of an owner. The owner is hashed, since it comes from outside. */
+  targets(owner: string): string {
+    return `${this.#prefix}:{targets:${digest(owner)}}`;
+  }
+
   /** Returns the pub/sub channel of signals to all nodes, or to one node. */
   signals(node?: string): string {
     const to = node === undefined ? "all" : `node:${digest(node)}`;

@@ -3,6 +3,7 @@ import {
   channelLogContract,
   compactedLogContract,
   deadLettersContract,
+  deliveriesContract,
   durableSubscribersContract,
   holdingsContract,
   leasesContract,
@@ -17,6 +18,7 @@ import {
   SeededRandom,
   signalsContract,
   singleUseContract,
+  targetsContract,
 } from "@milepost/engine/testing";
 import { afterAll, describe, expect } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
@@ -78,4 +80,6 @@ describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis])
   singleUseContract("redis", make);
   holdingsContract("redis", make);
   queuesContract("redis", make);
+  deliveriesContract("redis", make);
+  targetsContract("redis", make);
 });

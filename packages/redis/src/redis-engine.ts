@@ -5,6 +5,7 @@ import { RedisBus } from "./redis-bus.ts";
 import { RedisChannelLog } from "./redis-channel-log.ts";
 import { RedisClock } from "./redis-clock.ts";
 import { RedisDeadLetterStore } from "./redis-dead-letter-store.ts";
+import { RedisDeliveries } from "./redis-deliveries.ts";
 import { RedisDurableSubscribers } from "./redis-durable-subscribers.ts";
 import { RedisHoldings } from "./redis-holdings.ts";
 import { RedisLeases } from "./redis-leases.ts";
@@ -17,6 +18,7 @@ import { RedisRegistry } from "./redis-registry.ts";
 import { RedisRevocations } from "./redis-revocations.ts";
 import { RedisSignals } from "./redis-signals.ts";
 import { RedisSingleUse } from "./redis-single-use.ts";
+import { RedisTargets } from "./redis-targets.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /** Options of {@link redisEngine}. */
@@ -54,6 +56,9 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       singleUse: new RedisSingleUse(link, keys, clock),
       holdings: new RedisHoldings(link, keys, clock),
       queues: new RedisQueues(link, keys, clock),
+      queues: absentQueues,
+      deliveries: new RedisDeliveries(link, keys, clock),
+      targets: new RedisTargets(link, keys, clock),
       isShared: true,
       isDurable: true,
       store: link.watch,

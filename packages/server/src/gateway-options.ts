@@ -18,6 +18,7 @@ import type { Role } from "./config/role.ts";
 import type { ServerTimeouts } from "./http/gateway-server.ts";
 import type { MissingOriginPolicy } from "./http/origin-policy.ts";
 import type { TlsFiles } from "./http/tls-certificate.ts";
+import type { ReachOptions } from "./reach/target-sender.ts";
 
 /** Options of {@link createGateway}. */
 export interface GatewayOptions {
@@ -106,6 +107,8 @@ export interface GatewayOptions {
    * no registration.
    */
   readonly sessions?: GatewaySessions;
+  /** Ways to reach users who are away: web push and webhooks. Without them, nobody is told who has no page open. */
+  readonly reach?: ReachOptions;
   /** Admits pages without a token as guests: true, or their settings. Default false. */
   readonly guests?: boolean | GuestOptions;
 }

@@ -37,6 +37,7 @@ import { type Detach, type HttpHandlers, mount } from "./http/mount.ts";
 import { originPolicy } from "./http/origin-policy.ts";
 import { UnreadAnswers } from "./http/unread-answers.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
+import { TargetSender } from "./reach/target-sender.ts";
 import { CollapsingLog } from "./runtime/collapsing-log.ts";
 import { createLog } from "./runtime/log.ts";
 import { systemClock } from "./runtime/system-clock.ts";
@@ -215,6 +216,11 @@ export function gatewayOf(
           },
         }),
     ...(options.meter === undefined ? {} : { meter: options.meter }),
+    ...(options.reach === undefined
+      ? {}
+      : {
+          reach: new TargetSender(options.reach, { clock: systemClock, random: systemRandom }),
+        }),
   });
   const sources = options.sources ?? [];
   for (const source of sources) source.start((name, entry) => core.sources.take(name, entry));

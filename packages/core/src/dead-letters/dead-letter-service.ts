@@ -14,6 +14,8 @@ import { durableBounds } from "../durable/durable-terms.ts";
 import { wakeHolder } from "../durable/subscriber-signal.ts";
 import { type DataForm, dataIn } from "../input/data-form.ts";
 import { orThrow, readInput } from "../input/input.ts";
+import type { Reach } from "../reach/reach.ts";
+import { reachPublisher } from "../reach/thing.ts";
 import { type Principal, serviceOf } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { requireService } from "../rules/service-scopes.ts";
@@ -39,6 +41,7 @@ export class DeadLetterService implements DeadLetters {
   readonly #clock: Clock;
   readonly #errorLog: ErrorLog;
   readonly #channels: Channels;
+  readonly #reach: Pick<Reach, "again">;
 
   constructor(
     engine: Engine,
@@ -46,12 +49,14 @@ export class DeadLetterService implements DeadLetters {
     clock: Clock,
     errorLog: ErrorLog,
     channels: Channels,
+    reach: Pick<Reach, "again">,
   ) {
     this.#engine = engine;
     this.#rules = rules;
     this.#clock = clock;
     this.#errorLog = errorLog;
     this.#channels = channels;
+    this.#reach = reach;
   }
 
   async list(
@@ -119,6 +124,7 @@ export class DeadLetterService implements DeadLetters {
   }
 
   #replay(deadLetter: DeadLetter): Promise<Replayed> {
+    if (deadLetter.publisher === reachPublisher) return this.#reachAgain(deadLetter);
     return deadLetter.subscriber === undefined
       ? this.#publish(deadLetter)
       : this.#deliver(deadLetter);
@@ -156,6 +162,14 @@ export class DeadLetterService implements DeadLetters {
     // s.
     await wakeHolder(this.#engine, this.#rules, key).catch(this.#errorLog.report);
     return { id, to: "subscriber" };
+  }
+
+  /** Has the target of a dead letter told once more, then removes the dead letter. */
+  async #reachAgain({ id, entry }: DeadLetter): Promise<Replayed> {
+    if (entry.json === undefined) throw isGone();
+    await this.#reach.again(id, entry.json);
+    await this.#engine.deadLetters.remove(id);
+    return { id, to: "target" };
   }
 
   /**

@@ -12,7 +12,8 @@ export interface DeadLetterView {
    * Reason why the entry became a dead letter:
    * - `not_acknowledged`, `refused: …` or `expired`: a durable subscriber did not settle the entry;
    * - `trimmed`, `epoch_changed` or `tag_mismatch`: the log lost the entry before its delivery;
-   * - `publish_failed: …`: a publication of the gateway, or an entry of a source, could not be published.
+   * - `publish_failed: …`: a publication of the gateway, or an entry of a source, could not be published;
+   * - `not_reached: …`: a push service or a webhook could not be told of something.
    */
   readonly reason: string;
   /**
@@ -63,12 +64,12 @@ export interface DeadLetterPage {
 }
 
 /**
- * Result of a replay. `to` tells whether the entry will be delivered to its subscriber, or was published to its
- * channel at `position`.
+ * Result of a replay. `to` tells whether the entry will be delivered to its subscriber, was published to its
+ * channel at `position`, or will be sent to the target that was not reached.
  */
 export interface Replayed {
   readonly id: string;
-  readonly to: "subscriber" | "channel";
+  readonly to: "subscriber" | "channel" | "target";
   readonly position?: string;
 }
 

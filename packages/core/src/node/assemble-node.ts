@@ -16,12 +16,18 @@ import { probeConnections } from "../limits/connection-probe.ts";
 import { ConnectionSlots } from "../limits/connection-slots.ts";
 import { RefusalCounts } from "../limits/refusal-counts.ts";
 import { Traffic } from "../limits/traffic.ts";
+import { OperationLog } from "../operations/operation-log.ts";
 import { OperationService } from "../operations/operation-service.ts";
 import { OwnershipWatch } from "../operations/ownership-watch.ts";
 import { PresenceService } from "../presence/presence-service.ts";
 import { Presences } from "../presence/presences.ts";
 import { QueueBook } from "../queues/queue-book.ts";
 import { QueueService } from "../queues/queue-service.ts";
+import { DeliveryLoop } from "../reach/delivery-loop.ts";
+import { ErrandRunner } from "../reach/errand-runner.ts";
+import { Reach } from "../reach/reach.ts";
+import type { ReachSender } from "../reach/reach-sender.ts";
+import { ReachService } from "../reach/reach-service.ts";
 import { MethodRegistry } from "../requests/method-registry.ts";
 import { contractedMethods } from "../rules/contract/method-contract.ts";
 import { OperationContract } from "../rules/contract/operation-contract.ts";
@@ -124,7 +130,9 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     instruments,
     onError,
   });
+  const reach = new Reach({ engine, isOn: options.reach !== undefined, onError });
   const operations = new OperationService({
+    reach,
     engine,
     contract: new OperationContract(options.contract?.operations),
     rules,
@@ -245,8 +253,12 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     },
     onError,
   });
+  const reaching = new ReachService({ engine, clock, random, sender: options.reach });
+  const deliveries = deliveryLoop(options.reach);
   const context: NodeContext = {
     node,
+    reaching,
+    deliveries,
     engine,
     clock,
     random,
@@ -313,9 +325,32 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   availability.onState((state) => {
     if (state === "available" && outage.awaitsStore) wheel.set(maintenance, 0);
   });
+
+  function deliveryLoop(sender: ReachSender | undefined): DeliveryLoop | undefined {
+    if (sender === undefined) return undefined;
+    const log = new OperationLog(engine.log, rules);
+    const runner = new ErrandRunner({
+      engine,
+      deadLetters,
+      clock,
+      random,
+      sender,
+      instruments,
+      readOperation: async (id) => (await log.read(id))?.state,
+      isVisible: async (user) => {
+        for (const { principal } of connections.staying) {
+          if (personOf(principal).user === user) return true;
+        }
+        return (await registry.list({ user }, 1)).length > 0;
+      },
+      isOpen: async () => true,
+    });
+    return new DeliveryLoop({ deliveries: engine.deliveries, runner, wheel, onError });
+  }
+
   return {
     context,
-    deadLetters: new DeadLetterService(engine, rules, clock, errorLog, channels),
+    deadLetters: new DeadLetterService(engine, rules, clock, errorLog, channels, reach),
     connectionAdmin,
     admission,
     sessions,

@@ -12,6 +12,8 @@ import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
 import type { QueueRule } from "../queues/queue-rule.ts";
 import type { Queues } from "../queues/queues-api.ts";
+import type { Reaching } from "../reach/reach-api.ts";
+import type { ReachSender } from "../reach/reach-sender.ts";
 import type { Methods } from "../requests/method.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
@@ -53,6 +55,8 @@ export interface CoreOptions {
   /** Settings of sessions that must be registered; without them, sessions need no registration. */
   readonly sessions?: SessionOptions;
   readonly log?: CoreLog;
+  /** Sends to users who are away; without it, nobody is told who has no page open. */
+  readonly reach?: ReachSender;
   /** Recorder of the node's metrics; `noMeter` when absent. */
   readonly meter?: Meter;
 }
@@ -122,6 +126,7 @@ export interface Core {
   readonly signatures: SignatureChecks;
   readonly sessions: Sessions;
   readonly tickets: Tickets;
+  readonly reaching: Reaching;
   /**
    * Publishes entries of external queues, as a service named after the source. An entry that can never be
    * published, because it is malformed or because rules and schemas refuse it, becomes a dead letter at once.

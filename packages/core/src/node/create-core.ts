@@ -23,6 +23,7 @@ import { Shutdown } from "./shutdown.ts";
 export function createCore(options: CoreOptions): Core {
   const { context, connectionAdmin, admission, sessions, tickets, deadLetters, maintenance } =
     assembleNode(options);
+  const { reaching, deliveries } = context;
   const { channels, operations, outage, engine, clock, errorLog, log, limits, slots } = context;
   const feeds = new Feeds(context);
   const shutdown = new Shutdown(context, maintenance);
@@ -58,6 +59,7 @@ export function createCore(options: CoreOptions): Core {
 
   void connectionAdmin.listen().catch(errorLog.report);
   if (engine.isShared === true) maintenance.onDue();
+  deliveries?.onDue();
 
   return {
     node: context.node,
@@ -78,6 +80,7 @@ export function createCore(options: CoreOptions): Core {
     signatures: context.signatures,
     sessions,
     tickets,
+    reaching,
     openSession: (credential) => admission.openSession(credential),
     sources,
     connect: (transport: Transport, request: ConnectOptions) =>

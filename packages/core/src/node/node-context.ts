@@ -7,6 +7,8 @@ import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { RefusalCounts } from "../limits/refusal-counts.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import type { QueueService } from "../queues/queue-service.ts";
+import type { DeliveryLoop } from "../reach/delivery-loop.ts";
+import type { Reaching } from "../reach/reach-api.ts";
 import type { CoreLog } from "../runtime/options.ts";
 import type { Signatures } from "../signatures/signatures.ts";
 import type { Outage } from "../store/outage.ts";
@@ -21,6 +23,9 @@ export interface NodeContext extends ConnectionContext {
   readonly operations: OperationService;
   readonly queues: QueueService;
   readonly outage: Outage;
+  readonly reaching: Reaching;
+  /** Loop that tells users who are away; undefined where the deployment has nothing to reach them with. */
+  readonly deliveries: DeliveryLoop | undefined;
   readonly refusals: RefusalCounts;
   readonly registration: ConnectionRegistration;
   readonly revocations: RevocationCache;

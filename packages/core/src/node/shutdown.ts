@@ -61,7 +61,7 @@ export class Shutdown {
 
   async #run(drainMs: number): Promise<void> {
     const { connections, engine, hub, channels, operations, presences } = this.#context;
-    const { compactions } = this.#context;
+    const { compactions, deliveries } = this.#context;
     const { registration, ownership, wheel, ticker, outage, errorLog } = this.#context;
     const announced = [...connections.all];
     for (const [i, connection] of announced.entries()) {
@@ -71,6 +71,7 @@ export class Shutdown {
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
     for (const connection of [...connections.all]) connection.abandon();
     await operations.close().catch(errorLog.report);
+    await deliveries?.close().catch(errorLog.report);
     await presences.close().catch(errorLog.report);
     await Promise.race([compactions.close().catch(errorLog.report), wheel.pause(closeGraceMs)]);
     await this.#maintenance.close().catch(errorLog.report);

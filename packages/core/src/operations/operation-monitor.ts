@@ -107,7 +107,7 @@ export class OperationMonitor {
 
   /** Never rejects: an operation that cannot be read must not keep the others waiting. */
   async #adopt(id: string): Promise<void> {
-    const { index, queues, log, shared, errorLog } = this.#context;
+    const { index, queues, log, shared, notifier, errorLog } = this.#context;
     // Publishing its overdue events has failed here and is retried with a growing delay.
     if ((this.#deadlines.get(id)?.failures ?? 0) > 0) return;
     try {
@@ -115,6 +115,7 @@ export class OperationMonitor {
         const operation = await log.read(id);
         if (operation !== undefined) {
           await shared.settle(operation);
+          await notifier.adopted(operation.state);
           await this.refresh(operation.state);
         } else {
           this.end(id);

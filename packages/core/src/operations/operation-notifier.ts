@@ -2,6 +2,7 @@ import type { OperationIndex } from "@milepost/engine";
 import { type OperationState, summarise, summaryChanged } from "@milepost/model";
 import { encodeId } from "@milepost/protocol";
 import type { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
+import type { Reach } from "../reach/reach.ts";
 import { operationAgeMs } from "../rules/default-rules.ts";
 import type { OperationAfter, OperationAt } from "./operation-log.ts";
 import type { SharedSummaries } from "./shared-summaries.ts";
@@ -30,25 +31,29 @@ export class OperationNotifier {
   readonly #publisher: AssuredPublisher;
   readonly #index: OperationIndex;
   readonly #shared: SharedSummaries;
+  readonly #reach: Pick<Reach, "operationChanged">;
   readonly #onError: (error: unknown) => void;
 
   constructor(
     assured: AssuredPublisher,
     index: OperationIndex,
     shared: SharedSummaries,
+    reach: Pick<Reach, "operationChanged">,
     onError: (error: unknown) => void,
   ) {
     this.#publisher = assured;
     this.#index = index;
     this.#shared = shared;
+    this.#reach = reach;
     this.#onError = onError;
   }
 
-  /** Publishes the operation's summary, if an event has changed it. */
+  /** Publishes the operation's summary, if an event has changed it, and notes what a user who is away must know. */
   async changed(before: OperationAt | undefined, after: OperationAfter): Promise<void> {
     const shared = this.#shared.follow(before, after);
+    const noted = this.#reach.operationChanged(before?.state, after.state);
     await this.#tellOwners(before?.state, after.state);
-    await shared;
+    await Promise.all([shared, noted]);
   }
 
   async #tellOwners(before: OperationState | undefined, after: OperationState): Promise<void> {
@@ -70,6 +75,11 @@ export class OperationNotifier {
         }),
       ),
     );
+  }
+
+  /** Notes an operation that this node takes over, since the node before may have died in between. */
+  async adopted(state: OperationState): Promise<void> {
+    await this.#reach.operationChanged(undefined, state);
   }
 
   /**

@@ -25,6 +25,7 @@ import { failure, formatPosition, MilepostError } from "@milepost/protocol";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import type { Hub } from "../hub/hub.ts";
 import { orThrow } from "../input/input.ts";
+import type { Reach } from "../reach/reach.ts";
 import type { OperationContract } from "../rules/contract/operation-contract.ts";
 import { owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
@@ -68,6 +69,7 @@ export interface OperationContext {
   readonly random: Random;
   readonly limits: CoreLimits;
   readonly errorLog: ErrorLog;
+  readonly reach: Pick<Reach, "operationChanged">;
   readonly instruments: Pick<
     CoreInstruments,
     "operationsCreated" | "operationsStalled" | "operationsLost" | "operationSummaryRetries"
@@ -95,6 +97,7 @@ export class OperationService implements Operations {
 
   constructor(context: OperationContext) {
     const { engine, rules, errorLog, hub, wheel, clock, random, limits, instruments } = context;
+    const { reach } = context;
     const index = engine.operations;
     this.#context = context;
     this.#log = new OperationLog(engine.log, rules);
@@ -110,7 +113,7 @@ export class OperationService implements Operations {
       onError,
       onRetry: () => instruments.operationSummaryRetries.add(1),
     });
-    this.#notifier = new OperationNotifier(this.#publisher, index, this.#shared, onError);
+    this.#notifier = new OperationNotifier(this.#publisher, index, this.#shared, reach, onError);
     this.#announcer = new OperationAnnouncer({ log: engine.log, rules, wheel, onError });
     this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
     this.#leases = new OperationLeases(engine.leases, clock);

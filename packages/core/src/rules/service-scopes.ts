@@ -10,11 +10,18 @@ export type ServiceAction = Action | "operations" | "purge" | "methods" | QueueA
 export type QueueAction = "queue:join" | "queue:claim" | "queue:manage";
 
 /** Action that concerns no channel. */
-type AdminAction = "connections" | "dead-letters" | "sessions" | "tickets";
+type AdminAction = "connections" | "dead-letters" | "sessions" | "tickets" | "push" | "webhooks";
 
 /** Actions that a scope may limit to channels. */
 const channelActions: readonly ServiceAction[] = [...actions, "operations", "purge"];
-const adminActions: readonly AdminAction[] = ["connections", "dead-letters", "sessions", "tickets"];
+const adminActions: readonly AdminAction[] = [
+  "connections",
+  "dead-letters",
+  "sessions",
+  "tickets",
+  "push",
+  "webhooks",
+];
 
 /** Actions that a scope may limit to queues, such as `queue:join:preview`. */
 const queueActions: readonly QueueAction[] = ["queue:join", "queue:claim", "queue:manage"];

@@ -71,6 +71,22 @@ export const coreInstruments = {
     unit: "entries",
     labels: [["reason", ["entries", "bytes", "age", "budget", "compacted"]]],
   },
+  reached: {
+    kind: "counter",
+    name: "milepost_reach_attempts_total",
+    help: "Attempts to tell users who are away, by way and by outcome.",
+    unit: "attempts",
+    labels: [
+      ["way", ["push", "webhook"]],
+      ["outcome", ["sent", "gone", "later", "refused"]],
+    ],
+  },
+  reachSkipped: {
+    kind: "counter",
+    name: "milepost_reach_skipped_total",
+    help: "Things of which no target was told because a page of the user was visible.",
+    unit: "things",
+  },
   connectionsOpened: {
     kind: "counter",
     name: "milepost_connections_opened_total",

@@ -3,6 +3,7 @@ import { busContract } from "../testing/contracts/bus-contract.ts";
 import { channelLogContract } from "../testing/contracts/channel-log-contract.ts";
 import { compactedLogContract } from "../testing/contracts/compacted-log-contract.ts";
 import { deadLettersContract } from "../testing/contracts/dead-letters-contract.ts";
+import { deliveriesContract } from "../testing/contracts/deliveries-contract.ts";
 import { durableSubscribersContract } from "../testing/contracts/durable-subscribers-contract.ts";
 import type { MakeEngine } from "../testing/contracts/engine-harness.ts";
 import { holdingsContract } from "../testing/contracts/holdings-contract.ts";
@@ -15,6 +16,7 @@ import { registryContract } from "../testing/contracts/registry-contract.ts";
 import { revocationsContract } from "../testing/contracts/revocations-contract.ts";
 import { signalsContract } from "../testing/contracts/signals-contract.ts";
 import { singleUseContract } from "../testing/contracts/single-use-contract.ts";
+import { targetsContract } from "../testing/contracts/targets-contract.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { SeededRandom } from "../testing/seeded-random.ts";
 import { memoryEngine } from "./memory-engine.ts";
@@ -44,6 +46,8 @@ recordsContract("memory", make);
 singleUseContract("memory", make);
 holdingsContract("memory", make);
 queuesContract("memory", make);
+deliveriesContract("memory", make);
+targetsContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

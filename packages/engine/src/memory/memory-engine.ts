@@ -3,6 +3,7 @@ import { defaultMemoryBytes } from "./memory-budget.ts";
 import { MemoryBus } from "./memory-bus.ts";
 import { MemoryChannelLog } from "./memory-channel-log.ts";
 import { MemoryDeadLetterStore } from "./memory-dead-letter-store.ts";
+import { MemoryDeliveries } from "./memory-deliveries.ts";
 import { MemoryDurableSubscribers } from "./memory-durable-subscribers.ts";
 import { MemoryHoldings } from "./memory-holdings.ts";
 import { MemoryLeases } from "./memory-leases.ts";
@@ -14,6 +15,7 @@ import { MemoryRegistry } from "./memory-registry.ts";
 import { MemoryRevocations } from "./memory-revocations.ts";
 import { MemorySignals } from "./memory-signals.ts";
 import { MemorySingleUse } from "./memory-single-use.ts";
+import { MemoryTargets } from "./memory-targets.ts";
 
 /** Options of {@link memoryEngine}. */
 export interface MemoryEngineOptions {
@@ -52,6 +54,8 @@ export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFact
       singleUse: new MemorySingleUse(clock),
       holdings: new MemoryHoldings(clock),
       queues: new MemoryQueues(clock),
+      deliveries: new MemoryDeliveries(clock),
+      targets: new MemoryTargets(clock),
       memoryBytes: () => log.bytes,
       isFull: () => log.isFull,
       close: () => log.close(),

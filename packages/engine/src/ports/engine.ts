@@ -2,6 +2,7 @@ import type { Bus } from "./bus.ts";
 import type { ChannelLog } from "./channel-log.ts";
 import type { Clock } from "./clock.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
+import type { Deliveries } from "./deliveries.ts";
 import type { DurableSubscribers } from "./durable-subscribers.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Leases } from "./leases.ts";
@@ -15,6 +16,7 @@ import type { Revocations } from "./revocations.ts";
 import type { Signals } from "./signals.ts";
 import type { SingleUse } from "./single-use.ts";
 import type { StoreWatch } from "./store-health.ts";
+import type { Targets } from "./targets.ts";
 
 /** Shared state behind ports: one per deployment, in memory or in Redis. */
 export interface Engine {
@@ -33,6 +35,8 @@ export interface Engine {
   readonly singleUse: SingleUse;
   readonly holdings: Holdings;
   readonly queues: Queues;
+  readonly deliveries: Deliveries;
+  readonly targets: Targets;
   /**
    * True when several nodes may use the engine, so that each node must also take care of what dead nodes left
    * behind.

@@ -92,6 +92,8 @@ export class SharedEngine {
         singleUse: severable(engine.singleUse, () => isDead),
         holdings: severable(engine.holdings, () => isDead),
         queues: severable(engine.queues, () => isDead),
+        deliveries: severable(engine.deliveries, () => isDead),
+        targets: severable(engine.targets, () => isDead),
       };
     };
     return {

@@ -5,12 +5,14 @@ import type { TokenOptions } from "../auth/token-verifier.ts";
 import type { BackendsOptions } from "../backends/backends.ts";
 import type { SessionCallbackOptions } from "../backends/session-callback.ts";
 import { describeIssue } from "../http/schema-issue.ts";
+import type { ReachOptions } from "../reach/target-sender.ts";
 import { systemRandom } from "../runtime/system-random.ts";
 import { backendsWithSecrets, callbackWithSecret } from "./backends.ts";
 import { ConfigError } from "./config-error.ts";
 import { type Given, type ReadFile, readEnvironment, type SourceSettings } from "./environment.ts";
 import { exposureMistakes } from "./exposure.ts";
 import { readConfigFile } from "./file.ts";
+import { reachOf } from "./reach.ts";
 import { readRedisTls } from "./redis-tls.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
 import { sourceMistakes } from "./source-schema.ts";
@@ -36,6 +38,8 @@ export interface Config extends Settings {
   readonly tokenOptions: TokenOptions;
   /** Backends from the setting `methods`, each with its resolved secret. */
   readonly backends: BackendsOptions;
+  /** Ways to reach users who are away; undefined without any. */
+  readonly reach?: ReachOptions;
   /** Certificates of connections to Redis over TLS, read from their files; undefined without any. */
   readonly redisTls?: RedisTls;
   /** Backend that validates sessions, with its resolved secret; undefined without one. */
@@ -98,6 +102,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const { methods, methodSecret, sessions } = mistakes.length === 0 ? merged : noBackends;
   const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);
   const sessionCallback = callbackWithSecret(sessions, methodSecret, readFile, mistakes);
+  const reach = mistakes.length === 0 ? reachOf(merged, readFile, mistakes) : undefined;
   const redisTls = mistakes.length === 0 ? readRedisTls(merged, readFile, mistakes) : undefined;
   if (mistakes.length === 0 && merged.proxyProtocol && merged.trustedProxies.length === 0) {
     mistakes.push(
@@ -108,7 +113,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const settled = merged.dev ? withMadeUpSecrets(merged, lacking) : merged;
   const madeUp = merged.dev ? lacking : [];
   const complete = { ...settled, madeUp, tokenOptions, backends, sessionCallback };
-  return { ...complete, ...(redisTls && { redisTls }) };
+  return { ...complete, ...(reach && { reach }), ...(redisTls && { redisTls }) };
 }
 
 const noBackends: Pick<Settings, "methods" | "methodSecret" | "sessions"> = {
@@ -199,5 +204,5 @@ function secretState(value: unknown): string {
     const names = Object.keys(value);
     return names.length === 0 ? "[none]" : `[set: ${names.join(", ")}]`;
   }
-  return value === "" ? "[none]" : "[set]";
+  return value === "" || value === undefined ? "[none]" : "[set]";
 }

@@ -20,6 +20,7 @@ import {
   type MissingOriginPolicy,
   missingOriginPolicies,
 } from "../http/origin-policy.ts";
+import type { PushOptions } from "../reach/target-sender.ts";
 import { type LogLevel, logLevels } from "../runtime/log.ts";
 import {
   type BackendSetting,
@@ -29,6 +30,12 @@ import {
   sessionsSchema,
 } from "./backend-schema.ts";
 import { queuesSchema } from "./queue-schema.ts";
+import {
+  type EgressSetting,
+  egressSchema,
+  pushSchema,
+  webhookSecretSchema,
+} from "./reach-schema.ts";
 import { type Role, roles } from "./role.ts";
 import { rulesSchema } from "./rule-schema.ts";
 import { redisUrl, type SourceSetting, sourcesSchema } from "./source-schema.ts";
@@ -98,6 +105,12 @@ export interface Settings {
   readonly guests: boolean;
   /** Lifetime of a guest, in milliseconds. */
   readonly guestTtlMs: number;
+  /** VAPID keys of web push; undefined to send no pushes. */
+  readonly push: PushOptions | undefined;
+  /** Secret from which the secret of each webhook follows; empty to call no webhooks. */
+  readonly webhookSecret: string;
+  /** Addresses outside that may be called although they are not public. */
+  readonly egress: EgressSetting;
   readonly limits: LimitOptions;
   /** True if WebSocket messages are compressed for clients that offer it. */
   readonly compression: boolean;
@@ -390,6 +403,29 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fromText: numberFrom,
     fallback: 604_800_000,
     example: "604800000 (7 days)",
+  },
+  push: {
+    schema: pushSchema,
+    env: "MILEPOST_PUSH",
+    fromText: jsonFrom,
+    fallback: undefined,
+    secret: true,
+    example:
+      '{"publicKey": "…", "privateKey": "…", "subject": "mailto:ops@example.com"}; npx web-push generate-vapid-keys prints the keys',
+  },
+  webhookSecret: {
+    schema: webhookSecretSchema,
+    env: "MILEPOST_WEBHOOK_SECRET",
+    fallback: "",
+    secret: true,
+    example: "the output of: openssl rand -base64 48",
+  },
+  egress: {
+    schema: egressSchema,
+    env: "MILEPOST_EGRESS_ALLOW",
+    fromText: (text) => ({ allow: text === "" ? [] : listFrom(text) }),
+    fallback: {},
+    example: '{"allow": ["hooks.internal", "10.0.0.0/8"]}',
   },
   limits: { schema: limits, fallback: {}, example: '{"maxConnections": 10000}' },
   compression: {

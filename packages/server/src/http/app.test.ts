@@ -323,6 +323,13 @@ describe("the OpenAPI document", () => {
         "post /v1/users/{id}/disconnect",
         "post /v1/users/{id}/notifications",
         "put /v1/sessions/{id}",
+        "get /v1/push-key",
+        "get /v1/users/{id}/push-subscriptions",
+        "get /v1/webhooks",
+        "post /v1/users/{id}/push-subscriptions",
+        "post /v1/webhooks",
+        "delete /v1/users/{id}/push-subscriptions/{subscription}",
+        "delete /v1/webhooks/{id}",
       ].sort(),
     );
   });

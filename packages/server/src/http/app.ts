@@ -24,6 +24,7 @@ import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
 import { publishEndpoint } from "./routes/publish.ts";
 import { queueEndpoints } from "./routes/queues.ts";
+import { reachingEndpoints } from "./routes/reaching.ts";
 import { sessionEndpoints } from "./routes/sessions.ts";
 import { ticketEndpoint } from "./routes/tickets.ts";
 import { requireSignature } from "./signed-request.ts";
@@ -115,6 +116,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...connectionEndpoints(options),
     ...sessionEndpoints(options),
     ...queueEndpoints(options),
+    ...reachingEndpoints(options),
   ];
   const fallbacks = [...doors.routes, messagesEndpoint(options)];
   const besides = fallbacks.map((endpoint) => ({

@@ -170,6 +170,7 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
             },
           }
         : {}),
+      ...(config.reach === undefined ? {} : { reach: config.reach }),
       compression: config.compression,
       ...(config.tlsCert === "" || config.tlsKey === ""
         ? {}
