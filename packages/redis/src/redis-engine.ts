@@ -56,7 +56,6 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       singleUse: new RedisSingleUse(link, keys, clock),
       holdings: new RedisHoldings(link, keys, clock),
       queues: new RedisQueues(link, keys, clock),
-      queues: absentQueues,
       deliveries: new RedisDeliveries(link, keys, clock),
       targets: new RedisTargets(link, keys, clock),
       isShared: true,
