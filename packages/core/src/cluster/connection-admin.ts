@@ -9,6 +9,7 @@ import type {
 import { MilepostError } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
+import type { QueueSignals } from "../queues/queue-signals.ts";
 import { type Principal, personOf } from "../rules/principal.ts";
 import { requireService } from "../rules/service-scopes.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
@@ -45,6 +46,7 @@ export interface ConnectionAdminContext {
   readonly registration: ConnectionRegistration;
   readonly revocations: RevocationCache;
   readonly errorLog: ErrorLog;
+  readonly queues: { readonly signals: Pick<QueueSignals, "receive"> };
 }
 
 /**
@@ -184,6 +186,9 @@ export class ConnectionAdmin implements Connections {
     switch (signal.kind) {
       case "revoked":
         void this.refreshRevocations().catch(errorLog.report);
+        return;
+      case "queue":
+        this.#context.queues.signals.receive(signal);
         return;
       case "session":
         this.recheckSession(signal.session);

@@ -10,7 +10,7 @@ import type {
   RegistryChange,
 } from "@milepost/engine";
 import type { ConnectedClient } from "../connection/connected-client.ts";
-import { personOf } from "../rules/principal.ts";
+import { type Principal, personOf } from "../rules/principal.ts";
 
 const idLength = 12;
 /** Time after its last refresh at which a node counts as dead, in milliseconds. */
@@ -29,6 +29,11 @@ export interface RegistrationContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: (error: unknown) => void;
+  /** Learns who connects to this node and who leaves. */
+  readonly people?: {
+    enter(principal: Principal | undefined): void;
+    leave(principal: Principal | undefined): void;
+  };
 }
 
 interface PendingClaim {
@@ -105,6 +110,7 @@ export class ConnectionRegistration {
     this.#leaving.delete(registered.id);
     this.#entering.set(registered.id, registered);
     this.#sendSoon();
+    this.#context.people?.enter(connection.principal);
   }
 
   /** Removes a connection that has closed from the registry. */
@@ -115,6 +121,7 @@ export class ConnectionRegistration {
     this.#entering.delete(registered.id);
     this.#leaving.set(registered.id, registered);
     this.#sendSoon();
+    this.#context.people?.leave(connection.principal);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { isRecord } from "@milepost/protocol";
 import type { CountedOwner } from "../limits/connection-probe.ts";
+import { type QueueSignal, readQueueSignal } from "../queues/queue-signals.ts";
 
 /** Connections that a command applies to: one connection, or all connections of a user, a session or a node. */
 export type ConnectionTarget =
@@ -11,6 +12,8 @@ export type ConnectionTarget =
 
 /** Signal that one node sends to others. */
 export type NodeSignal =
+  /** Tells a node that a queue has changed. */
+  | QueueSignal
   /** Tells a node that the store has a new revocation to read. */
   | { readonly kind: "revoked" }
   /** Tells a node that the end or the user of a session has changed. */
@@ -44,6 +47,7 @@ export function readNodeSignal(value: unknown): NodeSignal | undefined {
   if (!isRecord(value)) return undefined;
   const { kind, target, reason, minMs, maxMs } = value;
   if (kind === "revoked") return { kind };
+  if (kind === "queue") return readQueueSignal(value);
   if (kind === "session") {
     return typeof value.session === "string" ? { kind, session: value.session } : undefined;
   }

@@ -2,7 +2,7 @@ import type { Clock, OwnerKind, Random, RegisteredConnection, Registry } from "@
 import type { CloseCode } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
 import { isOwnConnectionId, newConnectionId } from "../connection/connection-id.ts";
-import { isSamePerson, type Principal, personOf } from "../rules/principal.ts";
+import { isSamePerson, type Person, type Principal, personOf } from "../rules/principal.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type CountedOwner, countedSession, probeMs } from "./connection-probe.ts";
@@ -137,6 +137,12 @@ export class ConnectionSlots {
     if (full === undefined) return { isGranted: true, id: request.id };
     this.release(principal);
     return this.#refused(full);
+  }
+
+  /** True if a user, session or guest has a connection to this node, or one that is about to open. */
+  isConnected({ user, session, guest }: Pick<Person, "user" | "session" | "guest">): boolean {
+    if (user !== undefined) return this.#counts.user.has(user);
+    return this.#counts.session.has(guest === undefined ? (session ?? "") : `guest:${guest}`);
   }
 
   /** Frees the slot of a connection that has ended. */

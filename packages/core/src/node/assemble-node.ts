@@ -144,12 +144,18 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     errorLog,
     instruments,
   });
-  const queues = new QueueService({
-    store: engine.queues,
+  const queues: QueueService = new QueueService({
+    engine,
+    rules,
     book,
+    node,
     clock,
+    wheel,
     random,
     maxQueues: limits.maxQueues,
+    instruments,
+    isConnected: (person) => slots.isConnected(person),
+    onError,
   });
   const presences = new Presences({
     port: engine.presence,
@@ -171,6 +177,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     clock,
     random,
     onError,
+    people: queues.watch,
   });
   availability.onChange(({ connected }) => {
     if (connected) registration.doubt();
@@ -317,13 +324,15 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       () => connectionAdmin.listen(),
       () => renew(),
       () => connectionAdmin.refreshRevocations(),
+      () => queues.refresh(),
     ],
     onHeartbeat: () => outage.join(),
-    sweep: [() => registry.sweep(), () => operations.adopt()],
+    sweep: [() => registry.sweep(), () => operations.adopt(), () => queues.sweep()],
   };
   const maintenance = new MaintenanceLoop(wheel, engine.leases, work, onError);
   availability.onState((state) => {
     if (state === "available" && outage.awaitsStore) wheel.set(maintenance, 0);
+    if (state === "available") void queues.watch.restored().catch(onError);
   });
 
   function deliveryLoop(sender: ReachSender | undefined): DeliveryLoop | undefined {

@@ -60,7 +60,7 @@ export class Shutdown {
   }
 
   async #run(drainMs: number): Promise<void> {
-    const { connections, engine, hub, channels, operations, presences } = this.#context;
+    const { connections, engine, hub, channels, operations, queues, presences } = this.#context;
     const { compactions, deliveries } = this.#context;
     const { registration, ownership, wheel, ticker, outage, errorLog } = this.#context;
     const announced = [...connections.all];
@@ -70,6 +70,7 @@ export class Shutdown {
     await this.#drain(drainMs);
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
     for (const connection of [...connections.all]) connection.abandon();
+    await queues.close().catch(errorLog.report);
     await operations.close().catch(errorLog.report);
     await deliveries?.close().catch(errorLog.report);
     await presences.close().catch(errorLog.report);

@@ -1,5 +1,6 @@
 import type {
   Clock,
+  Engine,
   HeldResult,
   Queues as QueueStore,
   Random,
@@ -19,9 +20,14 @@ import type {
   QueueView,
 } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
+import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { orThrow } from "../input/input.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import type { RuleBook } from "../rules/rule-book.ts";
 import { isInScope, type QueueAction, requireService } from "../rules/service-scopes.ts";
+import type { CoreInstruments } from "../runtime/instruments.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { ClaimWaiters } from "./claim-waiters.ts";
 import { laneOf, mayJoin, type QueueBook, type ResolvedQueue } from "./queue-book.ts";
 import {
   readClaim,
@@ -31,24 +37,48 @@ import {
   readFinish,
   readJoin,
 } from "./queue-inputs.ts";
+import { QueueNews } from "./queue-news.ts";
+import { QueueSignals } from "./queue-signals.ts";
+import { QueueUpkeep } from "./queue-upkeep.ts";
 import { queueViewOf } from "./queue-view.ts";
+import { QueueWatch } from "./queue-watch.ts";
 import type { Queues } from "./queues-api.ts";
 import { missingQueue, StoredQueues } from "./stored-queues.ts";
 import { ownerOf, ownersOf, personIn, type TicketPerson, ticketDataText } from "./ticket-owner.ts";
 import { claimedTicket, viewOfTicket } from "./ticket-view.ts";
+import { WaitEstimates } from "./wait-estimates.ts";
 
 const ticketIdLength = 20;
 const defaultHours = 24;
 const maxHours = 48;
 
+const maxWaitMs = 60_000;
+/** Time beyond its wait for which a waiting worker counts as live, in milliseconds. */
+const liveBeyondMs = 10_000;
+
 /** Parts of the node that a {@link QueueService} uses. */
 export interface QueueContext {
-  readonly store: QueueStore;
+  readonly engine: Engine;
+  readonly rules: RuleBook;
   readonly book: QueueBook;
+  readonly node: string;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly random: Random;
   readonly maxQueues: number;
+  readonly instruments: Pick<CoreInstruments, QueueInstrument>;
+  /** True if the person has a connection to this node. */
+  readonly isConnected: (person: TicketPerson) => boolean;
+  readonly onError: (error: unknown) => void;
 }
+
+type QueueInstrument =
+  | "queueTickets"
+  | "queuePositionsPushed"
+  | "queueTicketsWatched"
+  | "queueEstimates"
+  | "queueWaits"
+  | "queueServices";
 
 /** Who joins, and in which lane. */
 interface Joining {
@@ -59,17 +89,90 @@ interface Joining {
 /** Queues of people who wait for work, as their people, workers and operators use them. */
 export class QueueService implements Queues {
   readonly #context: QueueContext;
+  readonly #store: QueueStore;
   readonly #stored: StoredQueues;
+  readonly #estimates: WaitEstimates;
+  readonly #news: QueueNews;
+  readonly #waiters: ClaimWaiters<ClaimedTicket>;
+  readonly #signals: QueueSignals;
+  readonly #watch: QueueWatch;
+  readonly #upkeep: QueueUpkeep;
+  #isClosed = false;
 
   constructor(context: QueueContext) {
+    const { engine, rules, clock, wheel, random, onError } = context;
+    const store = engine.queues;
     this.#context = context;
-    this.#stored = new StoredQueues(context);
+    this.#store = store;
+    this.#stored = new StoredQueues({ ...context, store });
+    this.#estimates = new WaitEstimates({ store, clock });
+    this.#news = new QueueNews(
+      new AssuredPublisher({ engine, rules, clock, wheel, random, onError }),
+    );
+    this.#waiters = new ClaimWaiters({ wheel, onError });
+    this.#watch = new QueueWatch({
+      ...context,
+      store,
+      push: async (queue, ticket) => {
+        context.instruments.queuePositionsPushed.add(1);
+        await this.#tell(queue, ticket);
+      },
+    });
+    this.#signals = new QueueSignals({
+      ...context,
+      signals: engine.signals,
+      isShared: engine.isShared === true,
+      onChange: (queue, moves, joined) => {
+        this.#watch.changed(queue, moves, joined);
+        this.#waiters.wake(queue);
+        if (engine.isShared !== true) this.#upkeep.start();
+      },
+    });
+    this.#upkeep = new QueueUpkeep({
+      store,
+      wheel,
+      now: () => clock.monotonic(),
+      onMoved: (queue, ticket) => this.#onSwept(queue, ticket),
+      renew: (queue) => this.#stored.renew(context.book.of(queue)),
+      onError,
+    });
+    context.instruments.queueTicketsWatched.readFrom(() => this.#watch.size);
+  }
+
+  /** Tickets of the people of this node's connections. */
+  get watch(): QueueWatch {
+    return this.#watch;
+  }
+
+  /** Changes that other nodes tell of. */
+  get signals(): QueueSignals {
+    return this.#signals;
+  }
+
+  /** Learns which queues there are; part of the heartbeat of a node with a shared engine. */
+  async refresh(): Promise<void> {
+    this.#watch.setLive(await unlessUnsupported(this.#store.names(), []));
+  }
+
+  /** Returns tickets of dead workers to their places, and lets tickets leave whose people are gone. */
+  sweep(): Promise<void> {
+    return unlessUnsupported(this.#upkeep.sweep(), undefined);
+  }
+
+  /** Ends all waits and stops watching. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#waiters.close();
+    this.#upkeep.close();
+    this.#watch.close();
+    await this.#news.close();
   }
 
   async configure(principal: Principal, name: string, input: ConfigureQueue): Promise<QueueView> {
     const queue = this.#context.book.of(name);
     requireService(principal, "queue:manage", name);
     await this.#stored.configure(queue, orThrow(readConfigure(input)));
+    this.#signals.changed(name);
     return this.#view(queue, 1);
   }
 
@@ -81,7 +184,7 @@ export class QueueService implements Queues {
 
   async list(principal: Principal): Promise<QueueList> {
     if (principal.kind !== "service") requireService(principal, "queue:manage");
-    const { store } = this.#context;
+    const store = this.#store;
     const names = (await store.names()).filter((name) =>
       mayDoAny(principal, name, ["queue:manage", "queue:claim"]),
     );
@@ -103,21 +206,25 @@ export class QueueService implements Queues {
       principal.kind === "user"
         ? joinOfUser(principal, queue, request)
         : joinOfService(principal, queue, request);
-    const { store, random } = this.#context;
     const { ticket, isNew } = await this.#stored.through(queue, () =>
-      store.join(name, {
-        id: random.id(ticketIdLength),
+      this.#store.join(name, {
+        id: this.#context.random.id(ticketIdLength),
         owner: ownerOf(person),
         data: ticketDataText(person),
         ...(lane === undefined ? {} : { lane }),
         ...(request.key === undefined ? {} : { key: request.key }),
       }),
     );
-    return { ...(await this.#ticket(name, ticket)), duplicate: !isNew };
+    const joined = isNew
+      ? await this.#joined(name, ticket, person)
+      : await this.#ticket(name, ticket);
+    return { ...joined, duplicate: !isNew };
   }
 
   async get(principal: Principal, name: string, id: string): Promise<QueueTicket> {
-    return this.#ticket(name, await this.#visible(principal, name, id));
+    const ticket = await this.#visible(principal, name, id);
+    if (principal.kind === "user") this.#watch.seen(name, ticket);
+    return this.#ticket(name, ticket);
   }
 
   async own(principal: Principal, name: string): Promise<QueueTicket | undefined> {
@@ -126,15 +233,17 @@ export class QueueService implements Queues {
       throw new MilepostError("bad_message", "name the ticket; only a user has one of its own");
     }
     for (const owner of ownersOf(principal)) {
-      const found = await this.#known(() => this.#context.store.find(name, owner));
-      if (found !== undefined) return this.#ticket(name, found);
+      const found = await this.#known(() => this.#store.find(name, owner));
+      if (found === undefined) continue;
+      this.#watch.seen(name, found);
+      return this.#ticket(name, found);
     }
     return undefined;
   }
 
   async leave(principal: Principal, name: string, id: string): Promise<QueueTicket> {
-    await this.#visible(principal, name, id, ["queue:join", "queue:manage"]);
-    const left = await this.#context.store.leave(name, id);
+    const before = await this.#visible(principal, name, id, ["queue:join", "queue:manage"]);
+    const left = await this.#store.leave(name, id);
     if (left === undefined) throw missingTicket();
     if (left.state === "running") {
       throw new MilepostError(
@@ -142,29 +251,27 @@ export class QueueService implements Queues {
         "the ticket is being served; cancel its operation, or wait until its worker has finished it",
       );
     }
-    return this.#ticket(name, left);
+    const isNew = before.state === "waiting" && left.state === "left";
+    return isNew ? this.#moved(name, left) : this.#ticket(name, left);
   }
 
   async claim(
     principal: Principal,
     name: string,
     input: ClaimTicket,
-    _waitMs = 0,
-    _signal?: AbortSignal,
+    waitMs = 0,
+    signal?: AbortSignal,
   ): Promise<ClaimedTicket | undefined> {
     const queue = this.#context.book.of(name);
     requireService(principal, "queue:claim", name);
-    const { worker, lease_ms, slots, claim_id } = orThrow(readClaim(input));
-    const result = await this.#stored.through(queue, () =>
-      this.#context.store.claim(name, {
-        worker,
-        ...(lease_ms === undefined ? {} : { leaseMs: lease_ms }),
-        ...(slots === undefined ? {} : { slots }),
-        ...(claim_id === undefined ? {} : { key: claim_id }),
-      }),
-    );
-    if (result.status !== "claimed") return undefined;
-    return claimedTicket(name, result.ticket, lease_ms ?? queue.leaseMs);
+    const request = orThrow(readClaim(input));
+    const attempt = () => this.#claim(queue, request);
+    const first = await attempt();
+    const wait = Math.min(waitMs, maxWaitMs);
+    if (first !== undefined || !(wait > 0) || this.#isClosed) return first;
+    const { worker, slots = 1 } = request;
+    await this.#store.beat(name, worker, slots, wait + liveBeyondMs);
+    return this.#waiters.wait(name, wait, attempt, signal);
   }
 
   async extend(
@@ -178,7 +285,7 @@ export class QueueService implements Queues {
     const ticket = await this.#held(principal, queue, (store) =>
       store.extend(name, id, fence, lease_ms),
     );
-    return claimedTicket(name, ticket, lease_ms ?? queue.leaseMs);
+    return claimedTicket(name, ticket.ticket, lease_ms ?? queue.leaseMs);
   }
 
   async finish(
@@ -189,8 +296,8 @@ export class QueueService implements Queues {
   ): Promise<QueueTicket> {
     const { fence } = orThrow(readFinish(input));
     const queue = this.#context.book.of(name);
-    const ticket = await this.#held(principal, queue, (store) => store.finish(name, id, fence));
-    return this.#ticket(name, ticket);
+    const held = await this.#held(principal, queue, (store) => store.finish(name, id, fence));
+    return this.#ended(name, held);
   }
 
   async fail(
@@ -202,10 +309,10 @@ export class QueueService implements Queues {
     const { fence, reason, give_back: giveBack = false } = orThrow(readFail(input));
     const queue = this.#context.book.of(name);
     const options = { giveBack, ...(reason === undefined ? {} : { reason }) };
-    const ticket = await this.#held(principal, queue, (store) =>
+    const held = await this.#held(principal, queue, (store) =>
       store.fail(name, id, fence, options),
     );
-    return this.#ticket(name, ticket);
+    return this.#ended(name, held);
   }
 
   /** Runs a worker's step on a ticket that it has claimed. */
@@ -213,11 +320,11 @@ export class QueueService implements Queues {
     principal: Principal,
     queue: ResolvedQueue,
     step: (store: QueueStore) => Promise<HeldResult>,
-  ): Promise<StoredTicket> {
+  ): Promise<Extract<HeldResult, { status: "held" }>> {
     requireService(principal, "queue:claim", queue.name);
-    const result = await this.#known(() => step(this.#context.store));
+    const result = await this.#known(() => step(this.#store));
     if (result === undefined || result.status === "unknown") throw missingTicket();
-    if (result.status === "held") return result.ticket;
+    if (result.status === "held") return result;
     const { state, worker } = result.ticket;
     const now = state === "running" ? `${worker ?? "another worker"} serves it` : `it is ${state}`;
     throw new MilepostError("stale_lease", `the ticket is no longer held with this fence: ${now}`);
@@ -232,7 +339,7 @@ export class QueueService implements Queues {
   ): Promise<StoredTicket> {
     this.#context.book.of(name);
     if (principal.kind === "service") requireAny(principal, name, actions);
-    const found = await this.#known(() => this.#context.store.get(name, [id]));
+    const found = await this.#known(() => this.#store.get(name, [id]));
     const ticket = found?.[0];
     const isOwn =
       principal.kind === "service" ||
@@ -251,12 +358,93 @@ export class QueueService implements Queues {
     }
   }
 
+  async #claim(
+    queue: ResolvedQueue,
+    { worker, lease_ms, slots, claim_id }: ClaimTicket,
+  ): Promise<ClaimedTicket | undefined> {
+    const { name } = queue;
+    const result = await this.#stored.through(queue, () =>
+      this.#store.claim(name, {
+        worker,
+        ...(lease_ms === undefined ? {} : { leaseMs: lease_ms }),
+        ...(slots === undefined ? {} : { slots }),
+        ...(claim_id === undefined ? {} : { key: claim_id }),
+      }),
+    );
+    if (result.status !== "claimed") return undefined;
+    const { ticket, isRepeat } = result;
+    if (!isRepeat) {
+      const { instruments } = this.#context;
+      if (ticket.claims === 1) {
+        this.#estimates.served(name, ticket.id);
+        instruments.queueWaits.observe((ticket.claimedAt ?? ticket.joinedAt) - ticket.joinedAt);
+      }
+      instruments.queueTickets.running.add(1);
+      this.#signals.changed(name);
+      void this.#tell(name, ticket).catch(this.#context.onError);
+    }
+    return claimedTicket(name, ticket, lease_ms ?? queue.leaseMs);
+  }
+
+  /** Tells the person of a new ticket its first position, and the nodes that it waits. */
+  async #joined(name: string, ticket: StoredTicket, person: TicketPerson): Promise<QueueTicket> {
+    const { instruments, onError } = this.#context;
+    const { id, place } = ticket;
+    const estimate = await this.#estimates.ofNew(name, id, place?.position ?? 0);
+    instruments.queueTickets.waiting.add(1);
+    if (estimate !== undefined) {
+      instruments.queueEstimates.add(1);
+      void this.#store.noteEstimate(name, id, estimate.p50_ms, estimate.p90_ms).catch(onError);
+    }
+    this.#signals.changed(name, { id, person });
+    const joined = viewOfTicket(name, ticket, estimate);
+    await this.#news.publish(ticket, joined);
+    this.#watch.seen(name, ticket);
+    return joined;
+  }
+
+  /** Handles a ticket that its worker has ended or given back. */
+  async #ended(
+    name: string,
+    { ticket, isRepeat }: Extract<HeldResult, { status: "held" }>,
+  ): Promise<QueueTicket> {
+    if (isRepeat) return this.#ticket(name, ticket);
+    const { claimedAt, endedAt, state } = ticket;
+    if (state === "finished" && claimedAt !== undefined && endedAt !== undefined) {
+      this.#context.instruments.queueServices.observe(endedAt - claimedAt);
+    }
+    return this.#moved(name, ticket);
+  }
+
+  async #onSwept(name: string, ticket: StoredTicket): Promise<void> {
+    await this.#moved(name, ticket);
+  }
+
+  /** Tells everybody that a ticket has changed its state, other than by a claim. */
+  async #moved(name: string, ticket: StoredTicket): Promise<QueueTicket> {
+    const { instruments } = this.#context;
+    instruments.queueTickets[ticket.state === "waiting" ? "returned" : ticket.state].add(1);
+    if (ticket.state !== "waiting") this.#estimates.left(ticket.id);
+    this.#signals.changed(name);
+    return this.#tell(name, ticket);
+  }
+
+  /** Publishes a ticket for its person, as it is. */
+  async #tell(name: string, ticket: StoredTicket): Promise<QueueTicket> {
+    const view = await this.#ticket(name, ticket);
+    await this.#news.publish(ticket, view);
+    return view;
+  }
+
   async #ticket(name: string, ticket: StoredTicket): Promise<QueueTicket> {
-    return viewOfTicket(name, ticket, undefined);
+    const { place } = ticket;
+    const estimate =
+      place === undefined ? undefined : await this.#estimates.at(name, place.position);
+    return viewOfTicket(name, ticket, estimate);
   }
 
   async #view(queue: ResolvedQueue, hours: number): Promise<QueueView> {
-    const { store } = this.#context;
+    const store = this.#store;
     const [state, statistics] = await Promise.all([
       store.state(queue.name),
       this.#known(() => store.statistics(queue.name, hours)),
@@ -269,6 +457,16 @@ export class QueueService implements Queues {
       statistics,
       hours,
     );
+  }
+}
+
+/** Resolves with `otherwise` where the engine keeps no queues. */
+async function unlessUnsupported<T>(call: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof MilepostError && error.code === "not_supported") return otherwise;
+    throw error;
   }
 }
 

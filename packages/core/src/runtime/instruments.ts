@@ -14,6 +14,12 @@ const gapReasons = [
   "store_unavailable",
 ] as const satisfies readonly GapReason[];
 
+/** Bounds of the histograms of queues, in milliseconds: 1 s to 6 h. */
+const queueBuckets = [
+  1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000,
+  21_600_000,
+];
+
 /** Reasons for which a signature is refused. */
 export const signatureFaults = ["missing", "wrong", "stale", "used"] as const;
 /**
@@ -256,6 +262,45 @@ export const coreInstruments = {
     name: "milepost_operation_summary_retries_total",
     help: "Attempts to publish the summaries of an operation to the channels that it belongs to that failed and are retried.",
     unit: "attempts",
+  },
+  queueTickets: {
+    kind: "counter",
+    name: "milepost_queue_tickets_total",
+    help: "Tickets of queues that entered a state at this node; returned ones wait again after their worker died or gave them back.",
+    unit: "tickets",
+    labels: [["state", ["waiting", "running", "finished", "failed", "left", "gone", "returned"]]],
+  },
+  queueWaits: {
+    kind: "histogram",
+    name: "milepost_queue_wait_milliseconds",
+    help: "Time from the join of a ticket to its first claim.",
+    unit: "ms",
+    buckets: queueBuckets,
+  },
+  queueServices: {
+    kind: "histogram",
+    name: "milepost_queue_service_milliseconds",
+    help: "Time from the claim of a ticket until it was finished.",
+    unit: "ms",
+    buckets: queueBuckets,
+  },
+  queueEstimates: {
+    kind: "counter",
+    name: "milepost_queue_estimates_total",
+    help: "Tickets for which a wait was estimated when they joined.",
+    unit: "tickets",
+  },
+  queuePositionsPushed: {
+    kind: "counter",
+    name: "milepost_queue_positions_pushed_total",
+    help: "Positions that this node pushed to the people of waiting tickets.",
+    unit: "positions",
+  },
+  queueTicketsWatched: {
+    kind: "gauge",
+    name: "milepost_queue_tickets_watched",
+    help: "Tickets whose people are connected to this node.",
+    unit: "tickets",
   },
   keySetFetches: {
     kind: "counter",
