@@ -81,6 +81,8 @@ function projected(projection: Rule["projection"]): string {
       return "the latest of each task, agent and calendar event";
     case "personal":
       return "the operations of a person, and the latest of what was published for that person";
+    case "inbox":
+      return "the newest items of the inbox, and its numbers";
     case "operation":
       return "the operation, folded from its events";
     case "keyed":

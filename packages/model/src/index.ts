@@ -10,6 +10,8 @@ export * from "./dashboard-projection.ts";
 export { foldOperation } from "./fold-operation.ts";
 export * from "./fold-presence.ts";
 export * from "./generation-progress.ts";
+export type * from "./inbox.ts";
+export * from "./inbox-projection.ts";
 export * from "./keyed-projection.ts";
 export * from "./latest-projection.ts";
 export { mergeReports } from "./merge-reports.ts";

@@ -1,5 +1,6 @@
 import { chatProjection } from "./chat-projection.ts";
 import { dashboardProjection } from "./dashboard-projection.ts";
+import { inboxProjection } from "./inbox-projection.ts";
 import { keyedProjection } from "./keyed-projection.ts";
 import { latestProjection } from "./latest-projection.ts";
 import type { OperationState } from "./operation-state.ts";
@@ -19,7 +20,7 @@ const keyedPrefix = "keyed:";
 
 /**
  * Returns the projection with this name, or undefined for an unknown name, which a newer gateway may use. Rules
- * and snapshots carry these names: `latest`, `text`, `operation`, `chat`, `dashboard`, `personal`, or `keyed:` and
+ * and snapshots carry these names: `latest`, `text`, `operation`, `chat`, `dashboard`, `personal`, `inbox`, or `keyed:` and
  * the field.
  */
 export function projectionNamed(name: string): Projection<unknown> | undefined {
@@ -34,6 +35,8 @@ export function projectionNamed(name: string): Projection<unknown> | undefined {
       return erased(chatProjection);
     case "dashboard":
       return erased(dashboardProjection);
+    case "inbox":
+      return erased(inboxProjection);
     case "personal":
       return erased(personalProjection);
     default:
@@ -45,7 +48,15 @@ export function projectionNamed(name: string): Projection<unknown> | undefined {
 
 /** Returns the name of the projection that a rule sets. The name of a keyed projection includes its field. */
 export function projectionName(spec: {
-  readonly name: "latest" | "text" | "operation" | "chat" | "dashboard" | "personal" | "keyed";
+  readonly name:
+    | "latest"
+    | "text"
+    | "operation"
+    | "chat"
+    | "dashboard"
+    | "personal"
+    | "inbox"
+    | "keyed";
   readonly by?: string;
 }): string {
   return spec.name === "keyed" ? `${keyedPrefix}${spec.by ?? "id"}` : spec.name;

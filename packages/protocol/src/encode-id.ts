@@ -51,6 +51,17 @@ export function encodeId(id: string): string {
   return encoded;
 }
 
+/** Returns the id that an encoded form stands for; undefined where it has only a hash of the id, and for other texts. */
+export function decodeId(encoded: string): string | undefined {
+  if (plainId.test(encoded)) return encoded;
+  try {
+    const id = decodeURIComponent(encoded.replaceAll("~", "%"));
+    return encodeId(id) === encoded ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Returns the bytes of a text in UTF-8. Half a surrogate pair becomes three bytes, as if it were a character. */
 function utf8(text: string): Uint8Array {
   if (isWellFormed(text)) return new TextEncoder().encode(text);

@@ -10,7 +10,7 @@ export type * from "./contract.ts";
 export * from "./cursor.ts";
 export * from "./cut-text.ts";
 export { defineContract } from "./define-contract.ts";
-export { encodeId, idRule, isId, maxEncodedIdBytes, maxIdBytes } from "./encode-id.ts";
+export { decodeId, encodeId, idRule, isId, maxEncodedIdBytes, maxIdBytes } from "./encode-id.ts";
 export * from "./encryption.ts";
 export * from "./envelope.ts";
 export * from "./error-codes.ts";

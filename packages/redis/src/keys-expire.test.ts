@@ -33,7 +33,10 @@ type Port = Exclude<
 type Listening = "listen" | "subscribe" | "unsubscribe" | "close";
 type Steps = {
   readonly [P in Port]: {
-    readonly [M in Exclude<keyof Engine[P], Listening>]: readonly Step[];
+    readonly [M in Exclude<
+      keyof Engine[P],
+      P extends "inbox" ? never : Listening
+    >]: readonly Step[];
   };
 };
 
@@ -62,6 +65,7 @@ const progress = { revision: 0, acked: at, sent: at, repeatsTo: 0, tags };
 const letter = { source: "s", at: 1, channel: "quick:a", reason: "r", attempts: 1, entry: {} };
 const kept = { maxDeadLetters: 3, maxLength: 1_000, maxAgeMs: minuteMs };
 const toReach = { maxWaiting: 3, keepMs: minuteMs };
+const few = { maxItems: 2, maxLength: 1_000, maxAgeMs: 60 * minuteMs };
 const operation = {
   summary: {
     operation_id: "o",
@@ -353,6 +357,46 @@ const steps: Steps = {
     ],
     list: [({ targets }) => targets.list("ada")],
     remove: [({ targets }) => targets.remove("ada", "a")],
+  },
+  inbox: {
+    put: [
+      ({ inbox }) => inbox.put("user:ada", { id: "n", kind: "notification", json: "1" }, few),
+      ({ inbox }) => inbox.put("user:ada", { id: "m", kind: "notification", json: "1" }, few),
+      ({ inbox }) => inbox.put("user:ada", { id: "q", kind: "question", json: "1" }, few),
+    ],
+    close: [
+      ({ inbox }) => inbox.close("user:ada", "q", "answered", few),
+      ({ inbox }) => inbox.close("user:bo", "never", "answered", few),
+      ({ inbox }) => inbox.close("user:ada", "n", "left", few, true),
+    ],
+    mark: [
+      ({ inbox }) => inbox.mark("user:ada", ["n", "q"], { read: true }, few),
+      ({ inbox }) => inbox.mark("user:ada", "all", { snoozedUntil: 9e12 }, few),
+    ],
+    list: [({ inbox }) => inbox.list("user:ada", { filter: "all", limit: 10 }, few)],
+    get: [({ inbox }) => inbox.get("user:ada", "n")],
+    due: [({ inbox }) => inbox.due(10)],
+    wake: [({ inbox }) => inbox.wake("user:ada", few)],
+    settle: [
+      async ({ inbox }) =>
+        inbox.settle("user:ada", (await inbox.wake("user:ada", few)).pending.slice(0, 1)),
+    ],
+    setRoles: [({ inbox }) => inbox.setRoles("user:ada", ["ops"], minuteMs)],
+    enrol: [
+      ({ inbox }) => inbox.enrol("role:ops", "user:ada", minuteMs, 2),
+      ({ inbox }) => inbox.enrol("role:ops", "user:bo", 0, 2),
+    ],
+    members: [({ inbox }) => inbox.members("role:ops")],
+    see: [
+      ({ inbox }) =>
+        inbox.see(
+          "user:ada",
+          { at: 1, positions: [{ channel: "c", epoch: "e", offset: 1, tag: "t", at: 1 }] },
+          2,
+          minuteMs,
+        ),
+    ],
+    seen: [({ inbox }) => inbox.seen("user:ada")],
   },
   singleUse: {
     claim: [

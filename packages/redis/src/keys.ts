@@ -154,6 +154,33 @@ export class Keys {
     return `${this.#prefix}:{queue:${digest(queue)}}`;
   }
 
+  /**
+   * Returns the keys of an inbox, in the order that inbox.lua expects. The inboxes of one bucket share a slot and the last
+   * key, which has the time at which each is due.
+   */
+  inbox(owner: string): readonly string[] {
+    const tagged = this.#inbox(owner);
+    const parts = ["items", "order", "notes", "unread", "open", "snoozed", "facts", "pending"];
+    return [
+      ...[...parts, "closed"].map((part) => `${tagged}:${part}`),
+      this.inboxDue(bucketOf(owner)),
+    ];
+  }
+
+  /** Returns the key with the times at which the inboxes of a bucket, from 0 to 15, are due. */
+  inboxDue(bucket: number): string {
+    return `${this.#prefix}:{inbox:${bucket}}:due`;
+  }
+
+  /** Returns the key of a part that an inbox has beside its items: `roles`, `members` or `seen`. */
+  inboxPart(owner: string, part: "roles" | "members" | "seen"): string {
+    return `${this.#inbox(owner)}:${part}`;
+  }
+
+  #inbox(owner: string): string {
+    return `${this.#prefix}:{inbox:${bucketOf(owner)}}:${digest(owner)}`;
+  }
+
   lease(name: string): string {
     return `${this.#prefix}:lease:${digest(name)}`;
   }
@@ -187,6 +214,13 @@ export class Keys {
 function hashTag(channel: string, { rollUp }: LogPolicy): string {
   if (rollUp !== undefined) return channel.split(":", rollUp.segments).join(":");
   return channel.endsWith(":*") ? channel.slice(0, -2) : channel;
+}
+
+/** Number of buckets that the inboxes are in. */
+export const inboxBuckets = 16;
+
+function bucketOf(owner: string): number {
+  return digest(owner).charCodeAt(0) % inboxBuckets;
 }
 
 /** Returns a short hash. It reads UTF-16, because UTF-8 makes one text of all halves of surrogate pairs. */

@@ -6,6 +6,7 @@ import {
   deliveriesContract,
   durableSubscribersContract,
   holdingsContract,
+  inboxContract,
   leasesContract,
   type MakeEngine,
   ManualClock,
@@ -82,4 +83,5 @@ describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis])
   queuesContract("redis", make);
   deliveriesContract("redis", make);
   targetsContract("redis", make);
+  inboxContract("redis", make);
 });

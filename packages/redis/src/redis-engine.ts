@@ -8,6 +8,7 @@ import { RedisDeadLetterStore } from "./redis-dead-letter-store.ts";
 import { RedisDeliveries } from "./redis-deliveries.ts";
 import { RedisDurableSubscribers } from "./redis-durable-subscribers.ts";
 import { RedisHoldings } from "./redis-holdings.ts";
+import { RedisInbox } from "./redis-inbox.ts";
 import { RedisLeases } from "./redis-leases.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { RedisOperationIndex } from "./redis-operation-index.ts";
@@ -58,6 +59,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       queues: new RedisQueues(link, keys, clock),
       deliveries: new RedisDeliveries(link, keys, clock),
       targets: new RedisTargets(link, keys, clock),
+      inbox: new RedisInbox(link, keys, clock),
       isShared: true,
       isDurable: true,
       store: link.watch,

@@ -10,6 +10,7 @@ import {
 } from "@milepost/engine";
 import { type NotificationData, personalChannel, readNotificationFields } from "@milepost/model";
 import {
+  decodeId,
   endEvent,
   formatPosition,
   type GapReason,
@@ -105,6 +106,10 @@ export interface ChannelsParts {
   readonly onError: (error: unknown) => void;
   /** Called with the name of a channel whose log was deleted. */
   readonly onPurged: (channel: string) => Promise<void>;
+  /** Called with a notification that was stored in the channel of a user, whose id may be encoded in its name. */
+  readonly onNotification: (user: string, data: unknown, position: string) => Promise<void>;
+  /** Called before a user subscribes to the channel of an inbox. */
+  readonly onInbox: (principal: Principal) => Promise<void>;
 }
 
 /**
@@ -128,6 +133,8 @@ export class Channels implements ChannelService {
   readonly #shares: PublisherShares;
   readonly #instruments: ChannelsParts["instruments"];
   readonly #onPurged: (channel: string) => Promise<void>;
+  readonly #onNotification: ChannelsParts["onNotification"];
+  readonly #onInbox: ChannelsParts["onInbox"];
   #closed = false;
   /**
    * Queues of waiting publishes, by channel: a publish that waits for its schema or for the store, and all
@@ -151,10 +158,14 @@ export class Channels implements ChannelService {
     outage,
     onError,
     onPurged,
+    onNotification,
+    onInbox,
   }: ChannelsParts) {
     this.#shares = new PublisherShares({ holdings, clock, limits, onError });
     this.#instruments = instruments;
     this.#onPurged = onPurged;
+    this.#onNotification = onNotification;
+    this.#onInbox = onInbox;
     this.#log = log;
     this.#reads = reads;
     this.#rules = rules;
@@ -225,6 +236,9 @@ export class Channels implements ChannelService {
   ): Promise<ReadAccess> {
     this.#refuseWhenClosed();
     const permission = permissionFor(principal, resolved, "subscribe", connectionId);
+    if (permission === "allowed" && resolved.rule.projection?.name === "inbox") {
+      await this.#onInbox(principal);
+    }
     if (permission === "allowed" || permission === "refused") return { kind: permission };
     const operationId = permission.ownerOf;
     const life = await this.#ownedLife(principal, operationId);
@@ -317,6 +331,11 @@ export class Channels implements ChannelService {
       if (!duplicate) this.#instruments.publicationsAccepted.add(1);
       const { position } = publication;
       const published = { channel, position: formatPosition(position), duplicate };
+      const user = name === "notification" ? userOfChannel(channel) : undefined;
+      // A repeated publish tries again what may have failed.
+      if (user !== undefined && !isLocal(position)) {
+        await this.#onNotification(user, JSON.parse(json), published.position);
+      }
       if (!isLocal(position)) return published;
       const isLater = resolved.policy.isAppendedLater === true;
       return { ...published, local: true, ...(isLater ? { spooled: true } : {}) };
@@ -513,6 +532,12 @@ export class Channels implements ChannelService {
     const found = stateIn(await this.#reads.peek(name, policy));
     return found !== undefined && owns(principal, found.state) ? found.position.epoch : undefined;
   }
+}
+
+/** Returns the user whose channel it is; undefined for other channels, and where the name has a hash of the id. */
+function userOfChannel(channel: string): string | undefined {
+  const [prefix, segment = "", ...rest] = channel.split(":");
+  return prefix === "user" && rest.length === 0 ? decodeId(segment) : undefined;
 }
 
 /** Waits for both checks, and rejects as the first that does. */

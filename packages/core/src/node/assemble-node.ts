@@ -12,6 +12,7 @@ import { PersonalChannels } from "../connection/personal-channels.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
+import { InboxService } from "../inbox/inbox-service.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
 import { ConnectionSlots } from "../limits/connection-slots.ts";
 import { RefusalCounts } from "../limits/refusal-counts.ts";
@@ -201,6 +202,16 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     instruments,
     onError,
   });
+  const inbox = new InboxService({
+    inbox: engine.inbox,
+    log: engine.log,
+    rules,
+    clock,
+    wheel,
+    limits,
+    errorLog,
+    instruments,
+  });
   const channels = new Channels({
     log: engine.log,
     reads,
@@ -217,6 +228,8 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     outage,
     onError,
     onPurged: (channel) => operations.forgetChannel(channel),
+    onNotification: (user, data, position) => inbox.notified(user, data, position),
+    onInbox: (principal) => inbox.opened(principal),
   });
   const ownership = new OwnershipWatch({ hub, rules, wheel, limits, onError });
   const revocations = new RevocationCache(engine.revocations, clock);
@@ -284,6 +297,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     methods,
     operations,
     queues,
+    inbox,
     presences,
     presence: new PresenceService(channels, presences),
     durable: {
@@ -327,7 +341,12 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       () => queues.refresh(),
     ],
     onHeartbeat: () => outage.join(),
-    sweep: [() => registry.sweep(), () => operations.adopt(), () => queues.sweep()],
+    sweep: [
+      () => registry.sweep(),
+      () => operations.adopt(),
+      () => queues.sweep(),
+      () => inbox.sweep(),
+    ],
   };
   const maintenance = new MaintenanceLoop(wheel, engine.leases, work, onError);
   availability.onState((state) => {

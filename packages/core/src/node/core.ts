@@ -6,6 +6,7 @@ import type { Connections } from "../cluster/connection-admin-api.ts";
 import type { Compactors } from "../compaction/compactor.ts";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
+import type { Inboxes } from "../inbox/inbox-api.ts";
 import type { ConnectionSlots } from "../limits/connection-slots.ts";
 import type { RefusalCounts, Refusals } from "../limits/refusal-counts.ts";
 import type { Operations } from "../operations/operations-api.ts";
@@ -117,6 +118,7 @@ export interface Core {
   readonly presence: PresenceService;
   readonly operations: Operations;
   readonly queues: Queues;
+  readonly inbox: Inboxes;
   readonly deadLetters: DeadLetters;
   readonly connections: Connections;
   readonly admission: Admission;

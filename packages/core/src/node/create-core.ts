@@ -73,6 +73,7 @@ export function createCore(options: CoreOptions): Core {
     presence: context.presence,
     operations,
     queues: context.queues,
+    inbox: context.inbox,
     deadLetters,
     connections: connectionAdmin,
     admission,

@@ -4,6 +4,7 @@ import type { ConnectionRegistration } from "../cluster/connection-registration.
 import type { RevocationCache } from "../cluster/revocation-cache.ts";
 import type { Compactions } from "../compaction/compactions.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
+import type { InboxService } from "../inbox/inbox-service.ts";
 import type { RefusalCounts } from "../limits/refusal-counts.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import type { QueueService } from "../queues/queue-service.ts";
@@ -22,6 +23,7 @@ export interface NodeContext extends ConnectionContext {
   readonly signatures: Signatures;
   readonly operations: OperationService;
   readonly queues: QueueService;
+  readonly inbox: InboxService;
   readonly outage: Outage;
   readonly reaching: Reaching;
   /** Loop that tells users who are away; undefined where the deployment has nothing to reach them with. */

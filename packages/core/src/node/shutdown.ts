@@ -71,6 +71,7 @@ export class Shutdown {
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
     for (const connection of [...connections.all]) connection.abandon();
     await queues.close().catch(errorLog.report);
+    this.#context.inbox.shutDown();
     await operations.close().catch(errorLog.report);
     await deliveries?.close().catch(errorLog.report);
     await presences.close().catch(errorLog.report);

@@ -6,6 +6,9 @@ export type ClaimValue = string | number | boolean;
 /** Claims of a token that the rules of a node use, by the name that the rules have for them. */
 export type Claims = Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>;
 
+/** Claim with the roles of a user: a text or a list of texts. */
+export const rolesClaim = "roles";
+
 const maxTextLength = 1_024;
 const maxItems = 100;
 

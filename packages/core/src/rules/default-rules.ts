@@ -47,6 +47,12 @@ export const announcementChannel = "gateway:operations";
 /** Bytes of data that an operation's log keeps: 16 MiB. */
 const operationBytes = 16 * 1_048_576;
 
+/** Pattern of the channels of inboxes. The user's id is in its encoded form. */
+export const inboxPattern = "inbox:{user}";
+
+/** Bytes of data that the log of an inbox keeps: 4 MiB. */
+const inboxBytes = 4 * 1_048_576;
+
 /** Pattern of the channels of operations. */
 export const operationPattern = "operation:{operation}";
 
@@ -81,6 +87,13 @@ export const gatewayRules: readonly Rule[] = [
     subscribe: "nobody",
     publish: "nobody",
     retention: { maxEntries: 1_000, maxAgeMs: 5 * minuteMs },
+  },
+  {
+    pattern: inboxPattern,
+    subscribe: "own-user",
+    publish: "nobody",
+    retention: { ...aDay, maxBytes: inboxBytes },
+    projection: { name: "inbox" },
   },
   {
     pattern: "gateway:*",

@@ -5,6 +5,7 @@ import { RecentNames } from "../runtime/recent-names.ts";
 import { accessParts, actions } from "./access.ts";
 import { boundClaims } from "./bound-data.ts";
 import type { Captures } from "./channel-pattern.ts";
+import { rolesClaim } from "./claims.ts";
 import { ChannelContract, type EventSchemas } from "./contract/channel-contract.ts";
 import { contractRules } from "./contract/contract-rules.ts";
 import { type PlacedRule, placedRules, rolledUp } from "./placed-rules.ts";
@@ -96,7 +97,8 @@ export class RuleBook {
 }
 
 function claimsIn(rules: readonly Rule[]): ReadonlySet<string> {
-  const names = new Set<string>();
+  // The inbox of a user shows what is addressed to the roles of the token.
+  const names = new Set<string>([rolesClaim]);
   for (const rule of rules) {
     for (const action of actions) {
       const access = ownAccess(rule, action);

@@ -13,6 +13,8 @@ export type ProjectionSpec =
   | { readonly name: "dashboard" }
   /** Keeps the operations of a person, and the latest of what was published for that person. */
   | { readonly name: "personal" }
+  /** Keeps the newest items of an inbox and its numbers. Only the gateway's own rule uses it. */
+  | { readonly name: "inbox" }
   /**
    * Keeps the latest data per value of the data's field `by`, for at most 100 values; the oldest are dropped.
    */

@@ -10,13 +10,21 @@ export type ServiceAction = Action | "operations" | "purge" | "methods" | QueueA
 export type QueueAction = "queue:join" | "queue:claim" | "queue:manage";
 
 /** Action that concerns no channel. */
-type AdminAction = "connections" | "dead-letters" | "sessions" | "tickets" | "push" | "webhooks";
+type AdminAction =
+  | "connections"
+  | "dead-letters"
+  | "inbox"
+  | "sessions"
+  | "tickets"
+  | "push"
+  | "webhooks";
 
 /** Actions that a scope may limit to channels. */
 const channelActions: readonly ServiceAction[] = [...actions, "operations", "purge"];
 const adminActions: readonly AdminAction[] = [
   "connections",
   "dead-letters",
+  "inbox",
   "sessions",
   "tickets",
   "push",

@@ -316,6 +316,19 @@ export const coreInstruments = {
     unit: "sessions",
     labels: [["outcome", ["valid", "refused", "unavailable"]]],
   },
+  inboxItems: {
+    kind: "counter",
+    name: "milepost_inbox_items_total",
+    help: "Items put into inboxes of users and roles by their sender, by kind.",
+    unit: "items",
+    labels: [["kind", ["notification", "question"]]],
+  },
+  inboxReturns: {
+    kind: "counter",
+    name: "milepost_inbox_returns_total",
+    help: "Items that came back from their snooze.",
+    unit: "items",
+  },
   deadLettersWritten: {
     kind: "counter",
     name: "milepost_dead_letters_written_total",

@@ -105,6 +105,14 @@ export const defaultLimits = {
   nodeMessagesPerSecond: 20_000,
   /** Average number of bytes a second of all users of this node. */
   nodeBytesPerSecond: 134_217_728,
+  /** Maximum number of items, and of open questions, of one inbox. The oldest notifications are dropped, open questions never. */
+  maxInboxItems: 1_000,
+  /** Maximum number of characters of data of the notifications of one inbox; the oldest are dropped. */
+  maxInboxLength: 2_097_152,
+  /** Time a notification is kept in an inbox, in milliseconds: 90 days. */
+  inboxAgeMs: 7_776_000_000,
+  /** Maximum number of users who receive what is addressed to a role at once; others see it when they open their inbox. */
+  maxRoleMembers: 1_000,
   /** Default time that a request may take, in milliseconds. A request or its method can set another. */
   requestTimeoutMs: 30_000,
   /** Time a command may wait for its acknowledgement, in milliseconds. */

@@ -7,6 +7,7 @@ import { deliveriesContract } from "../testing/contracts/deliveries-contract.ts"
 import { durableSubscribersContract } from "../testing/contracts/durable-subscribers-contract.ts";
 import type { MakeEngine } from "../testing/contracts/engine-harness.ts";
 import { holdingsContract } from "../testing/contracts/holdings-contract.ts";
+import { inboxContract } from "../testing/contracts/inbox-contract.ts";
 import { leasesContract } from "../testing/contracts/leases-contract.ts";
 import { operationIndexContract } from "../testing/contracts/operation-index-contract.ts";
 import { presenceContract } from "../testing/contracts/presence-contract.ts";
@@ -48,6 +49,7 @@ holdingsContract("memory", make);
 queuesContract("memory", make);
 deliveriesContract("memory", make);
 targetsContract("memory", make);
+inboxContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

@@ -6,6 +6,7 @@ import { MemoryDeadLetterStore } from "./memory-dead-letter-store.ts";
 import { MemoryDeliveries } from "./memory-deliveries.ts";
 import { MemoryDurableSubscribers } from "./memory-durable-subscribers.ts";
 import { MemoryHoldings } from "./memory-holdings.ts";
+import { MemoryInbox } from "./memory-inbox.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
 import { MemoryPresences } from "./memory-presence.ts";
@@ -56,6 +57,7 @@ export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFact
       queues: new MemoryQueues(clock),
       deliveries: new MemoryDeliveries(clock),
       targets: new MemoryTargets(clock),
+      inbox: new MemoryInbox(clock),
       memoryBytes: () => log.bytes,
       isFull: () => log.isFull,
       close: () => log.close(),

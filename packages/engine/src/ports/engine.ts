@@ -5,6 +5,7 @@ import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { DurableSubscribers } from "./durable-subscribers.ts";
 import type { Holdings } from "./holdings.ts";
+import type { Inbox } from "./inbox.ts";
 import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Presence } from "./presence.ts";
@@ -37,6 +38,7 @@ export interface Engine {
   readonly queues: Queues;
   readonly deliveries: Deliveries;
   readonly targets: Targets;
+  readonly inbox: Inbox;
   /**
    * True when several nodes may use the engine, so that each node must also take care of what dead nodes left
    * behind.

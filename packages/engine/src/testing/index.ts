@@ -7,6 +7,7 @@ export * from "./contracts/deliveries-contract.ts";
 export * from "./contracts/durable-subscribers-contract.ts";
 export * from "./contracts/engine-harness.ts";
 export * from "./contracts/holdings-contract.ts";
+export * from "./contracts/inbox-contract.ts";
 export * from "./contracts/leases-contract.ts";
 export * from "./contracts/operation-index-contract.ts";
 export * from "./contracts/presence-contract.ts";

@@ -94,6 +94,7 @@ export class SharedEngine {
         queues: severable(engine.queues, () => isDead),
         deliveries: severable(engine.deliveries, () => isDead),
         targets: severable(engine.targets, () => isDead),
+        inbox: severable(engine.inbox, () => isDead),
       };
     };
     return {
