@@ -11,6 +11,7 @@ import { runFanout } from "./workloads/fanout.ts";
 import { runHostile } from "./workloads/hostile.ts";
 import { runMemory } from "./workloads/memory.ts";
 import { runNeverReading } from "./workloads/never-reading.ts";
+import { runProducer } from "./workloads/producer.ts";
 import { runReconnect } from "./workloads/reconnect.ts";
 import { runRedisAppend } from "./workloads/redis-append.ts";
 import { runTenNodes } from "./workloads/ten-nodes.ts";
@@ -27,6 +28,7 @@ const workloads = {
   "ten-nodes": runTenNodes,
   reconnect: runReconnect,
   hostile: runHostile,
+  producer: runProducer,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

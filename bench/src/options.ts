@@ -13,6 +13,7 @@ export const workloadNames = [
   "ten-nodes",
   "reconnect",
   "hostile",
+  "producer",
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 

@@ -84,6 +84,48 @@ describe("commands to a running operation", () => {
     expect(gateway.state("op").status).toBe("cancelled");
   });
 
+  test("a pause of work that is held from outside takes effect at once, and a cancel lets the work continue to its end", async () => {
+    const { producer, gateway, clock } = fixture();
+    const held: string[] = [];
+    const run = producer.start(work, async (op) => {
+      op.pausable({ pause: () => held.push("pause"), resume: () => held.push("resume") });
+      await untilAborted(op.signal);
+    });
+    await clock.advance(50);
+    gateway.command("op", "pause");
+    await clock.advance(1_000);
+    expect(held).toEqual(["pause"]);
+    expect(gateway.state("op")).toMatchObject({ status: "paused", commands: [{ phase: "done" }] });
+    gateway.command("op", "resume");
+    await clock.advance(1_000);
+    gateway.command("op", "pause");
+    await clock.advance(1_000);
+    gateway.command("op", "cancel");
+    await clock.advance(1_000);
+    expect(held).toEqual(["pause", "resume", "pause", "resume"]);
+    await expect(run.finished).resolves.toMatchObject({ status: "cancelled" });
+  });
+
+  test("a pause that the work cannot make is refused with the reason", async () => {
+    const { producer, gateway, clock } = fixture();
+    producer.start(work, async (op) => {
+      op.pausable({
+        pause: () => {
+          throw new Error("it cannot be stopped now");
+        },
+        resume: () => {},
+      });
+      await untilAborted(op.signal);
+    });
+    await clock.advance(50);
+    gateway.command("op", "pause");
+    await clock.advance(1_000);
+    expect(gateway.state("op")).toMatchObject({
+      status: "running",
+      commands: [{ phase: "refused", reason: "it cannot be stopped now" }],
+    });
+  });
+
   test("a pause command is refused when no pause point is reached in time or before the work ends", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();

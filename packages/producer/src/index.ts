@@ -12,7 +12,14 @@ export {
   type HttpGatewayOptions,
   httpGateway,
 } from "./http-gateway.ts";
-export type { Operation, ProgressUpdate, Step, StepUpdate, TextStream } from "./operation.ts";
+export type {
+  Operation,
+  Pausable,
+  ProgressUpdate,
+  Step,
+  StepUpdate,
+  TextStream,
+} from "./operation.ts";
 export type { Outcome } from "./outcome.ts";
 export type { Problem, ProblemListener } from "./problem.ts";
 export {

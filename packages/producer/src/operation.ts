@@ -30,6 +30,14 @@ export interface TextStream {
   done(): void;
 }
 
+/** How work is held from outside, for work that has no pause points, such as another process. */
+export interface Pausable {
+  /** Holds the work. If it throws, the pause is refused with the message of the error. */
+  pause(): void;
+  /** Lets the work continue. Called once for each pause that succeeded, also when paused work is cancelled. */
+  resume(): void;
+}
+
 /**
  * Handle of a running operation: reports its progress and receives its commands.
  *
@@ -54,6 +62,11 @@ export interface Operation<StepId extends string = string, TextName extends stri
    * the signal is aborted.
    */
   pausePoint(): Promise<void>;
+  /**
+   * Declares how the work is held from outside. From then on a pause takes effect at once, whether or not the work
+   * reaches a pause point.
+   */
+  pausable(hold: Pausable): void;
 
   /** Reports the plan: the steps that will follow, and their weights. */
   steps(plan: readonly StepPlan<StepId>[]): void;
@@ -90,6 +103,7 @@ interface Face {
   attempt(): number;
   report(report: Report): void;
   pausePoint(): Promise<void>;
+  pausable(hold: Pausable): void;
 }
 
 /** Creates the handle that a job receives. Its methods do not use `this`, so they work as plain functions. */
@@ -137,6 +151,7 @@ export function operationHandle(face: Face): Operation {
       return face.attempt();
     },
     pausePoint: () => face.pausePoint(),
+    pausable: (hold) => face.pausable(hold),
     steps: (steps) => report({ event: "steps", data: { steps } }),
     step: ((id: string, what?: StepUpdate | ((step: Step) => unknown)) =>
       typeof what === "function" ? runStep(id, what) : update(id, what)) as Operation["step"],
@@ -177,7 +192,9 @@ function textStream(stream: string, report: (report: Report) => void): TextStrea
     append(text) {
       // A value of another type becomes text where reports are made valid, and so does one that cannot.
       if (typeof text !== "string") report({ event: "text", data: { stream, append: text } });
-      else {
+      else if (text.length <= maxTextPiece) {
+        if (text !== "") report({ event: "text", data: { stream, append: text } });
+      } else {
         for (const append of textPieces(text, maxTextPiece)) {
           report({ event: "text", data: { stream, append } });
         }

@@ -1,3 +1,4 @@
+import { absorb } from "./absorb.ts";
 import { Chain, type Link } from "./chain.ts";
 import { mergeReports } from "./merge.ts";
 import { closesSlot, type Report, reportBytes, slotOf, type Weight, weightOf } from "./report.ts";
@@ -15,6 +16,8 @@ export interface OutboxBounds {
 export interface Sent {
   readonly key: string;
   readonly report: Report;
+  /** Size that the report counts with in the outbox, in bytes. */
+  readonly bytes: number;
 }
 
 interface Waiting {
@@ -30,6 +33,9 @@ interface Waiting {
 }
 
 type Place = Link<Waiting>;
+
+/** Size that a notice counts with, whatever the numbers in it. */
+const noticeBytes = 320;
 
 /** Weights in the order in which reports are dropped when a bound is reached. */
 const dropOrder = ["info", "state", "text", "warning"] as const satisfies readonly Weight[];
@@ -84,6 +90,25 @@ export class Outbox {
   /** Approximate size of the reports that wait or were taken but not settled, in bytes. */
   get bytes(): number {
     return this.#sentBytes + this.#waitingBytes;
+  }
+
+  /**
+   * Merges a frequent kind of report into the newest waiting one, if that has the same slot. Returns false, with nothing
+   * changed, for any other report; {@link Outbox.add} then takes it once it was made valid. Never throws.
+   */
+  absorb(report: Report): boolean {
+    const last = this.#waiting.last?.value;
+    if (last?.slot === undefined) return false;
+    try {
+      const growth = absorb(last.report, report);
+      if (growth === undefined) return false;
+      last.bytes += growth;
+      this.#waitingBytes += growth;
+    } catch {
+      return false;
+    }
+    if (this.#isOver()) this.#shrink();
+    return true;
   }
 
   /** Adds a report. Never fails. */
@@ -149,7 +174,10 @@ export class Outbox {
     this.#waitingBytes -= bytes;
     if (weight !== "lifecycle" && weight !== "notice") this.#droppable[weight].delete(place);
     if (slot !== undefined && this.#latest.get(slot) === place) this.#latest.delete(slot);
-    if (this.#notice?.place === place) this.#notice = undefined;
+    if (this.#notice?.place === place) {
+      place.value.report = noticeOf(this.#notice.dropped);
+      this.#notice = undefined;
+    }
   }
 
   #isOver(): boolean {
@@ -176,12 +204,9 @@ export class Outbox {
     const dropped = this.#notice?.dropped ?? { info: 0, state: 0, text: 0, warning: 0 };
     dropped[weight]++;
     this.hasDropped = true;
+    if (this.#notice) return;
     const report = noticeOf(dropped);
-    if (this.#notice) {
-      this.#replace(this.#notice.place, report);
-      return;
-    }
-    const bytes = reportBytes(report);
+    const bytes = noticeBytes;
     const notice = { report, bytes, weight: "notice", slot: undefined, opens: false } as const;
     this.#notice = { place: this.#waiting.insertBefore(victim, { ...notice }), dropped };
     this.#waitingBytes += bytes;
@@ -199,21 +224,23 @@ export class Outbox {
       const isFull = this.#sent.length >= maxReports || bytes > maxBytes;
       if (isFull && this.#sent.length > 0) break;
       this.#remove(place);
-      this.#sent.push({ key: this.#nextKey(), report: place.value.report });
-      this.#sentBytes += place.value.bytes;
+      const { report, bytes: size } = place.value;
+      this.#sent.push({ key: this.#nextKey(), report, bytes: size });
+      this.#sentBytes += size;
     }
     return this.#sent.slice();
   }
 
   /** Removes the first `count` taken reports, which were stored or given up. */
   settle(count: number): void {
-    for (const { report } of this.#sent.splice(0, count)) this.#sentBytes -= reportBytes(report);
+    for (const { bytes } of this.#sent.splice(0, count)) this.#sentBytes -= bytes;
   }
 
   /** Inserts a report before all others, also before those that were taken and are not settled. */
   putFirst(report: Report): void {
-    this.#sent.unshift({ key: this.#nextKey(), report });
-    this.#sentBytes += reportBytes(report);
+    const bytes = reportBytes(report);
+    this.#sent.unshift({ key: this.#nextKey(), report, bytes });
+    this.#sentBytes += bytes;
   }
 
   /** Removes all reports. */

@@ -32,7 +32,10 @@ export interface ProducerOptions {
   readonly maxBufferBytes?: number;
   /** Largest number of reports that may wait for the gateway, per operation. Default: 5,000. */
   readonly maxBufferReports?: number;
-  /** Shortest interval between two sends of reports that are not urgent, in milliseconds. Default: 50. */
+  /**
+   * Shortest interval between two sends of reports that are not urgent, in milliseconds; twice that while more than 50
+   * reports come in between. Default: 50.
+   */
   readonly flushIntervalMs?: number;
   /** Time limit for delivering the last reports once the work has ended, in milliseconds. Default: 5,000. */
   readonly closingFlushMs?: number;

@@ -96,7 +96,7 @@ function bytesOf(value: unknown): number {
  * Returns the approximate size of a text in bytes. Texts of up to 256 characters are counted here, because that
  * is faster than a call to `Buffer.byteLength`. In these texts a character outside ASCII counts as three bytes.
  */
-function textBytes(text: string): number {
+export function textBytes(text: string): number {
   if (text.length > 256) return Buffer.byteLength(text);
   let bytes = text.length;
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) bytes += 2;

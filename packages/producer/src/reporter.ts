@@ -18,7 +18,10 @@ import { Suspicion } from "./suspicion.ts";
 
 /** Intervals and timeouts of a reporter, in milliseconds. */
 export interface ReporterTiming {
-  /** Minimum interval between two sends of reports that are not urgent, in milliseconds. */
+  /**
+   * Minimum interval between two sends of reports that are not urgent, in milliseconds. Twice that while reports are
+   * very frequent.
+   */
   readonly flushIntervalMs: number;
   /** Time after which an unanswered call is given up and repeated, in milliseconds. */
   readonly callTimeoutMs: number;
@@ -38,8 +41,13 @@ export interface ReporterOptions {
   readonly onProblem: ProblemListener;
 }
 
-const maxBatchReports = 200;
+const maxBatchReports = 400;
 const maxBatchBytes = 128 * 1024;
+/**
+ * Number of reports between two sends from which on the next one waits for twice the interval. A call costs the
+ * process of the job more than ten thousand merged reports, and nobody reads that fast.
+ */
+const busyReports = 50;
 /** Maximum backoff during the closing flush, in milliseconds. It is short because little time is left. */
 const closingCapMs = 500;
 
@@ -110,6 +118,8 @@ export class Reporter {
   readonly #suspicion = new Suspicion();
   #urgent = false;
   #lastFlushAt = Number.NEGATIVE_INFINITY;
+  #reportsSinceFlush = 0;
+  #isBusy = false;
   #lastContactAt: number;
   #planned:
     | { readonly kind: "soon" | "flush" | "retry" | "renew"; readonly cancel: Cancel }
@@ -148,6 +158,9 @@ export class Reporter {
   /** Queues a report for delivery. Never throws and never waits. */
   report(report: Report): void {
     if (this.#phase === "stopped") return;
+    this.#reportsSinceFlush++;
+    // While a report waits, a call is in progress or planned.
+    if (this.#phase === "open" && this.#outbox.absorb(report)) return;
     const isLate = this.#phase === "closed";
     if (isLate) this.#phase = "open";
     this.#take(report);
@@ -238,7 +251,8 @@ export class Reporter {
       const bounds = { baseMs: timing.retryBaseMs, capMs };
       this.#after("retry", backoffMs(this.#failures, bounds, random, this.#retryAfterMs));
     } else if (this.#outbox.size > 0 || this.#lease === undefined) {
-      const wait = this.#lastFlushAt + timing.flushIntervalMs - clock.monotonic();
+      const intervalMs = timing.flushIntervalMs * (this.#isBusy ? 2 : 1);
+      const wait = this.#lastFlushAt + intervalMs - clock.monotonic();
       if (this.#urgent || this.#phase === "closing" || wait <= 0) this.#soon();
       else this.#after("flush", wait);
     } else if (this.#phase === "closing") {
@@ -312,6 +326,8 @@ export class Reporter {
   async #send(lease: OperationLease, signal: AbortSignal): Promise<void> {
     this.#urgent = false;
     this.#lastFlushAt = this.#options.clock.monotonic();
+    this.#isBusy = this.#reportsSinceFlush > busyReports;
+    this.#reportsSinceFlush = 0;
     const isProbe = this.#suspicion.wantsProbe;
     const batch = isProbe ? [] : this.#outbox.take(this.#batchLimit, maxBatchBytes);
     const events = batch.map(({ key, report: { event, data } }) => ({ event, data, key }));

@@ -31,9 +31,8 @@ export interface SanitizedReport {
  * The result shares no objects with the input, so the caller may reuse its objects. Never throws.
  */
 export function sanitizeReport(report: Report): SanitizedReport {
-  if (report.event === "step" && isPlainStep(report.data)) {
-    return { report: { event: "step", data: { ...report.data } }, complaints: [] };
-  }
+  const plain = plainReport(report);
+  if (plain !== undefined) return { report: plain, complaints: [] };
   const complaints: Complaint[] = [];
   const data = repairFields(report.data, repairs[report.event], complaints);
   // A line without a text still has a level, a step and data.
@@ -43,28 +42,87 @@ export function sanitizeReport(report: Report): SanitizedReport {
   return { report: undefined, complaints: [...complaints, { field: "", ...read.failure }] };
 }
 
-const stepFields: ReadonlySet<string> = new Set(["id", "message", "done", "total", "status"]);
-
 /**
- * Returns true if a step update needs no sanitizing. This check is quick, because a job may report a million
- * updates.
+ * Returns a copy of a report of a frequent kind that needs no repair, or undefined for any other. This check is quick,
+ * because a job may report thousands of steps, lines and pieces of text in a second.
  */
-function isPlainStep(data: object): boolean {
+function plainReport({ event, data }: Report): Report | undefined {
+  if (event !== "step" && event !== "progress" && event !== "log" && event !== "text") return;
+  try {
+    return isPlain(data, plainFields[event]) ? ({ event, data: { ...data } } as Report) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+type PlainField =
+  | "required id"
+  | "id"
+  | "count"
+  | "percent"
+  | "status"
+  | "level"
+  | "message"
+  | "append";
+
+const plainFields: Readonly<
+  Record<"step" | "progress" | "log" | "text", Readonly<Record<string, PlainField>>>
+> = {
+  step: {
+    id: "required id",
+    status: "status",
+    message: "message",
+    percent: "percent",
+    done: "count",
+    total: "count",
+  },
+  progress: { message: "message", percent: "percent", done: "count", total: "count" },
+  log: { level: "level", message: "message", step: "id", agent: "id" },
+  text: { stream: "required id", append: "append" },
+};
+
+function isPlain(data: object, fields: Readonly<Record<string, PlainField>>): boolean {
+  let isWhole = fields === plainFields.progress;
   for (const name in data) {
-    if (!stepFields.has(name)) return false;
     const value: unknown = data[name as keyof typeof data];
-    if (name === "done" || name === "total") {
-      if (typeof value !== "number" || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER))
+    switch (Object.hasOwn(fields, name) ? fields[name] : undefined) {
+      case "count":
+        if (typeof value !== "number" || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER))
+          return false;
+        break;
+      case "percent":
+        if (typeof value !== "number" || !(value >= 0 && value <= 100)) return false;
+        break;
+      case "required id":
+        isWhole = true;
+        if (!isShort(value, eventBounds.id) || value === "") return false;
+        break;
+      case "id":
+        if (!isShort(value, eventBounds.id) || value === "") return false;
+        break;
+      case "message":
+        if (!isShort(value, eventBounds.message)) return false;
+        if (fields === plainFields.log) isWhole = true;
+        break;
+      case "append":
+        if (!isShort(value, eventBounds.append)) return false;
+        break;
+      case "status":
+        if (value !== "running" && value !== "done") return false;
+        break;
+      case "level":
+        if (value !== "info" && value !== "success" && value !== "warning" && value !== "error")
+          return false;
+        break;
+      default:
         return false;
-    } else if (name === "status") {
-      if (value !== "running" && value !== "done") return false;
-    } else {
-      const longest = name === "id" ? eventBounds.id : eventBounds.message;
-      if (typeof value !== "string" || value.length > longest) return false;
-      if (name === "id" && value === "") return false;
     }
   }
-  return "id" in data;
+  return isWhole;
+}
+
+function isShort(value: unknown, longest: number): boolean {
+  return typeof value === "string" && value.length <= longest;
 }
 
 const count = numberWithin(0, Number.MAX_SAFE_INTEGER);

@@ -1,8 +1,13 @@
-import type { OperationEvents, PendingCommand, StepPlan } from "@milepost/model";
+import {
+  eventBounds,
+  type OperationEvents,
+  type PendingCommand,
+  type StepPlan,
+} from "@milepost/model";
 import { cutText, isRecord, MilepostError } from "@milepost/protocol";
 import type { Cancel } from "./clock.ts";
-import { type Operation, operationHandle } from "./operation.ts";
-import { asCancellation, describeError, type Outcome } from "./outcome.ts";
+import { type Operation, operationHandle, type Pausable } from "./operation.ts";
+import { asCancellation, describeError, messageOf, type Outcome } from "./outcome.ts";
 import { PauseGate } from "./pause-gate.ts";
 import type { Report } from "./report.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
@@ -64,6 +69,7 @@ export class TrackedOperation {
   #cancels: PendingCommand[] = [];
   #pause: { readonly command: PendingCommand; readonly cancel: Cancel } | undefined;
   #isPaused = false;
+  #pausable: Pausable | undefined;
   /**
    * True if `started` was reported for the current attempt, and neither `waiting` nor an end was reported
    * since.
@@ -106,6 +112,7 @@ export class TrackedOperation {
   /** Runs the work and reports how it ended. Never rejects. */
   async run<Result>(job: (operation: Operation) => Promise<Result>): Promise<Outcome<Result>> {
     this.#phase = "running";
+    this.#pausable = undefined;
     if (!this.#isStarted) this.#start(Math.max(1, this.reporter.attempt));
     const { signal } = this.#controller;
     const operation = operationHandle({
@@ -114,6 +121,9 @@ export class TrackedOperation {
       attempt: () => this.reporter.attempt,
       report: (report) => this.reporter.report(report),
       pausePoint: () => this.#gate.pass(signal),
+      pausable: (hold) => {
+        this.#pausable = hold;
+      },
     });
     let outcome: Outcome<Result>;
     try {
@@ -137,7 +147,9 @@ export class TrackedOperation {
 
   /** Aborts the signal of the work if it is running. */
   abort(error: MilepostError): void {
-    if (this.#phase === "running") this.#controller.abort(error);
+    if (this.#phase !== "running") return;
+    this.#controller.abort(error);
+    this.#release();
   }
 
   /**
@@ -169,7 +181,7 @@ export class TrackedOperation {
   #cancel(command: PendingCommand): void {
     this.#cancels.push(command);
     const error = new MilepostError("cancelled", reasonOf(command) ?? "cancelled on request");
-    if (this.#phase === "running") this.#controller.abort(error);
+    if (this.#phase === "running") this.abort(error);
     else {
       this.#hooks.leaveLine?.();
       this.callOff(error);
@@ -184,17 +196,47 @@ export class TrackedOperation {
       else this.#answer(command, "refused", "the operation is not running");
       return;
     }
+    if (this.#pausable !== undefined) {
+      this.#pauseFromOutside(this.#pausable, command);
+      return;
+    }
     const cancel = this.#options.clock.after(pauseWaitMs, () => {
       this.#settlePause("refused", "the work reached no pause point in time");
       this.#gate.open();
     });
     this.#pause = { command, cancel };
     this.#gate.close(() => {
-      this.#isPaused = true;
-      const reason = reasonOf(command);
-      this.reporter.report({ event: "paused", data: reason === undefined ? {} : { reason } });
+      this.#paused(command);
       this.#settlePause("done");
     });
+  }
+
+  #pauseFromOutside(hold: Pausable, command: PendingCommand): void {
+    try {
+      hold.pause();
+    } catch (thrown) {
+      this.#answer(command, "refused", cutText(messageOf(thrown), eventBounds.message));
+      return;
+    }
+    this.#gate.close(() => {});
+    this.#paused(command);
+    this.#answer(command, "done");
+  }
+
+  #paused(command: PendingCommand): void {
+    this.#isPaused = true;
+    const reason = reasonOf(command);
+    this.reporter.report({ event: "paused", data: reason === undefined ? {} : { reason } });
+  }
+
+  /** Lets work continue that is held from outside. */
+  #release(): void {
+    if (!this.#isPaused) return;
+    try {
+      this.#pausable?.resume();
+    } catch {
+      // The work that cannot continue ends by itself, or never; its operation shows which.
+    }
   }
 
   #resume(command: PendingCommand): void {
@@ -204,6 +246,7 @@ export class TrackedOperation {
     }
     this.#settlePause("refused", "the operation was resumed before it reached a pause point");
     if (this.#isPaused) this.reporter.report({ event: "resumed", data: {} });
+    this.#release();
     this.#isPaused = false;
     this.#answer(command, "done");
     this.#gate.open();
