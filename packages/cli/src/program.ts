@@ -12,6 +12,7 @@ import { keyCommand } from "./commands/key.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
 import { revokeCommand } from "./commands/revoke.ts";
+import { runCommand } from "./commands/run.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { tailCommand } from "./commands/tail.ts";
 import { tokenCommand } from "./commands/token.ts";
@@ -29,6 +30,8 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     .description("Pushes the progress of long-running work to the people waiting for it.")
     .version(readVersion(), "-V, --version")
     .addHelpText("after", exitCodesHelp)
+    // Options after the name of a command are those of the command, as \`run\` needs it.
+    .enablePositionalOptions()
     .showHelpAfterError("(run milepost --help for the commands and settings)");
   for (const command of [
     serveCommand(terminal),
@@ -39,6 +42,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     endCommand(terminal),
     tailCommand(terminal),
     opsCommand(terminal),
+    runCommand(terminal),
     dlqCommand(terminal),
     connectionsCommand(terminal),
     disconnectCommand(terminal),

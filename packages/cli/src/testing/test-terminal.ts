@@ -18,6 +18,11 @@ export class TestTerminal implements Terminal {
   readonly interrupt = new AbortController();
   readonly emitter = new EventEmitter();
   readonly process: ProcessPort;
+  /** Size of the terminal; undefined for a pipe. */
+  columns: number | undefined;
+  rows: number | undefined;
+  /** Bytes that were passed on as they are. */
+  readonly passed = { out: Buffer.alloc(0), err: Buffer.alloc(0) };
   #stdin: string | Uint8Array;
   #waiting: { readonly pattern: RegExp; readonly resolve: (line: string) => void }[] = [];
 
@@ -39,6 +44,16 @@ export class TestTerminal implements Terminal {
   err(line: string): void {
     this.errLines.push(line);
     this.#seen(line);
+  }
+
+  async pass(stream: "out" | "err", bytes: Uint8Array): Promise<boolean> {
+    this.passed[stream] = Buffer.concat([this.passed[stream], bytes]);
+    return true;
+  }
+
+  onSignal(listener: (signal: NodeJS.Signals) => void): () => void {
+    this.emitter.on("signal", listener);
+    return () => this.emitter.off("signal", listener);
   }
 
   async input(): Promise<Uint8Array> {
