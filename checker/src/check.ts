@@ -5,6 +5,7 @@ import { FeedChecks } from "./feeds.ts";
 import { FenceChecks } from "./fences.ts";
 import { ChannelHistory } from "./logs.ts";
 import { PublishChecks } from "./publishes.ts";
+import { QueueChecks } from "./queues.ts";
 import type { BeginRecord, JournalRecord } from "./records.ts";
 import { StreamChecks } from "./streams.ts";
 import type { Violation } from "./violation.ts";
@@ -33,6 +34,7 @@ export class Checker {
   readonly #commands = new CommandChecks();
   readonly #feeds = new FeedChecks(this.#logs);
   readonly #durable = new DurableChecks();
+  readonly #queues = new QueueChecks();
   #t = 0;
   #line = 0;
   #healed: { readonly until: number } | undefined;
@@ -180,6 +182,19 @@ export class Checker {
         return;
       case "durable_end":
         this.#durable.end(record, accuse);
+        return;
+      case "queue":
+      case "joined":
+      case "claimed":
+      case "ticket_call":
+      case "ticket_moved":
+      case "person":
+      case "placed":
+      case "swept":
+      case "touched":
+      case "drain":
+      case "queue_end":
+        this.#queues.take(record, t, accuse);
         return;
       case "end":
         if (!this.#converged) accuse("journal", "the journal has no dump of the logs");

@@ -1,3 +1,5 @@
+import type { QueueFact } from "./queue-records.ts";
+
 /** Channel of the run: its retention, projection and writer. */
 export interface ChannelRecord {
   readonly type: "channel";
@@ -352,6 +354,7 @@ export type Fact =
   | AckedRecord
   | LetterRecord
   | DurableEndRecord
+  | QueueFact
   | EndRecord;
 
 /** Fact with its time, in milliseconds that never go backwards. */

@@ -201,9 +201,10 @@ end
 
 -- Returns all fields of a ticket and its place, after count_lanes; false if it is not remembered.
 local function show(ticket)
-  local t = look(ticket)
-  if not t then return false end
-  return { redis.call('HGETALL', t.key), t.state == 'waiting' and place(ticket, t.lane, t.first) }
+  local fields, value = redis.call('HGETALL', ticket_key(ticket)), {}
+  for at = 1, #fields, 2 do value[fields[at]] = fields[at + 1] end
+  if not value.state or not value.lane or (value.forget and tonumber(value.forget) <= now) then return false end
+  return { fields, value.state == 'waiting' and place(ticket, value.lane, tonumber(value.first or '0')) }
 end
 
 local function enqueue(t)

@@ -35,8 +35,8 @@ import type { RedisLink } from "./redis-link.ts";
 import { type Script, scripts } from "./script.ts";
 
 const hourMs = 3_600_000;
-/** Most tickets of one call of a script, which holds up all other calls of Redis for about a millisecond. */
-const maxPerScript = 200;
+/** Most tickets of one call of a script, so that no call holds up the others of Redis for long. */
+const maxPerScript = 50;
 /** Shortest time between two renewals of a queue's name by one node, in milliseconds. */
 const renewNameMs = 60_000;
 /** Most names that a node remembers to have renewed. */
