@@ -7,6 +7,7 @@ import { luaMutants } from "./lists/lua.mjs";
 import { modelMutants, protocolMutants } from "./lists/model.mjs";
 import { operationMutants } from "./lists/operations.mjs";
 import { producerMutants } from "./lists/producer.mjs";
+import { queueMutants, queueScriptMutants } from "./lists/queues.mjs";
 import { reactMutants } from "./lists/react.mjs";
 import { sendQueueMutants } from "./lists/send-queue.mjs";
 import { serverMutants } from "./lists/server.mjs";
@@ -26,6 +27,18 @@ export const lists = [
     subject: "lua",
     near: [{ file: "packages/redis/src/redis-engine.test.ts", title: "on a redis-server" }],
     mutants: luaMutants,
+  },
+  {
+    subject: "queues",
+    near: [{ file: "packages/engine/src/memory/memory-engine.test.ts", title: "memory queues" }],
+    mutants: queueMutants,
+  },
+  {
+    subject: "queue scripts",
+    near: [
+      { file: "packages/redis/src/redis-engine.test.ts", title: "on a redis-server redis queues" },
+    ],
+    mutants: queueScriptMutants,
   },
   { subject: "server", mutants: serverMutants },
   { subject: "client", mutants: clientMutants },

@@ -6,6 +6,7 @@ import { judgeSeed, type Verdict } from "./judge.ts";
 import type { Mutant } from "./mutants/mutant.ts";
 import { mutants } from "./mutants/mutants.ts";
 import { type Options, readOptions, usage } from "./options.ts";
+import { judgeQueue } from "./queue-run.ts";
 import { shrink } from "./shrink.ts";
 import { sweep } from "./workers.ts";
 
@@ -14,9 +15,9 @@ function print(line: string): void {
 }
 
 /** Runs the seeds and resolves with true when no seed broke a guarantee. */
-async function run({ first, seeds, workers, mutant, verbose }: Options): Promise<boolean> {
+async function run({ first, seeds, workers, mutant, queues, verbose }: Options): Promise<boolean> {
   const began = performance.now();
-  const found = await sweep(first, seeds, workers, mutant?.name);
+  const found = await sweep(first, seeds, workers, mutant?.name, queues);
   const seconds = (performance.now() - began) / 1_000;
   print(
     `${found.seeds} seeds in ${seconds.toFixed(1)} s: ${(found.seeds / seconds).toFixed(1)} seeds/s, ` +
@@ -28,6 +29,12 @@ async function run({ first, seeds, workers, mutant, verbose }: Options): Promise
     return true;
   }
   print(`seeds that break a guarantee: ${found.bad.join(", ")}`);
+  if (queues) {
+    for (const { line, t, says } of (await judgeQueue(worst)).violations) {
+      print(`  W7 line ${line}, ${t} ms: ${says}`);
+    }
+    return false;
+  }
   await explain(worst, mutant, verbose);
   return false;
 }

@@ -11,15 +11,18 @@ export interface Options {
   readonly mutant: Mutant | undefined;
   /** True when the run tries every mutant instead, each until the checker has found it. */
   readonly everyMutant: boolean;
+  /** True when the run simulates queues instead of clusters. */
+  readonly queues: boolean;
 }
 
-export const usage = `npm run sim -- [--seeds N] [--seed S] [--workers N] [--mutant NAME | --mutants] [--verbose]
+export const usage = `npm run sim -- [--seeds N] [--seed S] [--workers N] [--mutant NAME | --mutants | --queues] [--verbose]
 
   --seeds N      number of seeds (default: 1,000)
   --seed S       first seed (default: 1)
   --workers N    number of processes (default: one per core)
   --mutant NAME  run with this defect put into the product
   --mutants      run every mutant until the checker finds it, at most N seeds each
+  --queues       simulate a queue and the people and workers around it, instead of a cluster
   --verbose      print every violation and the whole plan`;
 
 /** Parses the command line; throws an error that says what is wrong with it. */
@@ -32,6 +35,7 @@ export function readOptions(args: readonly string[], cores: number): Options {
       workers: { type: "string", default: String(cores) },
       mutant: { type: "string" },
       mutants: { type: "boolean", default: false },
+      queues: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
     },
   });
@@ -41,6 +45,7 @@ export function readOptions(args: readonly string[], cores: number): Options {
     workers: wholeNumber("workers", values.workers),
     mutant: values.mutant === undefined ? undefined : mutantNamed(values.mutant),
     everyMutant: values.mutants,
+    queues: values.queues,
     verbose: values.verbose,
   };
 }

@@ -20,6 +20,7 @@ export async function sweep(
   count: number,
   workers: number,
   mutant: string | undefined,
+  queues = false,
   enough = 5,
 ): Promise<Sweep> {
   let next = first;
@@ -31,7 +32,7 @@ export async function sweep(
     const size = Math.min(shareSize, first + count - next);
     const share = Array.from({ length: size }, (_, i) => next + i);
     next += size;
-    return { seeds: share, mutant };
+    return { seeds: share, mutant, queues };
   };
   const work = () =>
     new Promise<void>((resolve, reject) => {

@@ -41,6 +41,19 @@ export function queueLeasesContract(name: string, make: MakeEngine): void {
       expect(await q.serve(2)).toEqual(["b", "c"]);
     });
 
+    test("[P-QUE-59] a ticket that is lost twice keeps its old place", async () => {
+      await using q = await makeQueue(make, { leaseMs: 1_000 });
+      await q.join("a", "b", "c");
+      await q.claim();
+      await q.claim();
+      for (let lost = 0; lost < 2; lost++) {
+        await q.sleep(1_000);
+        await q.queues.sweep("q", 10);
+        expect((await q.queues.head("q", 9)).map(({ id }) => id)).toEqual(["a", "b", "c"]);
+        expect((await q.claim()).id).toBe("a");
+      }
+    });
+
     test("[P-QUE-60] the calls of a worker that lost its ticket are refused, and say who has it", async () => {
       await using q = await makeQueue(make, { leaseMs: 1_000 });
       await q.join("a");
@@ -95,6 +108,7 @@ export function queueLeasesContract(name: string, make: MakeEngine): void {
       const failed = await q.queues.fail("q", "a", a.fence, { reason: "no disk" });
       expect(failed).toMatchObject({ ticket: { state: "failed", reason: "no disk" } });
       expect(await q.queues.fail("q", "a", a.fence)).toMatchObject({ isRepeat: true });
+      expect(await q.queues.finish("q", "a", a.fence)).toMatchObject({ status: "stale" });
       const b = await q.claim();
       await q.join("c");
       const back = await q.queues.fail("q", "b", b.fence, { giveBack: true, reason: "busy" });

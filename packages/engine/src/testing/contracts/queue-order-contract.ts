@@ -76,6 +76,18 @@ export function queueOrderContract(name: string, make: MakeEngine): void {
       expect(ofB).toEqual(named("b", ofB.length));
     });
 
+    test("[P-QUE-57] a lane that becomes heavier gets no turns for the time in which it was light", async () => {
+      await using q = await makeQueue(make, { lanes: { a: 0.01, b: 1 } });
+      await q.joinLane("b", ...named("b", 40));
+      await q.joinLane("a", ...named("a", 20));
+      expect((await q.serve(25)).filter((id) => id.startsWith("a"))).toEqual([]);
+      await q.queues.configure("q", { capacity: 1_000, lanes: { a: 1, b: 1 } }, 9);
+      const served = await q.serve(12);
+      const ofA = served.filter((id) => id.startsWith("a")).length;
+      expect(ofA).toBeGreaterThanOrEqual(5);
+      expect(ofA).toBeLessThanOrEqual(7);
+    });
+
     test("[P-QUE-57] a lane that is no longer configured drains, takes no new tickets, and disappears", async () => {
       await using q = await makeQueue(make, { lanes: { old: 1, new: 1 } });
       await q.joinLane("old", "a", "b");
@@ -157,7 +169,9 @@ export function queueOrderContract(name: string, make: MakeEngine): void {
       await q.claim({ worker: "c" });
       await q.claim({ worker: "c", slots: 2 });
       expect(await q.queues.state("q")).toMatchObject({ capacity: 7, workers: 3, running: 2 });
-      await q.advance(20_000);
+      await q.advance(15_000);
+      expect(await q.queues.state("q")).toMatchObject({ capacity: 7, workers: 3 });
+      await q.advance(5_000);
       expect(await q.queues.state("q")).toMatchObject({ capacity: 4, workers: 2 });
       await q.queues.retire("q", "a");
       expect(await q.queues.state("q")).toMatchObject({ capacity: 2, workers: 1 });
