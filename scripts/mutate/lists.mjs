@@ -8,6 +8,7 @@ import { modelMutants, protocolMutants } from "./lists/model.mjs";
 import { operationMutants } from "./lists/operations.mjs";
 import { producerMutants } from "./lists/producer.mjs";
 import { queueMutants, queueScriptMutants } from "./lists/queues.mjs";
+import { reachMutants } from "./lists/reach.mjs";
 import { reactMutants } from "./lists/react.mjs";
 import { sendQueueMutants } from "./lists/send-queue.mjs";
 import { serverMutants } from "./lists/server.mjs";
@@ -46,5 +47,6 @@ export const lists = [
   { subject: "model", mutants: modelMutants },
   { subject: "protocol", mutants: protocolMutants },
   { subject: "react", mutants: reactMutants },
+  { subject: "reach", mutants: reachMutants },
   { subject: "socketio", mutants: socketioMutants },
 ];

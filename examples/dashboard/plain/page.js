@@ -104,7 +104,10 @@ const client = new LiteralClient(
   },
   {
     onState(state) {
-      if (state === "open") opens++;
+      if (state === "open") {
+        opens++;
+        void showHealth();
+      }
       byId("reconnects").textContent = String(Math.max(0, opens - 1));
       byId("state").textContent = state;
       byId("state").dataset.state = state;

@@ -375,4 +375,33 @@ export const luaMutants = [
       "a node's state of an earlier log counts for this one",
     ],
   ]),
+  ...faultsIn(`${lua}/delivery-add.lua`, [
+    [
+      "if tonumber(redis.call('ZSCORE', finished, id) or '0') > now then return 0 end",
+      "",
+      "a thing is told again after it was told",
+    ],
+    [
+      "if redis.call('ZCARD', due) >= most then return -1 end",
+      "",
+      "deliveries that wait have no bound",
+    ],
+  ]),
+  ...faultsIn(`${lua}/delivery-take.lua`, [
+    ["redis.call('ZADD', due, ARGV[3], id)", "", "two nodes attempt one delivery"],
+  ]),
+  ...faultsIn(`${lua}/delivery-settle.lua`, [
+    [
+      "or latest ~= claim then return 0 end",
+      "then return 0 end",
+      "an attempt that lost its lease settles the delivery",
+    ],
+  ]),
+  ...faultsIn(`${lua}/target.lua`, [
+    [
+      "if not was_kept and count >= tonumber(ARGV[6]) then return 0 end",
+      "",
+      "an owner may have any number of targets",
+    ],
+  ]),
 ];
