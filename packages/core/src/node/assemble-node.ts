@@ -12,6 +12,7 @@ import { PersonalChannels } from "../connection/personal-channels.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
+import { inboxOf } from "../inbox/inbox-item.ts";
 import { InboxService } from "../inbox/inbox-service.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
 import { ConnectionSlots } from "../limits/connection-slots.ts";
@@ -273,6 +274,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     },
     onError,
   });
+  if (options.reach !== undefined) inbox.observe((news) => reach.heard(news));
   const reaching = new ReachService({ engine, clock, random, sender: options.reach });
   const deliveries = deliveryLoop(options.reach);
   const context: NodeContext = {
@@ -371,7 +373,11 @@ export function assembleNode(options: CoreOptions): AssembledNode {
         }
         return (await registry.list({ user }, 1)).length > 0;
       },
-      isOpen: async () => true,
+      isWaiting: async (user, item) => {
+        const found = await engine.inbox.get(inboxOf(user), item);
+        if (found === undefined || found.snoozedUntil !== undefined) return false;
+        return found.kind === "question" || found.readAt === undefined;
+      },
     });
     return new DeliveryLoop({ deliveries: engine.deliveries, runner, wheel, onError });
   }

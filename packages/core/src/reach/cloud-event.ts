@@ -11,12 +11,13 @@ const types: Readonly<Record<ReachKind, string>> = {
 
 /** Returns a thing as a CloudEvent (version 1.0, JSON in structured mode). */
 export function cloudEventOf({ id, kind, user, at, ...data }: Thing): string {
+  const operationId = data.operation?.id ?? data.operation_id;
   return JSON.stringify({
     specversion: "1.0",
     id,
     source: "milepost",
     type: types[kind],
-    ...(data.operation === undefined ? {} : { subject: `operation:${data.operation.id}` }),
+    ...(operationId === undefined ? {} : { subject: `operation:${operationId}` }),
     time: new Date(at).toISOString(),
     datacontenttype: "application/json",
     data: { user_id: user, ...data },
@@ -26,15 +27,15 @@ export function cloudEventOf({ id, kind, user, at, ...data }: Thing): string {
 /** Returns a thing as the message of a push: small, since push services take about 4 KB. */
 export function pushMessageOf(thing: Thing): string {
   const { id, kind, at, title, message, operation, question, item } = thing;
+  const operationId = operation?.id ?? thing.operation_id;
   return JSON.stringify({
     id,
     kind,
     at,
     title,
     ...(message === undefined ? {} : { message }),
-    ...(operation === undefined
-      ? {}
-      : { operation_id: operation.id, operation_kind: operation.kind }),
+    ...(operationId === undefined ? {} : { operation_id: operationId }),
+    ...(operation === undefined ? {} : { operation_kind: operation.kind }),
     ...(question === undefined ? {} : { question_id: question }),
     ...(item === undefined ? {} : { item_id: item }),
   });

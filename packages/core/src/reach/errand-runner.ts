@@ -50,8 +50,8 @@ export interface ErrandContext {
   readonly readOperation: (operationId: string) => Promise<OperationState | undefined>;
   /** Resolves with true if a page of the user is visible on any node. */
   readonly isVisible: (user: string) => Promise<boolean>;
-  /** Resolves with true while nobody has answered the question. */
-  readonly isOpen: (operationId: string, questionId: string) => Promise<boolean>;
+  /** Resolves with true while an item of the user's inbox waits: not read, snoozed or, if it is a question, answered. */
+  readonly isWaiting: (user: string, itemId: string) => Promise<boolean>;
 }
 
 /** Target that is told of a thing. */
@@ -124,7 +124,7 @@ export class ErrandRunner {
 
   /** Decides which targets are told of a thing, and has each told by an errand of its own. */
   async #decide(thing: Thing): Promise<FurtherAttempt | undefined> {
-    if (!(await this.#isOpen(thing))) return undefined;
+    if (!(await this.#isWaiting(thing))) return undefined;
     const isLeft = await this.#tell(thing, await this.#targetsOf(thing));
     // Whoever is there now may leave without an answer.
     if (!isLeft || thing.kind !== "question" || this.#isTooOld(thing)) return undefined;
@@ -155,11 +155,11 @@ export class ErrandRunner {
     if (when === "away" && (await isVisible(thing.user))) {
       instruments.reachSkipped.add(1);
       // The user reads it on the page, except for a question, which the user may leave again.
-      return thing.kind === "question" && !this.#isTooOld(thing) && (await this.#isOpen(thing))
+      return thing.kind === "question" && !this.#isTooOld(thing) && (await this.#isWaiting(thing))
         ? { dueInMs: questionMs }
         : undefined;
     }
-    if (!(await this.#isOpen(thing))) return undefined;
+    if (!(await this.#isWaiting(thing))) return undefined;
     const outcome = await this.#attempt(thing, to, signal);
     if (outcome === undefined) return undefined;
     const way = to.owner === webhookOwner ? "webhook" : "push";
@@ -222,9 +222,8 @@ export class ErrandRunner {
     return chosen;
   }
 
-  async #isOpen({ question, operation }: Thing): Promise<boolean> {
-    if (question === undefined || operation === undefined) return true;
-    return this.#context.isOpen(operation.id, question);
+  async #isWaiting({ user, item }: Thing): Promise<boolean> {
+    return item === undefined || this.#context.isWaiting(user, item);
   }
 
   #isTooOld({ at }: Thing): boolean {

@@ -183,6 +183,84 @@ describe("a user who is there", () => {
   });
 });
 
+describe("an item of the inbox", () => {
+  const question = {
+    id: "q1",
+    kind: "question",
+    data: { prompt: "Deploy?", title: "Release", operation_id: "9" },
+  } as const;
+  const ada = { users: ["ada"] };
+
+  test("[P-REACH-1] a question is told once, to a browser and as a CloudEvent, with what is asked", async () => {
+    await using r = reaching();
+    await r.subscribe();
+    await r.t.core.reaching.addWebhook(r.t.service, { url: hook });
+    for (let n = 0; n < 3; n++) await r.t.core.inbox.put(ada, question);
+    await r.t.clock.advance(5_000);
+    const sent = new Map(r.sender.take().map(({ to, message }) => [to, message]));
+    expect(sent.size).toBe(2);
+    expect(sent.get(browser)).toMatchObject({
+      kind: "question",
+      title: "Release",
+      message: "Deploy?",
+      operation_id: "9",
+      question_id: "q1",
+      item_id: "q1",
+    });
+    expect(sent.get(hook)).toMatchObject({
+      type: "milepost.question.asked",
+      subject: "operation:9",
+      data: { user_id: "ada", question: "q1", message: "Deploy?" },
+    });
+  });
+
+  test("[P-REACH-1] the text of a private question stays in the inbox", async () => {
+    await using r = reaching();
+    await r.subscribe();
+    const data = { ...question.data, private: true };
+    await r.t.core.inbox.put(ada, { ...question, data });
+    await r.t.clock.advance(5_000);
+    const told = r.sender.take();
+    expect(told).toHaveLength(1);
+    expect(JSON.stringify(told)).not.toContain("Deploy?");
+  });
+
+  test("[P-REACH-2] a question is told once its user has left, and not after it was answered", async () => {
+    await using r = reaching();
+    await r.subscribe();
+    const page = r.t.connect({ principal: r.t.user("ada") });
+    await r.t.clock.advance(1_000);
+    await r.t.core.inbox.put(ada, question);
+    await r.t.core.inbox.put(ada, { ...question, id: "q2" });
+    await r.t.clock.advance(10_000);
+    expect(r.sender.take()).toEqual([]);
+    await r.t.core.inbox.close(ada, "q2", "answered");
+    page.drop();
+    await r.t.clock.advance(40_000);
+    expect(r.sender.take()).toMatchObject([{ message: { question_id: "q1" } }]);
+    await r.t.clock.advance(10 * minuteMs);
+    expect(r.sender.take()).toEqual([]);
+  });
+
+  test("[P-REACH-2] what was read, answered or snoozed before it was told is not told", async () => {
+    await using r = reaching();
+    await r.subscribe({ notification: true });
+    const { inbox } = r.t.core;
+    const user = r.t.user("ada");
+    const note = { kind: "notification", data: { message: "Backup done" } } as const;
+    for (const id of ["n1", "n2"]) await inbox.put(ada, { ...note, id });
+    for (const id of ["q1", "q2"]) await inbox.put(ada, { ...question, id });
+    await inbox.read(user, "ada", ["n1"]);
+    await inbox.close(ada, "q1", "answered");
+    await inbox.snooze(user, "ada", ["q2"], { for_ms: 10 * minuteMs });
+    await r.t.clock.advance(5_000);
+    expect(r.sender.take()).toMatchObject([{ message: { item_id: "n2", message: "Backup done" } }]);
+    for (let n = 0; n < 70; n++) await r.t.clock.advance(10_000);
+    // The question has come back from its snooze.
+    expect(r.sender.take()).toMatchObject([{ message: { question_id: "q2" } }]);
+  });
+});
+
 describe("a target that cannot be reached", () => {
   test("[P-REACH-7] is tried again, later each time, until it answers", async () => {
     const meter = new RecordingMeter();

@@ -1,6 +1,8 @@
 import type { DeliveryBounds, Engine } from "@milepost/engine";
 import type { OperationState } from "@milepost/model";
+import type { InboxNews } from "../inbox/inbox-api.ts";
 import { type Errand, writeErrand } from "./errand.ts";
+import { thingOfItem } from "./inbox-thing.ts";
 import type { TargetName } from "./target-records.ts";
 import type { Thing } from "./thing.ts";
 
@@ -47,10 +49,13 @@ export class Reach {
     }
   }
 
-  /** Notes a thing that is not the end of an operation: a question, or an item of an inbox. */
-  async happened(thing: Thing): Promise<void> {
+  /** Notes a new item of an inbox. Rejects when the store does not answer; the inbox then tells of the item again. */
+  async heard(news: InboxNews): Promise<void> {
     if (!this.#context.isOn) return;
-    await this.#note(`decide:${thing.id}`, { do: "decide", thing }, graceMs);
+    const thing = thingOfItem(news);
+    const errand = writeErrand({ do: "decide", thing });
+    const { deliveries } = this.#context.engine;
+    await deliveries.add(`decide:${thing.id}`, errand, graceMs, deliveryBounds);
   }
 
   /**

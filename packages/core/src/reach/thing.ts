@@ -32,6 +32,8 @@ export interface Thing {
   /** Further text: what failed, or the text of the notification. */
   readonly message?: string;
   readonly operation?: ThingOperation;
+  /** Id of the operation that asks. */
+  readonly operation_id?: string;
   /** Id of the question. */
   readonly question?: string;
   /** Id of the item of the user's inbox. */
