@@ -57,7 +57,13 @@ const dataOf = /** @type {Record<string, MakeData>} */ ({
   created: (random) => ({
     operation_id: "9",
     kind: "index",
-    ...random.some({ steps: plan(random) }),
+    ...random.some({
+      steps: plan(random),
+      parent: "8",
+      weight: random.one([0, 0.5, 2]),
+      tags: ["nightly", "eu"],
+      budget: { counter: "tokens", limit: "10" },
+    }),
   }),
   waiting: (random) => ({
     position: random.upTo(5),
@@ -96,6 +102,36 @@ const dataOf = /** @type {Record<string, MakeData>} */ ({
     ...(random.upTo(6) === 0 ? { done: true } : {}),
     ...(random.upTo(6) === 0 ? { reset: true } : {}),
   }),
+  count: (random) => ({
+    name: random.one(["tokens", "cost", "__proto__"]),
+    add: random.one(["0", "1", "0.1", "0.000000001", "12.5", "999999999999999"]),
+  }),
+  link: (random) => ({
+    id: random.one(ids),
+    url: "https://example.com/page?x=1#part",
+    ...random.some({ title: random.one(["Page", "tschüß"]) }),
+  }),
+  artefact: (random) => ({
+    name: random.one(ids),
+    ...random.some({ type: "text/csv", size: random.upTo(9_000) }),
+    ...(random.upTo(1) === 0 ? { url: "https://example.com/a.csv" } : { data: [1, null, "x"] }),
+  }),
+  beat: (random) =>
+    random.some({ reason: random.one(["model", "child"]), until: random.upTo(9_000) }),
+  children: (random) => ({
+    total: random.upTo(9),
+    statuses: random.some({ running: random.upTo(5), done: random.upTo(5), lost: 1 }),
+    revision: random.upTo(30),
+    ...random.some({
+      percent: random.upTo(10_000) / 100,
+      counters: { tokens: String(random.upTo(99)), cost: random.one(["0.25", "0.1"]) },
+    }),
+  }),
+  budget: (random) => ({
+    phase: random.one(["passed", "extended", "stopped"]),
+    limit: random.one(["10", "0.5"]),
+    ...random.some({ spent: "10.01", question_id: "q1" }),
+  }),
   paused: (random) => random.some({ reason: random.one(texts) }),
   resumed: () => ({}),
   command: (random) => ({
@@ -128,6 +164,13 @@ const garbage = [
   { event: "waiting", data: { position: 1.5, total: 2 } },
   { event: "steps", data: { steps: [{ id: "a" }, { id: "a" }] } },
   { event: "failed", data: { error: { code: "broken" } } },
+  { event: "count", data: { name: "tokens", add: 0.5 } },
+  { event: "count", data: { name: "tokens", add: "-1" } },
+  { event: "count", data: { name: "tokens", add: "1e3" } },
+  { event: "link", data: { id: "a", url: "http://example.com/" } },
+  { event: "link", data: { id: "a", url: "https://user@example.com/" } },
+  { event: "artefact", data: { name: "a" } },
+  { event: "artefact", data: { name: "a", url: "https://example.com/", data: 1 } },
 ];
 
 // Final events are rare, so that most logs go on for a while.

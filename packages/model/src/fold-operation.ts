@@ -1,7 +1,8 @@
 import { definedFields } from "@milepost/protocol";
 import { reportAgent, restAgents } from "./agents.ts";
 import { reportCommand } from "./commands.ts";
-import type { OperationEvent, OperationEvents } from "./operation-event.ts";
+import { count } from "./counters.ts";
+import type { OperationEvent, OperationEventName, OperationEvents } from "./operation-event.ts";
 import { writeLine } from "./operation-log.ts";
 import type { OperationState } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
@@ -11,6 +12,7 @@ import type { ProjectionEntry } from "./projection.ts";
 import { endSteps, plannedStep, replan, reportStep, resetSteps } from "./steps.ts";
 import { reportText } from "./texts.ts";
 import { closeAllSpans, closeSpan, openSpan } from "./timeline.ts";
+import { reportArtefact, reportBeat, reportBudget, reportLink, rollUpChildren } from "./tree.ts";
 import { without } from "./without.ts";
 
 /**
@@ -33,8 +35,20 @@ export function foldOperation(
   const move = isKnown ? moveOf(state, event) : "ignore";
   if (move === "ignore") return { ...state, offset };
   const moved = { ...moveTo(state, move, ts), offset, updated_at: ts };
-  return applyEvent(moved, event);
+  return applyEvent(endsBusy.has(event.event) ? without(moved, "busy") : moved, event);
 }
+
+/** Events after which the work moves, so that a reason why it did not is over. */
+const endsBusy: ReadonlySet<string> = new Set([
+  "waiting",
+  "started",
+  "step",
+  "progress",
+  "agent",
+  "text",
+  "paused",
+  "resumed",
+] satisfies OperationEventName[]);
 
 function createdOperation(
   created: OperationEvents["created"],
@@ -117,6 +131,7 @@ const momentary = [
   "reason",
   "current_step",
   "current_agent",
+  "busy",
 ] as const;
 
 const lastStepStatus = {
@@ -151,7 +166,7 @@ function newAttempt(state: OperationState, attempt: number, ts: number): Operati
     ...without(state, ...momentary, "message", "counter", "result", "error", "ended_at"),
     status: "running",
     attempt,
-    percent: 0,
+    percent: state.children?.percent ?? 0,
     steps: resetSteps(state.steps),
     agents: [],
     timeline: closeAllSpans(state.timeline, ts),
@@ -184,6 +199,18 @@ function applyEvent(state: OperationState, { event, data }: OperationEvent): Ope
       return writeLine(state, data, ts, offset);
     case "text":
       return { ...state, texts: reportText(state.texts, data, offset) };
+    case "count":
+      return count(state, data);
+    case "link":
+      return reportLink(state, data, ts);
+    case "artefact":
+      return reportArtefact(state, data, ts);
+    case "beat":
+      return reportBeat(state, data, ts);
+    case "children":
+      return rollUpChildren(state, data);
+    case "budget":
+      return reportBudget(state, data, ts);
     case "command":
       return { ...state, commands: reportCommand(state.commands, data, ts) };
     case "paused":
@@ -210,7 +237,8 @@ function reportProgress(
   const { reset = false } = report;
   const counter = countOn(reset ? undefined : state.counter, report);
   const reached = meanPercent(state.steps) ?? reportedPercent(report, counter) ?? 0;
-  const percent = reset ? reached : Math.max(state.percent, reached);
+  const own = reset ? reached : Math.max(state.percent, reached);
+  const percent = state.children?.percent ?? own;
   return { ...without(state, "counter"), percent, ...definedFields({ counter }) };
 }
 

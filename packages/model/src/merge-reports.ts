@@ -1,3 +1,4 @@
+import { addAmounts } from "./amount.ts";
 import type { OperationEvent, OperationEvents } from "./operation-event.ts";
 import { parseOperationEvent } from "./parse-operation-event.ts";
 import type { ReportedProgress } from "./percent.ts";
@@ -48,11 +49,25 @@ function goesOn(before: OperationEvent, report: OperationEvent): boolean {
     const { stream, reset } = report.data;
     return stream === before.data.stream && !reset && !before.data.done;
   }
+  if (before.event === "count" && report.event === "count") {
+    return report.data.name === before.data.name;
+  }
+  if (before.event === "beat" && report.event === "beat") {
+    return report.data.reason === before.data.reason;
+  }
+  if (before.event === "children" && report.event === "children") {
+    return report.data.revision > before.data.revision;
+  }
   return false;
 }
 
 function united(earlier: OperationEvent, later: OperationEvent): object | undefined {
-  if (later.event === "waiting") return later.data;
+  if (later.event === "waiting" || later.event === "beat" || later.event === "children") {
+    return later.data;
+  }
+  if (earlier.event === "count" && later.event === "count") {
+    return { name: later.data.name, add: addAmounts(earlier.data.add, later.data.add) };
+  }
   if (earlier.event === "text" && later.event === "text") {
     const append = (earlier.data.append ?? "") + (later.data.append ?? "");
     return { ...earlier.data, ...later.data, append };

@@ -1,3 +1,4 @@
+import type { AmountInput } from "./amount.ts";
 import type { CommandPhase, OperationCommandName } from "./operation-command.ts";
 import type { StepPlan } from "./operation-event.ts";
 import type { OperationState, OperationSummary } from "./operation-state.ts";
@@ -30,6 +31,17 @@ export interface CreateOperation {
   readonly collection_id?: string;
   /** Any other channel that the operation belongs to, such as `project:42`, under the same condition. */
   readonly belongs_to?: string;
+  /**
+   * Operation that this one is a part of. It must be of the same API key and must not have ended. Its percentage becomes
+   * the mean of its children's, and its counters include theirs.
+   */
+  readonly parent?: string;
+  /** Share of the parent's progress, relative to the other children: 0–1,000, default 1. */
+  readonly weight?: number;
+  /** Words by which the operation can be found: at most 10, each a valid segment of a channel name. */
+  readonly tags?: readonly string[];
+  /** Limit of a counter. When it passes, the gateway pauses the work once and asks whether to go on. */
+  readonly budget?: { readonly counter: string; readonly limit: AmountInput };
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
   /**
@@ -82,6 +94,9 @@ export interface OperationFilter {
   readonly producer?: string;
   readonly kind?: string;
   readonly status?: OperationStatus;
+  readonly tag?: string;
+  /** Id of the parent, for the children of one operation. */
+  readonly parent?: string;
   /** Maximum number of operations: 1–1,000, default 100. */
   readonly limit?: number;
 }

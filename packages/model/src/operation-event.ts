@@ -1,4 +1,6 @@
+import type { Amount } from "./amount.ts";
 import type { OperationCommandName } from "./operation-command.ts";
+import type { Budget, ChildrenState } from "./operation-tree.ts";
 
 /** Severity of a line in an operation's log. */
 export type Level = "info" | "success" | "warning" | "error";
@@ -24,8 +26,8 @@ export interface OperationError {
 /**
  * Event names of an operation's channel, each with the type of its data.
  *
- * The gateway itself publishes `created`, `command` with phase `requested` or `timed_out`, `stalled`, `revived`
- * and `lost`. The producer publishes all others. Percentages are 0–100 and may be fractions.
+ * The gateway itself publishes `created`, `children`, `budget`, `command` with phase `requested` or `timed_out`,
+ * `stalled`, `revived` and `lost`. The producer publishes all others. Percentages are 0–100 and may be fractions.
  */
 export interface OperationEvents {
   created: {
@@ -39,6 +41,14 @@ export interface OperationEvents {
     readonly collection_id?: string;
     /** Any other channel that the operation belongs to and that gets its summaries. */
     readonly belongs_to?: string;
+    /** Id of the operation that this one is a part of. */
+    readonly parent?: string;
+    /** Share of the parent's progress, relative to the other children; 1 if absent. */
+    readonly weight?: number;
+    /** Words by which the operation can be found. */
+    readonly tags?: readonly string[];
+    /** Limit of a counter, at which the gateway pauses the work and asks whether to go on. */
+    readonly budget?: Budget;
     readonly steps?: readonly StepPlan[];
     /** Input of the work. Subscribers can see it, so the producer includes only what they may see. */
     readonly input?: unknown;
@@ -104,6 +114,32 @@ export interface OperationEvents {
     readonly done?: boolean;
     readonly reset?: boolean;
   };
+  /** Adds to a counter of the operation, such as tokens or a cost. Exact; see {@link Amount}. */
+  count: { readonly name: string; readonly add: Amount };
+  /** A link, for instance to what the operation has deployed. The same id replaces an earlier link. */
+  link: { readonly id: string; readonly title?: string; readonly url: string };
+  /** Something that the operation has made: small data inline, anything else by its address. */
+  artefact: {
+    readonly name: string;
+    readonly type?: string;
+    readonly size?: number;
+    readonly url?: string;
+    readonly data?: unknown;
+  };
+  /**
+   * The producer lives and says why nothing moves, until about when. Without a reason and a time, the reason before is
+   * over. Any progress ends it, too.
+   */
+  beat: { readonly reason?: string; readonly until?: number };
+  /** What the children of the operation have done together. It replaces what was reported before. */
+  children: ChildrenState;
+  /** The counter of the budget passed its limit, or somebody decided what comes of it. */
+  budget: {
+    readonly phase: "passed" | "extended" | "stopped";
+    readonly limit: Amount;
+    readonly spent?: Amount;
+    readonly question_id?: string;
+  };
   paused: { readonly reason?: string };
   resumed: Record<string, never>;
   /** A command was requested, or moved to another phase. */
@@ -151,6 +187,8 @@ export type OperationEntry = OperationEvent & {
 export function isGatewayEvent({ event, data }: OperationEvent): boolean {
   switch (event) {
     case "created":
+    case "children":
+    case "budget":
     case "stalled":
     case "revived":
     case "lost":

@@ -1,6 +1,14 @@
 import type { OperationCommand } from "./operation-command.ts";
 import type { Level, OperationError } from "./operation-event.ts";
 import type { OperationStatus } from "./operation-status.ts";
+import type {
+  Artefact,
+  BudgetState,
+  BusyState,
+  ChildrenState,
+  Counters,
+  OperationLink,
+} from "./operation-tree.ts";
 
 /** Progress of counted work: `done` of `total` units. */
 export interface Counter {
@@ -94,15 +102,31 @@ export interface OperationState {
   readonly collection_id?: string;
   /** Channel that the operation belongs to, besides that of its collection. */
   readonly belongs_to?: string;
+  /** Id of the operation that this one is a part of. */
+  readonly parent?: string;
+  /** Share of the parent's progress, relative to the other children; 1 if absent. */
+  readonly weight?: number;
+  readonly tags?: readonly string[];
   readonly input?: unknown;
   readonly status: OperationStatus;
   readonly attempt: number;
-  /** Progress from 0 to 100. Falls only by a `reset` or a new attempt. */
+  /** Progress from 0 to 100. Falls only by a `reset`, a new attempt, or with the children that determine it. */
   readonly percent: number;
   /** Latest message about the progress. */
   readonly message?: string;
   readonly counter?: Counter;
   readonly waiting?: WaitingState;
+  /** Amounts that the operation and all its descendants have counted; absent before the first. Never reset. */
+  readonly counters?: Counters;
+  readonly budget?: BudgetState;
+  /** What the children have done together; absent if there are none. */
+  readonly children?: ChildrenState;
+  /** Links, oldest first; absent before the first. */
+  readonly links?: readonly OperationLink[];
+  /** Artefacts, oldest first; absent before the first. */
+  readonly artefacts?: readonly Artefact[];
+  /** Why nothing moves although the producer lives; absent unless the producer says so. */
+  readonly busy?: BusyState;
   readonly steps: readonly StepState[];
   /** Id of the running step. */
   readonly current_step?: string;
@@ -169,6 +193,10 @@ export interface OperationSummary {
   readonly user_id?: string;
   readonly collection_id?: string;
   readonly belongs_to?: string;
+  readonly parent?: string;
+  readonly tags?: readonly string[];
+  /** Number of children, and of those that are done or failed; absent if there are none. */
+  readonly children?: { readonly total: number; readonly done: number; readonly failed: number };
   readonly status: OperationStatus;
   readonly attempt: number;
   readonly percent: number;

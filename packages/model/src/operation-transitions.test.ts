@@ -18,6 +18,12 @@ const events: Record<OperationEventName, AnyEvent> = {
   agent: happened("agent", { id: "new" }),
   log: happened("log", { message: "line" }),
   text: happened("text", { stream: "new", append: "text" }),
+  count: happened("count", { name: "tokens", add: "1" }),
+  link: happened("link", { id: "page", url: "https://example.com/" }),
+  artefact: happened("artefact", { name: "report.csv", url: "https://example.com/report.csv" }),
+  beat: happened("beat", { reason: "waiting for the model" }),
+  children: happened("children", { total: 1, percent: 40, statuses: { running: 1 }, revision: 1 }),
+  budget: happened("budget", { phase: "passed", limit: "10", spent: "11" }),
   paused: happened("paused", { reason: "asked" }),
   resumed: happened("resumed", {}),
   command: happened("command", { command_id: "c", command: "retry", phase: "requested" }),
@@ -54,6 +60,12 @@ const cells: Record<OperationEventName, string> = {
   agent: "running . . .",
   log: ". . . .",
   text: "running . . .",
+  count: ". . . .",
+  link: ". . . .",
+  artefact: ". . . .",
+  beat: ". . . .",
+  children: ". . . .",
+  budget: ". . . .",
   paused: "paused paused . paused",
   resumed: "- - running running",
   command: ". . . .",
@@ -92,7 +104,12 @@ describe("transitions of an operation's status", () => {
       const after = foldOn(before, [events[event]]);
       expect(after.status).toBe(status);
       if (event === "log") expect(after.log_total).toBe(before.log_total + 1);
-      else if (event === "command") expect(after.commands).toHaveLength(before.commands.length + 1);
+      else if (event === "count") expect(after.counters).toEqual({ tokens: "1" });
+      else if (event === "children") {
+        expect(after.children?.total).toBe(1);
+        expect(after.percent).toBe(before.percent);
+      } else if (event === "command")
+        expect(after.commands).toHaveLength(before.commands.length + 1);
       else expect(after).toEqual({ ...before, offset: after.offset });
     },
   );

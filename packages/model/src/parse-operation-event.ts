@@ -27,6 +27,7 @@ import type {
   StepPlan,
 } from "./operation-event.ts";
 import { operationBounds } from "./operation-state.ts";
+import { readBudget, readChildWeight, readTags, treeBounds, treeReaders } from "./tree-fields.ts";
 
 /** Bounds on one event of an operation. Lengths are in characters. */
 export const eventBounds = {
@@ -45,6 +46,8 @@ export const eventBounds = {
   logData: 8 * 1024,
   /** Maximum length of `input`, `result` and `args`, each as JSON text, in characters. */
   payload: 256 * 1024,
+  /** Bounds on the place in a tree, the counters, links and artefacts. */
+  tree: treeBounds,
 } as const;
 
 /**
@@ -112,6 +115,10 @@ const readers: {
       producer_id: fields.optional("producer_id", identifierOf(200)),
       collection_id: fields.optional("collection_id", readOwner),
       belongs_to: fields.optional("belongs_to", textOf(255)),
+      parent: fields.optional("parent", segmentOf(eventBounds.id)),
+      weight: fields.optional("weight", readChildWeight),
+      tags: fields.optional("tags", readTags),
+      budget: fields.optional("budget", readBudget),
       steps: fields.optional("steps", readStepPlans),
       input: fields.optional("input", readPayload),
     }),
@@ -156,6 +163,7 @@ const readers: {
       done: fields.optional("done", readBoolean),
       reset: fields.optional("reset", readBoolean),
     }),
+  ...treeReaders,
   paused: readReason,
   resumed: () => ({}),
   command: (fields) =>

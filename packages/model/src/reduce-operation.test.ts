@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type OperationState, operationBounds } from "./operation-state.ts";
+import { eventBounds } from "./parse-operation-event.ts";
 import { reduceOperation } from "./reduce-operation.ts";
 import {
   type AnyEvent,
@@ -93,7 +94,7 @@ describe("reduceOperation", () => {
     );
   });
 
-  it("[P-OP-2] the percent of an operation is from 0 to 100 and falls only by a reset or a higher attempt", () => {
+  it("[P-OP-2] the percent of an operation is from 0 to 100 and falls only by a reset, a higher attempt or its children", () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         const whole = states(log);
@@ -104,6 +105,8 @@ describe("reduceOperation", () => {
           const data = log[i]?.data as { reset?: unknown } | null | undefined;
           const isReset = log[i]?.event === "progress" && data?.reset === true;
           if (before === undefined || isReset || after.attempt > before.attempt) continue;
+          // Children determine the percent of their parent, which falls with them.
+          if (before.children?.percent !== undefined || log[i]?.event === "children") continue;
           expect(after.percent).toBeGreaterThanOrEqual(before.percent);
         }
       }),
@@ -295,4 +298,9 @@ function expectConsistent(state: OperationState): void {
   expect(state.log.length).toBeLessThanOrEqual(operationBounds.log);
   expect(state.commands.length).toBeLessThanOrEqual(operationBounds.commands);
   expect(Object.keys(state.texts).length).toBeLessThanOrEqual(operationBounds.texts);
+  const isLive = !isOver;
+  const of = state.children?.percent;
+  if (isLive && of !== undefined) expect(state.percent).toBe(of);
+  expect(state.links?.length ?? 0).toBeLessThanOrEqual(eventBounds.tree.links);
+  expect(state.artefacts?.length ?? 0).toBeLessThanOrEqual(eventBounds.tree.artefacts);
 }

@@ -122,7 +122,7 @@ function withSteps(
 ): OperationState {
   const running = steps.filter(isRunning);
   const current = running.find(({ id }) => id === wanted) ?? running.at(-1);
-  const percent = Math.max(state.percent, meanPercent(steps) ?? 0);
+  const percent = state.children?.percent ?? Math.max(state.percent, meanPercent(steps) ?? 0);
   const next = { ...without(state, "current_step"), steps, percent };
   return { ...next, ...definedFields({ current_step: current?.id }) };
 }

@@ -8,7 +8,7 @@ import type {
 /** Returns the summary of an operation that lists show. */
 export function summarise(state: OperationState): OperationSummary {
   const { id, kind, title, session_id, user_id, status, attempt, percent } = state;
-  const { collection_id, belongs_to } = state;
+  const { collection_id, belongs_to, parent, tags, children } = state;
   const { message, current_step, waiting, error, log_counts } = state;
   const { created_at, started_at, ended_at, updated_at } = state;
   return {
@@ -19,6 +19,17 @@ export function summarise(state: OperationState): OperationSummary {
     ...(user_id === undefined ? {} : { user_id }),
     ...(collection_id === undefined ? {} : { collection_id }),
     ...(belongs_to === undefined ? {} : { belongs_to }),
+    ...(parent === undefined ? {} : { parent }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(children === undefined
+      ? {}
+      : {
+          children: {
+            total: children.total,
+            done: children.statuses.done ?? 0,
+            failed: children.statuses.failed ?? 0,
+          },
+        }),
     status,
     attempt,
     percent,

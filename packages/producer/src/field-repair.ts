@@ -192,7 +192,7 @@ export function objectOf(repairs: Repairs, required: readonly string[]): Repair 
 
 /** Keeps a name that may be a segment of a channel name; leaves any other out. */
 export function segment(
-  field: "operation_id" | "session_id" | "user_id" | "collection_id" | "belongs_to",
+  field: "operation_id" | "session_id" | "user_id" | "collection_id" | "belongs_to" | "parent",
 ): Repair {
   return (value, complain) => {
     const event = { operation_id: "a", kind: "a", [field]: value };

@@ -1,4 +1,4 @@
-import type { OperationEvents } from "@milepost/model";
+import { addAmounts, type OperationEvents } from "@milepost/model";
 import type { Report } from "./report.ts";
 
 /** Maximum length of the piece that several smaller pieces of text are joined into, in characters. */
@@ -15,6 +15,10 @@ export function mergeReports(earlier: Report, later: Report): Report | undefined
   if (earlier.event === "waiting" && later.event === "waiting") return later;
   if (earlier.event === "agent" && later.event === "agent") {
     return { event: "agent", data: { ...earlier.data, ...later.data } };
+  }
+  if (earlier.event === "count" && later.event === "count") {
+    const { name, add } = later.data;
+    return { event: "count", data: { name, add: addAmounts(earlier.data.add, add) } };
   }
   if (earlier.event === "text" && later.event === "text") {
     return mergeText(earlier.data, later.data);

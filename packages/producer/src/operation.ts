@@ -1,4 +1,4 @@
-import type { OperationEvents, StepPlan } from "@milepost/model";
+import type { AmountInput, OperationEvents, StepPlan } from "@milepost/model";
 import { textPieces } from "@milepost/protocol";
 import { fieldOf } from "./field-repair.ts";
 import { maxTextPiece } from "./merge.ts";
@@ -84,6 +84,20 @@ export interface Operation<StepId extends string = string, TextName extends stri
   progress(update: ProgressUpdate): void;
   /** Reports the activity of an agent. */
   agent(id: string, update?: Omit<OperationEvents["agent"], "id">): void;
+  /**
+   * Adds to a counter of the operation, for instance tokens or a cost. The sums are exact: give decimals as text.
+   * Counters are never reset and add up in the parent.
+   */
+  count(name: string, add?: AmountInput): void;
+  /** Reports a link, always https. A later link with the same id replaces it. */
+  link(id: string, url: string, title?: string): void;
+  /** Reports something that the work has made: small `data` inline, or its `url`. */
+  artefact(name: string, content: Omit<OperationEvents["artefact"], "name">): void;
+  /**
+   * Says that the work lives although nothing moves, and why; `until` (milliseconds since 1970) is when it expects to
+   * report again. The gateway is patient until then, for at most an hour. Without a reason, the reason before is over.
+   */
+  beat(reason?: string, until?: number): void;
   /** Returns the text stream with this name. */
   text(stream: TextName): TextStream;
   /** Adds a line to the operation's log, with every field that a line may have. */
@@ -157,6 +171,20 @@ export function operationHandle(face: Face): Operation {
       typeof what === "function" ? runStep(id, what) : update(id, what)) as Operation["step"],
     progress: (fields) => report({ event: "progress", data: fields }),
     agent: (id, fields = {}) => report({ event: "agent", data: withId(fields, id) }),
+    count: (name, add = 1) =>
+      // Where reports are made valid, the amount becomes a text.
+      report({ event: "count", data: { name, add: add as string } }),
+    link: (id, url, title) =>
+      report({ event: "link", data: { id, url, ...(title === undefined ? {} : { title }) } }),
+    artefact: (name, content) => report({ event: "artefact", data: { ...content, name } }),
+    beat: (reason, until) =>
+      report({
+        event: "beat",
+        data: {
+          ...(reason === undefined ? {} : { reason }),
+          ...(until === undefined ? {} : { until }),
+        },
+      }),
     text: (stream) => textStream(stream, report),
     log: (data) => report({ event: "log", data }),
     info: line("info"),

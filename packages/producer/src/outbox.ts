@@ -39,8 +39,13 @@ const noticeBytes = 320;
 
 /** Weights in the order in which reports are dropped when a bound is reached. */
 const dropOrder = ["info", "state", "text", "warning"] as const satisfies readonly Weight[];
+
 type Droppable = (typeof dropOrder)[number];
 type Dropped = Record<Droppable, number>;
+
+function isDroppable(weight: Weight | "notice"): weight is Droppable {
+  return (dropOrder as readonly string[]).includes(weight);
+}
 
 /**
  * Bounded queue of the reports on one operation, in order.
@@ -50,8 +55,8 @@ type Dropped = Record<Droppable, number>;
  *   the queue. Nothing is merged across a lifecycle report.
  * - Pieces of a text stream are joined up to 64 Ki characters.
  * - Above a bound the outbox drops the oldest log lines of level info first, then state, then text, then log
- *   lines of level warning. One warning in the log states how many reports were dropped. Lifecycle reports are
- *   never dropped.
+ *   lines of level warning. One warning in the log states how many reports were dropped. Lifecycle reports and
+ *   counts are never dropped; counts of the same counter are summed.
  * - Reports that were taken keep their key and content until they are settled.
  */
 export class Outbox {
@@ -118,16 +123,16 @@ export class Outbox {
     if (weight === "lifecycle") this.#latest.clear();
     if (report.event === "started") this.#open.clear();
     if (slot === undefined) this.#push(report, weight);
-    else if (weight === "text") this.#addText(report, slot);
+    else if (weight === "text" || weight === "count") this.#addText(report, slot, weight);
     else this.#addState(report, slot);
     if (this.#isOver()) this.#shrink();
   }
 
-  #addText(report: Report, slot: string): void {
+  #addText(report: Report, slot: string, weight: "text" | "count"): void {
     const latest = this.#latest.get(slot);
     const merged = latest && mergeReports(latest.value.report, report);
     if (latest && merged) this.#replace(latest, merged);
-    else this.#push(report, "text", slot);
+    else this.#push(report, weight, slot);
   }
 
   #addState(report: Report, slot: string): void {
@@ -157,7 +162,7 @@ export class Outbox {
     const bytes = reportBytes(report);
     const place = this.#waiting.append({ report, bytes, weight, slot, opens });
     this.#waitingBytes += bytes;
-    if (weight !== "lifecycle") this.#droppable[weight].add(place);
+    if (isDroppable(weight)) this.#droppable[weight].add(place);
     if (slot !== undefined) this.#latest.set(slot, place);
   }
 
@@ -172,7 +177,7 @@ export class Outbox {
     const { bytes, weight, slot } = place.value;
     this.#waiting.remove(place);
     this.#waitingBytes -= bytes;
-    if (weight !== "lifecycle" && weight !== "notice") this.#droppable[weight].delete(place);
+    if (isDroppable(weight)) this.#droppable[weight].delete(place);
     if (slot !== undefined && this.#latest.get(slot) === place) this.#latest.delete(slot);
     if (this.#notice?.place === place) {
       place.value.report = noticeOf(this.#notice.dropped);

@@ -1,7 +1,10 @@
 import type { OperationEventName, OperationEvents } from "@milepost/model";
 
 /** Names of the events that a producer may report. Only the gateway creates the other events. */
-export type ReportName = Exclude<OperationEventName, "created" | "stalled" | "revived" | "lost">;
+export type ReportName = Exclude<
+  OperationEventName,
+  "created" | "children" | "budget" | "stalled" | "revived" | "lost"
+>;
 
 /** One report: an event name and its data. */
 export type Report = {
@@ -19,6 +22,8 @@ export type Weight =
   | "state"
   /** Piece of a text stream; pieces are joined. */
   | "text"
+  /** Addition to a counter; additions to the same counter are summed, and none is ever dropped. */
+  | "count"
   /** Log line at `info` or `success`; dropped first. */
   | "info"
   /** Log line at `warning` or `error`; dropped last. */
@@ -34,10 +39,15 @@ export function weightOf(report: Report): Weight {
       return "state";
     case "text":
       return "text";
+    case "count":
+      return "count";
     case "log":
       return report.data.level === "warning" || report.data.level === "error" ? "warning" : "info";
     case "started":
     case "steps":
+    case "link":
+    case "artefact":
+    case "beat":
     case "paused":
     case "resumed":
     case "command":
@@ -62,6 +72,8 @@ export function slotOf(report: Report): string | undefined {
       return `${report.event}:${report.data.id}`;
     case "text":
       return `text:${report.data.stream}`;
+    case "count":
+      return `count:${report.data.name}`;
     default:
       return undefined;
   }

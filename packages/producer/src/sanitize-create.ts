@@ -1,4 +1,12 @@
-import { type CreateOperation, eventBounds, operationBounds, type StepPlan } from "@milepost/model";
+import {
+  type Budget,
+  type CreateOperation,
+  eventBounds,
+  type OperationEvents,
+  operationBounds,
+  parseOperationEvent,
+  type StepPlan,
+} from "@milepost/model";
 import {
   type Complaint,
   id,
@@ -60,6 +68,14 @@ const leaseMs: Repair = (value, complain) => {
   return Math.min(maxLeaseMs, Math.max(minLeaseMs, whole));
 };
 
+/** Keeps a tag that can be a segment of a channel name. */
+const tag: Repair = (value, complain) => {
+  const read = parseOperationEvent("created", { operation_id: "a", kind: "a", tags: [value] });
+  if (read.ok) return value;
+  complain(`${read.failure.message.replace(/^\S+ /, "")}; it was left out`);
+  return undefined;
+};
+
 const repairs: Repairs = {
   kind: id(eventBounds.id),
   operationId: segment("operation_id"),
@@ -68,6 +84,15 @@ const repairs: Repairs = {
   user: segment("user_id"),
   collection: segment("collection_id"),
   belongsTo: segment("belongs_to"),
+  parent: segment("parent"),
+  weight: numberWithin(0, eventBounds.tree.weight),
+  tags: listOf(tag, eventBounds.tree.tags),
+  budget: (value, complain) => {
+    const read = parseOperationEvent("created", { operation_id: "a", kind: "a", budget: value });
+    if (read.ok) return (read.value.data as OperationEvents["created"]).budget;
+    complain(`${read.failure.message.replace(/^\S+ /, "")}; it was left out`);
+    return undefined;
+  },
   steps: stepPlans,
   input: payload(eventBounds.payload),
   leaseMs,
@@ -81,6 +106,10 @@ interface Repaired {
   readonly user?: string;
   readonly collection?: string;
   readonly belongsTo?: string;
+  readonly parent?: string;
+  readonly weight?: number;
+  readonly tags?: readonly string[];
+  readonly budget?: Budget;
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
   readonly leaseMs?: number;
@@ -99,7 +128,7 @@ export function sanitizeCreate(
   const complaints: Complaint[] = [];
   const repaired: Repaired = repairFields(spec, repairs, complaints);
   const { kind, operationId, title, session, user, steps, input, leaseMs } = repaired;
-  const { collection, belongsTo } = repaired;
+  const { collection, belongsTo, parent, weight, tags, budget } = repaired;
   if (kind === undefined) {
     complaints.push({
       field: "kind",
@@ -115,6 +144,10 @@ export function sanitizeCreate(
     ...(user === undefined ? {} : { user_id: user }),
     ...(collection === undefined ? {} : { collection_id: collection }),
     ...(belongsTo === undefined ? {} : { belongs_to: belongsTo }),
+    ...(parent === undefined ? {} : { parent }),
+    ...(weight === undefined ? {} : { weight }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(budget === undefined ? {} : { budget }),
     ...(steps === undefined ? {} : { steps }),
     ...(input === undefined ? {} : { input }),
     ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),

@@ -140,6 +140,18 @@ const progress: Repairs = {
 const task: Repair = (value, complain) =>
   value === "" ? undefined : text(eventBounds.task)(value, complain);
 
+/** Keeps an address as it is: one that the gateway would refuse cannot be repaired. */
+const asIs: Repair = (value) => value;
+/** Keeps an amount. A number with a fraction becomes the decimal text that stands for it. */
+const amount: Repair = (value) =>
+  typeof value === "number" && !Number.isInteger(value) ? decimalText(value) : value;
+
+/** Returns a number as decimal text, to nine places after the point. */
+function decimalText(value: number): string {
+  const short = String(value);
+  return short.includes("e") ? value.toFixed(9) : short.replace(/(\.\d{9})\d+$/, "$1");
+}
+
 const repairs: Readonly<Record<ReportName, Repairs>> = {
   waiting: { position: whole, total: whole, estimated_wait_ms: count },
   started: { attempt: wholeWithin(1, eventBounds.attempt) },
@@ -166,6 +178,16 @@ const repairs: Readonly<Record<ReportName, Repairs>> = {
     data: payload(eventBounds.logData),
   },
   text: { stream: name, append: text(eventBounds.append), done: yesOrNo, reset: yesOrNo },
+  count: { name, add: amount },
+  link: { id: name, title: text(eventBounds.title), url: asIs },
+  artefact: {
+    name: id(200),
+    type: text(eventBounds.tree.type),
+    size: whole,
+    url: asIs,
+    data: payload(eventBounds.tree.artefactData),
+  },
+  beat: { reason: text(500), until: whole },
   paused: { reason: message },
   resumed: {},
   command: {

@@ -1,4 +1,5 @@
 import {
+  type AmountInput,
   eventBounds,
   type OperationEvents,
   type PendingCommand,
@@ -26,6 +27,14 @@ export interface WorkSpec {
   readonly collection?: string;
   /** Any other channel that the work belongs to, under the same condition. */
   readonly belongsTo?: string;
+  /** Id of the operation that this work is a part of. It must be of the same API key and must not have ended. */
+  readonly parent?: string;
+  /** Share of the parent's progress, relative to the other children; default 1. */
+  readonly weight?: number;
+  /** Words by which the operation can be found: letters, digits, `_`, `.`, `~` and `-`; at most 10. */
+  readonly tags?: readonly string[];
+  /** Limit of a counter, descendants included. When it passes, the gateway asks whether to go on. */
+  readonly budget?: { readonly counter: string; readonly limit: AmountInput };
   readonly steps?: readonly StepPlan[];
   /** Input of the work. Everyone who may watch the operation can see it. */
   readonly input?: unknown;

@@ -1,5 +1,7 @@
 import {
+  eventBounds,
   isFinal,
+  mayCount,
   mayFollow,
   type OperationEvent,
   type OperationState,
@@ -10,7 +12,9 @@ import { failure, type Parsed, parsed, readExactly, refused } from "@milepost/pr
 import { readJsonText } from "../input/json-text.ts";
 
 /** Events that only the gateway may publish. */
-const ofTheGateway = ["created", "stalled", "revived", "lost"] as const;
+const ofTheGateway = ["created", "children", "budget", "stalled", "revived", "lost"] as const;
+/** Events that an operation takes after its end, until it starts again. */
+const afterTheEnd = ["log", "count"] as const;
 const phasesOfTheGateway = ["requested", "timed_out"] as const;
 
 /** Verdict on one reported event: it is published, or it is ignored because it changes nothing. */
@@ -43,8 +47,12 @@ export function readReportedEvent(reported: ReportedEvent): Parsed<OperationEven
 export function judgeReport(state: OperationState, event: OperationEvent): Parsed<Verdict> {
   if (event.event === "command") return judgeCommand(state, event.data);
   const isNewAttempt = event.event === "started" && (event.data.attempt ?? 0) > state.attempt;
-  if (isFinal(state.status) && event.event !== "log" && !isNewAttempt) {
-    const message = `the operation is ${state.status}; only log events and a started event with a higher attempt are accepted`;
+  if (isFinal(state.status) && !includes(afterTheEnd, event.event) && !isNewAttempt) {
+    const message = `the operation is ${state.status}; only log and count events and a started event with a higher attempt are accepted`;
+    return { ok: false, failure: failure("not_possible_now", message) };
+  }
+  if (event.event === "count" && !mayCount(state, event.data.name)) {
+    const message = `the operation has ${eventBounds.tree.counters} counters already; count under one of their names`;
     return { ok: false, failure: failure("not_possible_now", message) };
   }
   return parsed({ kind: "publish", event });

@@ -14,6 +14,9 @@ const reports = {
   progress: "report",
   agent: "report",
   text: "report",
+  count: "report",
+  beat: "report",
+  children: "report",
 } as const satisfies Rule["merge"];
 
 const summaries: Readonly<Record<string, MergeClass>> = {

@@ -66,6 +66,41 @@ const dataOf: Record<OperationEventName, fc.Arbitrary<object>> = {
     ["message"],
   ),
   text: some({ stream: id, append: message, done: fc.boolean(), reset: fc.boolean() }, ["stream"]),
+  count: some(
+    { name: id, add: fc.constantFrom("0", "1", "0.1", "12.000000001", "900000000000000") },
+    ["name", "add"],
+  ),
+  link: some({ id, title: fc.constant("Page"), url: fc.constant("https://example.com/") }, [
+    "id",
+    "url",
+  ]),
+  artefact: fc.oneof(
+    some({ name: id, type: fc.constant("text/csv"), url: fc.constant("https://example.com/a") }, [
+      "name",
+      "url",
+    ]),
+    some({ name: id, size: count, data: fc.jsonValue() }, ["name", "data"]),
+  ),
+  beat: some({ reason: fc.constantFrom("model", "child"), until: count }, []),
+  children: some(
+    {
+      total: count,
+      percent: fc.integer({ min: 0, max: 10_000 }).map((hundredths) => hundredths / 100),
+      statuses: some({ running: count, done: count }, []),
+      counters: fc.dictionary(id, fc.constantFrom("1", "0.25", "999999999999999")),
+      revision: count,
+    },
+    ["total", "statuses", "revision"],
+  ),
+  budget: some(
+    {
+      phase: fc.constantFrom("passed", "extended", "stopped"),
+      limit: fc.constantFrom("1", "10.5"),
+      spent: fc.constant("11"),
+      question_id: id,
+    },
+    ["phase", "limit"],
+  ),
   paused: some({ reason: message }, []),
   resumed: fc.constant({}),
   command: some(
