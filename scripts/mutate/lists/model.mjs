@@ -51,8 +51,8 @@ export const modelMutants = [
       "a late start changes an operation that has ended",
     ],
     [
-      "const percent = reset ? reached : Math.max(state.percent, reached);",
-      "const percent = reached;",
+      "const own = reset ? reached : Math.max(state.percent, reached);",
+      "const own = reached;",
       "the progress of an operation goes back",
     ],
     [

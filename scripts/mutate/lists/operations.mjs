@@ -256,8 +256,8 @@ export const operationMutants = [
   ]),
   ...faultsIn(`${operations}/report.ts`, [
     [
-      'event.event !== "log" && !isNewAttempt',
-      'event.event !== "log"',
+      "!includes(afterTheEnd, event.event) && !isNewAttempt",
+      "!includes(afterTheEnd, event.event)",
       "an operation that failed cannot be started again",
     ],
     [
@@ -276,7 +276,7 @@ export const operationMutants = [
       "a producer reports the timeout of a command",
     ],
     [
-      '["created", "stalled", "revived", "lost"] as const',
+      '["created", "children", "budget", "stalled", "revived", "lost"] as const',
       '["created", "stalled", "revived"] as const',
       "a producer reports that an operation is lost",
     ],

@@ -25,7 +25,7 @@ export const producerMutants = [
       "warnings are dropped before other lines of the log",
     ],
     [
-      'if (weight !== "lifecycle") this.#droppable[weight].add(place);',
+      "if (isDroppable(weight)) this.#droppable[weight].add(place);",
       "this.#droppable[weight as Droppable]?.add(place);",
       "reports of the lifecycle are dropped",
       "#droppable has no set for lifecycle reports, so the optional call adds them nowhere",
