@@ -23,6 +23,7 @@ export * from "./ports/leases.ts";
 export * from "./ports/operation-index.ts";
 export * from "./ports/presence.ts";
 export * from "./ports/queues.ts";
+export * from "./ports/questions.ts";
 export * from "./ports/random.ts";
 export * from "./ports/records.ts";
 export * from "./ports/registry.ts";

@@ -87,6 +87,8 @@ const operation = {
   offset: 1,
   fence: 1,
 } as const;
+const question = { id: "q", operationId: "o", lists: ["user:ada"], json: "{}" };
+const ofQuestions = { maxOpen: 20, maxPerOperation: 20, maxQuestions: 20 };
 const node = { id: "n.1", name: "n", since: 0, connections: 1 };
 const connection = {
   id: "c",
@@ -397,6 +399,41 @@ const steps: Steps = {
         ),
     ],
     seen: [({ inbox }) => inbox.seen("user:ada")],
+  },
+  questions: {
+    add: [
+      ({ questions }) => questions.add(question, { keepMs: minuteMs, dueInMs: 1_000 }, ofQuestions),
+      ({ questions }) =>
+        questions.add(
+          { ...question, id: "r", operationId: "p", key: "k" },
+          { keepMs: 60 * minuteMs },
+          ofQuestions,
+        ),
+    ],
+    change: [
+      async ({ questions }) => {
+        const found = await questions.get("q");
+        if (found === undefined) return;
+        const next = { ...found, revision: found.revision + 1, lists: ["user:bo"] };
+        await questions.change(next, { keepMs: 2 * minuteMs, dueInMs: 5_000 });
+      },
+      async ({ questions }) => {
+        const found = await questions.get("r");
+        if (found === undefined) return;
+        const next = { ...found, revision: found.revision + 1, status: "answered" as const };
+        await questions.change(next, { keepMs: minuteMs });
+      },
+    ],
+    schedule: [
+      ({ questions }) => questions.schedule("q", 0, 90 * minuteMs),
+      ({ questions }) => questions.schedule("r", 0, undefined),
+    ],
+    get: [({ questions }) => questions.get("q")],
+    list: [
+      ({ questions }) => questions.list({ list: "user:ada", limit: 10 }),
+      ({ questions }) => questions.list({ operationId: "o", limit: 10 }),
+    ],
+    due: [({ questions }) => questions.due(0, 10)],
   },
   singleUse: {
     claim: [

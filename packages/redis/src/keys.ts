@@ -181,6 +181,22 @@ export class Keys {
     return `${this.#prefix}:{inbox:${bucketOf(owner)}}:${digest(owner)}`;
   }
 
+  /** Returns the keys of the questions, in the order that questions.lua expects. */
+  questions(): readonly string[] {
+    const parts = ["records", "ages", "settled", "due", "keys"];
+    return parts.map((part) => `${this.#prefix}:{questions}:${part}`);
+  }
+
+  /** Returns the key of all questions of an operation, or of the open ones of a list. */
+  questionList(kind: "operation" | "open", name: string): string {
+    return `${this.#prefix}:{questions}:${kind}:${digest(name)}`;
+  }
+
+  /** Returns the field of the key with which an operation asked a question. */
+  questionKey(operationId: string, key: string): string {
+    return digest(`${operationId.length}:${operationId}${key}`);
+  }
+
   lease(name: string): string {
     return `${this.#prefix}:lease:${digest(name)}`;
   }

@@ -13,6 +13,7 @@ import {
   operationIndexContract,
   presenceContract,
   queuesContract,
+  questionsContract,
   recordsContract,
   registryContract,
   revocationsContract,
@@ -84,4 +85,5 @@ describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis])
   deliveriesContract("redis", make);
   targetsContract("redis", make);
   inboxContract("redis", make);
+  questionsContract("redis", make);
 });

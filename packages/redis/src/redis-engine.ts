@@ -14,6 +14,7 @@ import type { RedisLink } from "./redis-link.ts";
 import { RedisOperationIndex } from "./redis-operation-index.ts";
 import { RedisPresence } from "./redis-presence.ts";
 import { RedisQueues } from "./redis-queues.ts";
+import { RedisQuestions } from "./redis-questions.ts";
 import { RedisRecords } from "./redis-records.ts";
 import { RedisRegistry } from "./redis-registry.ts";
 import { RedisRevocations } from "./redis-revocations.ts";
@@ -55,6 +56,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       revocations: new RedisRevocations(link, keys, clock, random),
       records: new RedisRecords(link, keys, clock),
       singleUse: new RedisSingleUse(link, keys, clock),
+      questions: new RedisQuestions(link, keys, clock),
       holdings: new RedisHoldings(link, keys, clock),
       queues: new RedisQueues(link, keys, clock),
       deliveries: new RedisDeliveries(link, keys, clock),

@@ -12,6 +12,7 @@ import { leasesContract } from "../testing/contracts/leases-contract.ts";
 import { operationIndexContract } from "../testing/contracts/operation-index-contract.ts";
 import { presenceContract } from "../testing/contracts/presence-contract.ts";
 import { queuesContract } from "../testing/contracts/queues-contract.ts";
+import { questionsContract } from "../testing/contracts/questions-contract.ts";
 import { recordsContract } from "../testing/contracts/records-contract.ts";
 import { registryContract } from "../testing/contracts/registry-contract.ts";
 import { revocationsContract } from "../testing/contracts/revocations-contract.ts";
@@ -50,6 +51,7 @@ queuesContract("memory", make);
 deliveriesContract("memory", make);
 targetsContract("memory", make);
 inboxContract("memory", make);
+questionsContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

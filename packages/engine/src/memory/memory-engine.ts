@@ -11,6 +11,7 @@ import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
 import { MemoryPresences } from "./memory-presence.ts";
 import { MemoryQueues } from "./memory-queues.ts";
+import { MemoryQuestions } from "./memory-questions.ts";
 import { MemoryRecords } from "./memory-records.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
 import { MemoryRevocations } from "./memory-revocations.ts";
@@ -53,6 +54,7 @@ export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFact
       revocations: new MemoryRevocations(clock),
       records: new MemoryRecords(clock),
       singleUse: new MemorySingleUse(clock),
+      questions: new MemoryQuestions(clock),
       holdings: new MemoryHoldings(clock),
       queues: new MemoryQueues(clock),
       deliveries: new MemoryDeliveries(clock),

@@ -10,6 +10,7 @@ import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Presence } from "./presence.ts";
 import type { Queues } from "./queues.ts";
+import type { Questions } from "./questions.ts";
 import type { Random } from "./random.ts";
 import type { Records } from "./records.ts";
 import type { Registry } from "./registry.ts";
@@ -39,6 +40,7 @@ export interface Engine {
   readonly deliveries: Deliveries;
   readonly targets: Targets;
   readonly inbox: Inbox;
+  readonly questions: Questions;
   /**
    * True when several nodes may use the engine, so that each node must also take care of what dead nodes left
    * behind.

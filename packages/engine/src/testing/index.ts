@@ -12,6 +12,7 @@ export * from "./contracts/leases-contract.ts";
 export * from "./contracts/operation-index-contract.ts";
 export * from "./contracts/presence-contract.ts";
 export * from "./contracts/queues-contract.ts";
+export * from "./contracts/questions-contract.ts";
 export * from "./contracts/records-contract.ts";
 export * from "./contracts/registry-contract.ts";
 export * from "./contracts/revocations-contract.ts";
