@@ -7,6 +7,13 @@ import type {
   RequestedCommand,
 } from "./operation-api.ts";
 import type { JoinedTicket, JoinQueue, QueueTicket } from "./queue-api.ts";
+import type { AnswerQuestion, Question, QuestionFilter, QuestionList } from "./question.ts";
+
+/** Question that a request is about. */
+export interface QuestionTarget {
+  readonly operation_id: string;
+  readonly question_id: string;
+}
 
 /** Methods that every deployment has. */
 export interface BuiltInMethods {
@@ -55,6 +62,19 @@ export interface BuiltInMethods {
   "presence.get": {
     params: { readonly channel: string };
     result: PresenceList & { readonly channel: string };
+  };
+  "questions.answer": {
+    params: AnswerQuestion & QuestionTarget;
+    result: { readonly question: Question; readonly duplicate: boolean };
+  };
+  "questions.snooze": {
+    params: QuestionTarget & { readonly for_ms?: number };
+    result: Question;
+  };
+  "questions.get": { params: QuestionTarget; result: Question };
+  "questions.list": {
+    params: QuestionFilter & { readonly operation_id?: string };
+    result: QuestionList;
   };
   "presence.typing": {
     params: { readonly channel: string; readonly typing: boolean };

@@ -1,7 +1,9 @@
 import { definedFields } from "@milepost/protocol";
+import type { Accepts } from "./accepts.ts";
 import { reportAgent, restAgents } from "./agents.ts";
 import { reportCommand } from "./commands.ts";
 import { count } from "./counters.ts";
+import { dropInputs, reportInput } from "./inputs.ts";
 import type { OperationEvent, OperationEventName, OperationEvents } from "./operation-event.ts";
 import { writeLine } from "./operation-log.ts";
 import type { OperationState } from "./operation-state.ts";
@@ -9,6 +11,7 @@ import type { OperationStatus } from "./operation-status.ts";
 import { isFinal, type Move, operationTransitions } from "./operation-transitions.ts";
 import { countOn, meanPercent, reportedPercent } from "./percent.ts";
 import type { ProjectionEntry } from "./projection.ts";
+import { reportQuestion, withdrawQuestions } from "./questions.ts";
 import { endSteps, plannedStep, replan, reportStep, resetSteps } from "./steps.ts";
 import { reportText } from "./texts.ts";
 import { closeAllSpans, closeSpan, openSpan } from "./timeline.ts";
@@ -123,6 +126,8 @@ function moveTo(state: OperationState, move: StatusMove, ts: number): OperationS
   }
 }
 
+const nothing: Accepts = {};
+
 /** Fields about what an operation does or waits for now. */
 const momentary = [
   "before_stall",
@@ -153,6 +158,8 @@ function endedOperation(
     steps: endSteps(state.steps, lastStepStatus[status], ts),
     agents: restAgents(state.agents, ts),
     timeline: closeAllSpans(state.timeline, ts),
+    ...(state.questions && { questions: withdrawQuestions(state.questions, status, ts) }),
+    ...(state.inputs && { inputs: dropInputs(state.inputs, ts) }),
     ended_at: ts,
   };
 }
@@ -213,6 +220,19 @@ function applyEvent(state: OperationState, { event, data }: OperationEvent): Ope
       return reportBudget(state, data, ts);
     case "command":
       return { ...state, commands: reportCommand(state.commands, data, ts) };
+    case "accepts":
+      return { ...state, accepts: { ...state.accepts, ...data } };
+    case "input": {
+      const { inputs = [], accepts = nothing } = state;
+      const after = reportInput(inputs, data, accepts, ts, offset);
+      return after === state.inputs || after.length === 0 ? state : { ...state, inputs: after };
+    }
+    case "question": {
+      const questions = reportQuestion(state.questions ?? [], data, ts);
+      return questions === state.questions || questions.length === 0
+        ? state
+        : { ...state, questions };
+    }
     case "paused":
     case "cancelled":
       return { ...state, ...definedFields({ reason: data.reason }) };

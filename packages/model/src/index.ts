@@ -1,4 +1,5 @@
 export * from "./amount.ts";
+export * from "./accepts.ts";
 export type * from "./built-in-channels.ts";
 export type * from "./built-in-methods.ts";
 export * from "./chat-event.ts";
@@ -14,6 +15,7 @@ export * from "./fold-presence.ts";
 export * from "./generation-progress.ts";
 export type * from "./inbox.ts";
 export * from "./inbox-projection.ts";
+export { isPendingInput, refuses } from "./inputs.ts";
 export * from "./keyed-projection.ts";
 export * from "./latest-projection.ts";
 export { mergeReports } from "./merge-reports.ts";
@@ -22,6 +24,7 @@ export { notificationSchema, readNotificationFields } from "./notification-schem
 export * from "./operation-api.ts";
 export * from "./operation-command.ts";
 export * from "./operation-event.ts";
+export * from "./operation-input.ts";
 export * from "./operation-state.ts";
 export * from "./operation-status.ts";
 export * from "./operation-transitions.ts";
@@ -33,6 +36,8 @@ export * from "./progress-update.ts";
 export * from "./projection.ts";
 export * from "./projections.ts";
 export * from "./queue-api.ts";
+export * from "./question.ts";
+export { readAccepts, readAudience, readQuestionOptions } from "./question-fields.ts";
 export * from "./queue-position.ts";
 export * from "./reduce-operation.ts";
 export {

@@ -1,5 +1,6 @@
 import type { AmountInput } from "./amount.ts";
-import type { CommandPhase, OperationCommandName } from "./operation-command.ts";
+import type { Accepts } from "./accepts.ts";
+import type { CommandName, CommandPhase } from "./operation-command.ts";
 import type { StepPlan } from "./operation-event.ts";
 import type { OperationState, OperationSummary } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
@@ -44,6 +45,8 @@ export interface CreateOperation {
   readonly budget?: { readonly counter: string; readonly limit: AmountInput };
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
+  /** Commands of the operation's own, and the policy for messages to it. */
+  readonly accepts?: Accepts;
   /**
    * Time without a report or renewal from the producer after which the operation counts as stalled, in
    * milliseconds.
@@ -114,7 +117,7 @@ export interface OperationList {
 
 /** Body of `POST /v1/operations/{id}/commands`. */
 export interface RequestCommand {
-  readonly command: OperationCommandName;
+  readonly command: CommandName;
   readonly args?: unknown;
   /** Idempotency key: requests with the same key are one command. */
   readonly key?: string;
@@ -133,7 +136,7 @@ export interface RequestedCommand {
 export interface PendingCommand {
   readonly operation_id: string;
   readonly command_id: string;
-  readonly command: OperationCommandName;
+  readonly command: CommandName;
   readonly args?: unknown;
   readonly by?: string;
 }

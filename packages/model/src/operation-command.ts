@@ -3,13 +3,16 @@ import type { OperationStatus } from "./operation-status.ts";
 /** Commands that a person may send to running work. */
 export type OperationCommandName = "cancel" | "pause" | "resume" | "retry";
 
+/** Name of a command: one that every operation has, or one that the operation declares. */
+export type CommandName = OperationCommandName | (string & {});
+
 /** Phases of a command. `done`, `refused` and `timed_out` are final. */
 export type CommandPhase = "requested" | "acknowledged" | "done" | "refused" | "timed_out";
 
 /** A command and its current phase. */
 export interface OperationCommand {
   readonly id: string;
-  readonly command: OperationCommandName;
+  readonly command: CommandName;
   readonly phase: CommandPhase;
   /** User or key that requested the command. */
   readonly by?: string;

@@ -1,6 +1,9 @@
 import type { Amount } from "./amount.ts";
-import type { OperationCommandName } from "./operation-command.ts";
 import type { Budget, ChildrenState } from "./operation-tree.ts";
+import type { Accepts } from "./accepts.ts";
+import type { CommandName } from "./operation-command.ts";
+import type { InputPhase } from "./operation-input.ts";
+import type { QuestionAudience, QuestionKind, QuestionOption, QuestionPhase } from "./question.ts";
 
 /** Severity of a line in an operation's log. */
 export type Level = "info" | "success" | "warning" | "error";
@@ -26,8 +29,8 @@ export interface OperationError {
 /**
  * Event names of an operation's channel, each with the type of its data.
  *
- * The gateway itself publishes `created`, `children`, `budget`, `command` with phase `requested` or `timed_out`,
- * `stalled`, `revived` and `lost`. The producer publishes all others. Percentages are 0–100 and may be fractions.
+ * The gateway itself publishes `created`, `children`, `budget`, `question`, `command` with phase `requested` or
+ * `timed_out`, `input` with phase `queued`, `stalled`, `revived` and `lost`. The producer publishes all others. Percentages are 0–100 and may be fractions.
  */
 export interface OperationEvents {
   created: {
@@ -50,6 +53,8 @@ export interface OperationEvents {
     /** Limit of a counter, at which the gateway pauses the work and asks whether to go on. */
     readonly budget?: Budget;
     readonly steps?: readonly StepPlan[];
+    /** What the operation accepts from people while it runs. */
+    readonly accepts?: Accepts;
     /** Input of the work. Subscribers can see it, so the producer includes only what they may see. */
     readonly input?: unknown;
   };
@@ -145,11 +150,38 @@ export interface OperationEvents {
   /** A command was requested, or moved to another phase. */
   command: {
     readonly command_id: string;
-    readonly command: OperationCommandName;
+    readonly command: CommandName;
     readonly phase: "requested" | "acknowledged" | "done" | "refused" | "timed_out";
     readonly by?: string;
     readonly reason?: string;
     readonly args?: unknown;
+  };
+  /** What the operation accepts from people has changed. */
+  accepts: Accepts;
+  /** A message was sent to the operation (`queued`), or its producer reports on it. */
+  input: {
+    readonly input_id: string;
+    readonly phase: InputPhase;
+    readonly data?: unknown;
+    readonly by?: string;
+  };
+  /** A question was asked, or something happened to it. Only the gateway publishes it. */
+  question: {
+    readonly question_id: string;
+    readonly phase: QuestionPhase;
+    readonly kind?: QuestionKind;
+    readonly prompt?: string;
+    readonly options?: readonly QuestionOption[];
+    readonly schema?: unknown;
+    readonly for?: QuestionAudience;
+    readonly default?: unknown;
+    readonly deadline_at?: number;
+    readonly level?: number;
+    readonly answer?: unknown;
+    readonly comment?: string;
+    readonly by?: string;
+    readonly by_default?: true;
+    readonly reason?: string;
   };
   done: { readonly result?: unknown };
   failed: { readonly error: OperationError };
@@ -192,7 +224,10 @@ export function isGatewayEvent({ event, data }: OperationEvent): boolean {
     case "stalled":
     case "revived":
     case "lost":
+    case "question":
       return true;
+    case "input":
+      return data.phase === "queued" || data.phase === "rejected" || data.phase === "dropped";
     case "command":
       return data.phase === "requested" || data.phase === "timed_out";
     default:

@@ -1,5 +1,7 @@
+import type { Accepts } from "./accepts.ts";
 import type { OperationCommand } from "./operation-command.ts";
 import type { Level, OperationError } from "./operation-event.ts";
+import type { InputState } from "./operation-input.ts";
 import type { OperationStatus } from "./operation-status.ts";
 import type {
   Artefact,
@@ -9,6 +11,7 @@ import type {
   Counters,
   OperationLink,
 } from "./operation-tree.ts";
+import type { QuestionState } from "./question.ts";
 
 /** Progress of counted work: `done` of `total` units. */
 export interface Counter {
@@ -144,6 +147,12 @@ export interface OperationState {
   readonly texts: Readonly<Record<string, TextState>>;
   /** The latest commands to the operation, oldest first. */
   readonly commands: readonly OperationCommand[];
+  /** What the operation accepts from people; absent until it says so. */
+  readonly accepts?: Accepts;
+  /** The latest messages to the operation, oldest first; absent before the first. */
+  readonly inputs?: readonly InputState[];
+  /** The latest questions of the operation, oldest first, open ones always; absent before the first. */
+  readonly questions?: readonly QuestionState[];
   readonly result?: unknown;
   readonly error?: OperationError;
   /** Reason why the operation is paused or was cancelled. */
@@ -203,6 +212,8 @@ export interface OperationSummary {
   readonly message?: string;
   readonly current_step?: string;
   readonly waiting?: WaitingState;
+  /** Number of questions that wait for an answer; absent if there is none. */
+  readonly open_questions?: number;
   readonly warnings: number;
   readonly errors: number;
   readonly error?: OperationError;

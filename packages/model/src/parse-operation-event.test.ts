@@ -19,6 +19,7 @@ const complete: Record<OperationEventName, Record<string, unknown>> = {
     weight: 0.5,
     tags: ["nightly"],
     budget: { counter: "cost", limit: "1.5" },
+    accepts: { commands: [{ name: "skip" }] },
     input: { any: [1] },
   },
   waiting: { position: 1, total: 2, estimated_wait_ms: 3 },
@@ -60,6 +61,29 @@ const complete: Record<OperationEventName, Record<string, unknown>> = {
     reason: "r",
     args: null,
   },
+  accepts: {
+    commands: [{ name: "skip", title: "Skip", schema: { type: "object" }, while: ["running"] }],
+    inputs: "interrupt",
+    busy: true,
+  },
+  input: { input_id: "i", phase: "queued", data: { text: "go" }, by: "7" },
+  question: {
+    question_id: "q",
+    phase: "answered",
+    kind: "choose",
+    prompt: "Which?",
+    options: [{ id: "a", title: "A", description: "the first" }],
+    schema: { type: "string" },
+    for: { users: ["7"], roles: ["boss"] },
+    default: "a",
+    deadline_at: 1,
+    level: 1,
+    answer: "a",
+    comment: "c",
+    by: "7",
+    by_default: true,
+    reason: "r",
+  },
   done: { result: { any: 1 } },
   failed: { error: { code: "c", message: "m", retryable: false } },
   cancelled: { reason: "r" },
@@ -72,6 +96,8 @@ const required: Partial<Record<OperationEventName, readonly string[]>> = {
   created: ["operation_id", "kind"],
   waiting: ["position", "total"],
   steps: ["steps"],
+  input: ["input_id", "phase"],
+  question: ["question_id", "phase"],
   step: ["id"],
   agent: ["id"],
   log: ["message"],
@@ -87,9 +113,9 @@ const required: Partial<Record<OperationEventName, readonly string[]>> = {
   lost: ["silent_ms"],
 };
 
-const anyValue = new Set(["input", "data", "result", "args"]);
 /** Fields with an object whose own fields may have any name. */
 const anyNames = new Set(["statuses", "counters"]);
+const anyValue = new Set(["input", "data", "result", "args", "schema", "default", "answer"]);
 const fields = eventNames.flatMap((event) =>
   Object.keys(complete[event]).map((field) => [event, field] as const),
 );
@@ -260,7 +286,9 @@ describe("parseOperationEvent", () => {
       const outcome = parseOperationEvent(event, complete[event]);
       return outcome.ok && isGatewayEvent(outcome.value);
     });
-    expect(ofGateway).toEqual(["created", "children", "budget", "stalled", "revived", "lost"]);
+    expect(new Set(ofGateway)).toEqual(
+      new Set(["created", "children", "budget", "input", "question", "stalled", "revived", "lost"]),
+    );
     const phases = ["requested", "acknowledged", "done", "refused", "timed_out"].filter((phase) => {
       const outcome = parseOperationEvent("command", { ...complete.command, phase });
       return outcome.ok && isGatewayEvent(outcome.value);

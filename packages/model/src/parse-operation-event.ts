@@ -19,15 +19,25 @@ import {
   refused,
   textOf,
 } from "@milepost/protocol";
-import { isLargerThan } from "./json-size.ts";
 import type {
   OperationEvent,
   OperationEventName,
   OperationEvents,
   StepPlan,
 } from "./operation-event.ts";
+import { type InputPhase, inputBounds } from "./operation-input.ts";
 import { operationBounds } from "./operation-state.ts";
 import { readBudget, readChildWeight, readTags, treeBounds, treeReaders } from "./tree-fields.ts";
+import { questionBounds } from "./question.ts";
+import {
+  atMost,
+  readAccepts,
+  readAcceptsFields,
+  readAudience,
+  readCommandName,
+  readQuestionOptions,
+  readTrue,
+} from "./question-fields.ts";
 
 /** Bounds on one event of an operation. Lengths are in characters. */
 export const eventBounds = {
@@ -44,6 +54,8 @@ export const eventBounds = {
   append: 256 * 1024,
   /** Maximum length of a log line's data as JSON text, in characters. */
   logData: 8 * 1024,
+  /** Maximum length of a message to the operation, as JSON text, in characters. */
+  inputData: inputBounds.data,
   /** Maximum length of `input`, `result` and `args`, each as JSON text, in characters. */
   payload: 256 * 1024,
   /** Bounds on the place in a tree, the counters, links and artefacts. */
@@ -79,6 +91,14 @@ const readPercent = numberIn(0, 100);
 const readCount = numberIn(0, Number.MAX_SAFE_INTEGER);
 const readUnit = textOf(eventBounds.unit, 0);
 const readMilliseconds = numberIn(0, Number.MAX_SAFE_INTEGER);
+const inputPhases = [
+  "queued",
+  "taken",
+  "done",
+  "interrupted",
+  "rejected",
+  "dropped",
+] as const satisfies readonly InputPhase[];
 const readPayload = atMost(eventBounds.payload);
 
 const readStepPlan: Reader<StepPlan> = objectOf((fields) =>
@@ -121,6 +141,7 @@ const readers: {
       budget: fields.optional("budget", readBudget),
       steps: fields.optional("steps", readStepPlans),
       input: fields.optional("input", readPayload),
+      accepts: fields.optional("accepts", readAccepts),
     }),
   waiting: (fields) =>
     compact({
@@ -169,7 +190,7 @@ const readers: {
   command: (fields) =>
     compact({
       command_id: fields.required("command_id", readId),
-      command: fields.required("command", oneOf(["cancel", "pause", "resume", "retry"])),
+      command: fields.required("command", readCommandName),
       phase: fields.required(
         "phase",
         oneOf(["requested", "acknowledged", "done", "refused", "timed_out"]),
@@ -177,6 +198,35 @@ const readers: {
       by: fields.optional("by", textOf(maxIdBytes)),
       reason: fields.optional("reason", readMessage),
       args: fields.optional("args", readPayload),
+    }),
+  accepts: readAcceptsFields,
+  input: (fields) =>
+    compact({
+      input_id: fields.required("input_id", readId),
+      phase: fields.required("phase", oneOf(inputPhases)),
+      data: fields.optional("data", atMost(eventBounds.inputData)),
+      by: fields.optional("by", textOf(maxIdBytes)),
+    }),
+  question: (fields) =>
+    compact({
+      question_id: fields.required("question_id", readId),
+      phase: fields.required(
+        "phase",
+        oneOf(["asked", "escalated", "answered", "expired", "withdrawn"]),
+      ),
+      kind: fields.optional("kind", oneOf(["approve", "choose", "input"])),
+      prompt: fields.optional("prompt", textOf(questionBounds.prompt)),
+      options: fields.optional("options", readQuestionOptions),
+      schema: fields.optional("schema", atMost(questionBounds.schema)),
+      for: fields.optional("for", readAudience),
+      default: fields.optional("default", atMost(questionBounds.answer)),
+      deadline_at: fields.optional("deadline_at", readMilliseconds),
+      level: fields.optional("level", integerIn(1, questionBounds.escalations)),
+      answer: fields.optional("answer", atMost(questionBounds.answer)),
+      comment: fields.optional("comment", textOf(questionBounds.comment, 0)),
+      by: fields.optional("by", textOf(maxIdBytes)),
+      by_default: fields.optional("by_default", readTrue),
+      reason: fields.optional("reason", readMessage),
     }),
   done: (fields) => compact({ result: fields.optional("result", readPayload) }),
   failed: (fields) => ({
@@ -229,11 +279,4 @@ function segmentOf(maxLength: number): Reader<string> {
           "bad_message",
           `must be 1 to ${maxLength} letters, digits, '_', '.', '~' or '-', since it names a channel`,
         );
-}
-
-function atMost(maxLength: number): Reader<unknown> {
-  return (value) =>
-    isLargerThan(value, maxLength)
-      ? refused("bad_message", `must be at most ${maxLength} characters of JSON`)
-      : parsed(value);
 }

@@ -4,12 +4,14 @@ import type {
   PrivateSummaryField,
   SharedSummary,
 } from "./operation-state.ts";
+import { openQuestions } from "./question.ts";
 
 /** Returns the summary of an operation that lists show. */
 export function summarise(state: OperationState): OperationSummary {
   const { id, kind, title, session_id, user_id, status, attempt, percent } = state;
   const { collection_id, belongs_to, parent, tags, children } = state;
   const { message, current_step, waiting, error, log_counts } = state;
+  const open = openQuestions(state).length;
   const { created_at, started_at, ended_at, updated_at } = state;
   return {
     operation_id: id,
@@ -36,6 +38,7 @@ export function summarise(state: OperationState): OperationSummary {
     ...(message === undefined ? {} : { message }),
     ...(current_step === undefined ? {} : { current_step }),
     ...(waiting === undefined ? {} : { waiting }),
+    ...(open === 0 ? {} : { open_questions: open }),
     warnings: log_counts.warning,
     errors: log_counts.error,
     ...(error === undefined ? {} : { error }),
@@ -63,8 +66,8 @@ export function sharedSummary(
 }
 
 /**
- * True if a change must be published as a summary: the status, attempt, step, queue position or whole percent
- * differs.
+ * True if a change must be published as a summary: the status, attempt, step, queue position, whole percent or
+ * number of open questions differs.
  */
 export function summaryChanged(before: OperationState | undefined, after: OperationState): boolean {
   return (
@@ -73,6 +76,7 @@ export function summaryChanged(before: OperationState | undefined, after: Operat
     before.attempt !== after.attempt ||
     before.current_step !== after.current_step ||
     before.waiting?.position !== after.waiting?.position ||
+    openQuestions(before).length !== openQuestions(after).length ||
     Math.floor(before.percent) !== Math.floor(after.percent)
   );
 }

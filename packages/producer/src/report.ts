@@ -3,7 +3,7 @@ import type { OperationEventName, OperationEvents } from "@milepost/model";
 /** Names of the events that a producer may report. Only the gateway creates the other events. */
 export type ReportName = Exclude<
   OperationEventName,
-  "created" | "children" | "budget" | "stalled" | "revived" | "lost"
+  "created" | "children" | "budget" | "question" | "stalled" | "revived" | "lost"
 >;
 
 /** One report: an event name and its data. */
@@ -51,6 +51,8 @@ export function weightOf(report: Report): Weight {
     case "paused":
     case "resumed":
     case "command":
+    case "accepts":
+    case "input":
     case "done":
     case "failed":
     case "cancelled":

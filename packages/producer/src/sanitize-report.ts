@@ -1,4 +1,4 @@
-import { eventBounds, parseOperationEvent } from "@milepost/model";
+import { acceptsBounds, eventBounds, parseOperationEvent } from "@milepost/model";
 import {
   type Complaint,
   id,
@@ -192,10 +192,16 @@ const repairs: Readonly<Record<ReportName, Repairs>> = {
   resumed: {},
   command: {
     command_id: name,
-    command: oneOf(["cancel", "pause", "resume", "retry"]),
+    command: name,
     phase: oneOf(["acknowledged", "done", "refused"]),
     reason: message,
   },
+  accepts: {
+    commands: payload(acceptsBounds.schemas),
+    inputs: oneOf(["queue", "reject", "interrupt"]),
+    busy: yesOrNo,
+  },
+  input: { input_id: name, phase: oneOf(["taken", "done", "interrupted"]) },
   done: { result: payload(eventBounds.payload) },
   failed: {
     error: objectOf({ code: name, message, retryable: yesOrNo }, ["code", "message", "retryable"]),

@@ -84,6 +84,11 @@ export const errorCodes = {
     description: "This connection is not subscribed to the channel.",
   },
   already_exists: { status: 409, retryable: false, description: "The id is already in use." },
+  already_answered: {
+    status: 409,
+    retryable: false,
+    description: "Somebody has answered the question; the message names who, and when.",
+  },
   not_possible_now: {
     status: 409,
     retryable: false,

@@ -25,6 +25,7 @@ export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   already_subscribed: false,
   not_subscribed: false,
   already_exists: false,
+  already_answered: false,
   not_possible_now: false,
   ended: false,
   stale_lease: false,

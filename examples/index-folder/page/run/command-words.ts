@@ -21,7 +21,7 @@ export interface CommandNews {
 export function commandNews(commands: readonly OperationCommand[]): CommandNews | undefined {
   const latest = commands.at(-1);
   if (!latest) return undefined;
-  const name = commandLabels[latest.command].idle;
+  const name = isLabelled(latest.command) ? commandLabels[latest.command].idle : latest.command;
   switch (latest.phase) {
     case "requested":
       return { text: `${name}: sent, not confirmed by the worker yet.`, bad: false };
@@ -37,4 +37,8 @@ export function commandNews(commands: readonly OperationCommand[]): CommandNews 
     case "done":
       return undefined;
   }
+}
+
+function isLabelled(command: string): command is OperationCommandName {
+  return Object.hasOwn(commandLabels, command);
 }

@@ -112,6 +112,41 @@ const dataOf: Record<OperationEventName, fc.Arbitrary<object>> = {
     },
     ["command_id", "command", "phase"],
   ),
+  accepts: some(
+    {
+      commands: fc.uniqueArray(fc.record({ name: fc.constantFrom("skip", "go-on") }), {
+        maxLength: 2,
+        selector: ({ name }) => name,
+      }),
+      inputs: fc.constantFrom("queue", "reject", "interrupt"),
+      busy: fc.boolean(),
+    },
+    [],
+  ),
+  input: some(
+    {
+      input_id: id,
+      phase: fc.constantFrom("queued", "taken", "done", "interrupted", "rejected", "dropped"),
+      data: fc.jsonValue(),
+      by: id,
+    },
+    ["input_id", "phase"],
+  ),
+  question: some(
+    {
+      question_id: id,
+      phase: fc.constantFrom("asked", "escalated", "answered", "expired", "withdrawn"),
+      kind: fc.constantFrom("approve", "choose", "input"),
+      prompt: fc.constant("Go on?"),
+      schema: fc.constant({ type: "string" }),
+      for: fc.constant({ users: ["7"] }),
+      level: fc.integer({ min: 1, max: 3 }),
+      answer: fc.boolean(),
+      by: id,
+      reason: message,
+    },
+    ["question_id", "phase"],
+  ),
   done: some({ result: fc.jsonValue() }, []),
   failed: fc.constant({ error: { code: "broken", message: "it broke", retryable: true } }),
   cancelled: some({ reason: message }, []),
