@@ -108,7 +108,7 @@ export class Store {
     };
     const { log, operations, leases, durable, deadLetters } = this.#engine;
     const { registry, signals, revocations, records, singleUse, holdings } = this.#engine;
-    const { queues, deliveries, targets, inbox } = this.#engine;
+    const { queues, questions, deliveries, targets, inbox } = this.#engine;
     const presence = this.#presences.connect();
     const logOverLine: ChannelLog = spoil(
       overLine(log, line, {
@@ -174,6 +174,7 @@ export class Store {
       deliveries: overLine(deliveries, line),
       targets: overLine(targets, line),
       inbox: overLine(inbox, line),
+      questions: overLine(questions, line),
       isShared: true,
       store: watch.store,
       close: async () => disconnect(),

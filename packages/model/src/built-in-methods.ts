@@ -6,8 +6,8 @@ import type {
   RequestCommand,
   RequestedCommand,
 } from "./operation-api.ts";
-import type { JoinedTicket, JoinQueue, QueueTicket } from "./queue-api.ts";
 import type { AnswerQuestion, Question, QuestionFilter, QuestionList } from "./question.ts";
+import type { JoinedTicket, JoinQueue, QueueTicket } from "./queue-api.ts";
 
 /** Question that a request is about. */
 export interface QuestionTarget {

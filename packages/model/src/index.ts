@@ -1,5 +1,5 @@
-export * from "./amount.ts";
 export * from "./accepts.ts";
+export * from "./amount.ts";
 export type * from "./built-in-channels.ts";
 export type * from "./built-in-methods.ts";
 export * from "./chat-event.ts";
@@ -35,9 +35,9 @@ export * from "./personal-projection.ts";
 export * from "./progress-update.ts";
 export * from "./projection.ts";
 export * from "./projections.ts";
-export * from "./queue-api.ts";
 export * from "./question.ts";
 export { readAccepts, readAudience, readQuestionOptions } from "./question-fields.ts";
+export * from "./queue-api.ts";
 export * from "./queue-position.ts";
 export * from "./reduce-operation.ts";
 export {

@@ -1,5 +1,5 @@
-import type { AmountInput } from "./amount.ts";
 import type { Accepts } from "./accepts.ts";
+import type { AmountInput } from "./amount.ts";
 import type { CommandName, CommandPhase } from "./operation-command.ts";
 import type { StepPlan } from "./operation-event.ts";
 import type { OperationState, OperationSummary } from "./operation-state.ts";

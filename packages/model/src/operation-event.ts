@@ -1,8 +1,8 @@
-import type { Amount } from "./amount.ts";
-import type { Budget, ChildrenState } from "./operation-tree.ts";
 import type { Accepts } from "./accepts.ts";
+import type { Amount } from "./amount.ts";
 import type { CommandName } from "./operation-command.ts";
 import type { InputPhase } from "./operation-input.ts";
+import type { Budget, ChildrenState } from "./operation-tree.ts";
 import type { QuestionAudience, QuestionKind, QuestionOption, QuestionPhase } from "./question.ts";
 
 /** Severity of a line in an operation's log. */

@@ -27,7 +27,6 @@ import type {
 } from "./operation-event.ts";
 import { type InputPhase, inputBounds } from "./operation-input.ts";
 import { operationBounds } from "./operation-state.ts";
-import { readBudget, readChildWeight, readTags, treeBounds, treeReaders } from "./tree-fields.ts";
 import { questionBounds } from "./question.ts";
 import {
   atMost,
@@ -38,6 +37,7 @@ import {
   readQuestionOptions,
   readTrue,
 } from "./question-fields.ts";
+import { readBudget, readChildWeight, readTags, treeBounds, treeReaders } from "./tree-fields.ts";
 
 /** Bounds on one event of an operation. Lengths are in characters. */
 export const eventBounds = {

@@ -26,6 +26,7 @@ import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends } from "./backends/backends.ts";
 import { SessionCallback } from "./backends/session-callback.ts";
+import { compileJsonSchema } from "./config/json-schema.ts";
 import { servesReaders } from "./config/role.ts";
 import type { OptionsOf } from "./contract.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
@@ -202,6 +203,7 @@ export function gatewayOf(
     ...(options.compactors === undefined ? {} : { compactors: options.compactors }),
     ...(options.autoSubscribe === undefined ? {} : { autoSubscribe: options.autoSubscribe }),
     ...(options.contract === undefined ? {} : { contract: options.contract }),
+    jsonSchema: compileJsonSchema,
     methods: backends.besides(options.methods ?? {}),
     limits: options.limits ?? {},
     verifyToken: auth.verifyToken,

@@ -276,8 +276,8 @@ export const operationMutants = [
       "a producer reports the timeout of a command",
     ],
     [
-      '["created", "children", "budget", "stalled", "revived", "lost"] as const',
-      '["created", "stalled", "revived"] as const',
+      '  "revived",\n  "lost",\n] as const',
+      '  "revived",\n] as const',
       "a producer reports that an operation is lost",
     ],
   ]),

@@ -11,6 +11,7 @@ interface TokenFlags {
   readonly ttl: number;
   readonly subscribe?: readonly string[];
   readonly publish?: readonly string[];
+  readonly role?: readonly string[];
   readonly config?: string;
   readonly json?: true;
 }
@@ -36,6 +37,7 @@ export function tokenCommand(terminal: Terminal): Command {
       "pattern of channels that the token may also publish to (repeatable)",
       repeated,
     )
+    .option("--role <name>", "role of the user, whom questions may be for (repeatable)", repeated)
     .option("--config <file>", "JSON file with settings, for the token secret (MILEPOST_CONFIG)")
     .option("--json", "print JSON with the token and its contents")
     .action(async (flags: TokenFlags) => {
@@ -43,7 +45,7 @@ export function tokenCommand(terminal: Terminal): Command {
         env: terminal.env,
         ...(flags.config !== undefined && { file: flags.config }),
       });
-      const { user, session, ttl, subscribe = [], publish = [] } = flags;
+      const { user, session, ttl, subscribe = [], publish = [], role: roles = [] } = flags;
       const { keys = [], jwks, ...policy } = tokenOptions;
       const secret = tokenSecret === "" ? keys.find((key) => "secret" in key)?.secret : tokenSecret;
       if (secret === undefined) {
@@ -57,12 +59,13 @@ export function tokenCommand(terminal: Terminal): Command {
         ...(user !== undefined && { user }),
         ...(session !== undefined && { session }),
         ...((subscribe.length > 0 || publish.length > 0) && { channels: { subscribe, publish } }),
+        ...(roles.length > 0 && { roles }),
         ttlMs: ttl,
       });
       const { expiresAt } = await tokens.verify(token);
       terminal.out(
         flags.json
-          ? jsonLine({ token, user, session, subscribe, publish, expires_at: expiresAt })
+          ? jsonLine({ token, user, session, subscribe, publish, roles, expires_at: expiresAt })
           : token,
       );
     });

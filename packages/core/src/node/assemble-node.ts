@@ -9,11 +9,13 @@ import { RevocationCache } from "../cluster/revocation-cache.ts";
 import { Compactions } from "../compaction/compactions.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
 import { PersonalChannels } from "../connection/personal-channels.ts";
+import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
 import { inboxOf } from "../inbox/inbox-item.ts";
 import { InboxService } from "../inbox/inbox-service.ts";
+import { JsonSchemas } from "../input/json-schemas.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
 import { ConnectionSlots } from "../limits/connection-slots.ts";
 import { RefusalCounts } from "../limits/refusal-counts.ts";
@@ -23,6 +25,9 @@ import { OperationService } from "../operations/operation-service.ts";
 import { OwnershipWatch } from "../operations/ownership-watch.ts";
 import { PresenceService } from "../presence/presence-service.ts";
 import { Presences } from "../presence/presences.ts";
+import { rolesClaim } from "../questions/question-access.ts";
+import { QuestionKeeper } from "../questions/question-keeper.ts";
+import { Questioning } from "../questions/question-service.ts";
 import { QueueBook } from "../queues/queue-book.ts";
 import { QueueService } from "../queues/queue-service.ts";
 import { DeliveryLoop } from "../reach/delivery-loop.ts";
@@ -144,6 +149,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     limits,
     errorLog,
+    ended: (operationId, reason) => questionKeeper.withdrawAll(operationId, reason),
     instruments,
   });
   const queues: QueueService = new QueueService({
@@ -158,6 +164,29 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     instruments,
     isConnected: (person) => slots.isConnected(person),
     onError,
+  });
+  const questionBoard = undefined;
+  const questionKeeper: QuestionKeeper = new QuestionKeeper({
+    store: engine.questions,
+    operations,
+    assured: new AssuredPublisher({ engine, rules, clock, wheel, random, onError }),
+    clock,
+    wheel,
+    limits,
+    board: questionBoard,
+    instruments,
+    onError,
+  });
+  const questions = new Questioning({
+    keeper: questionKeeper,
+    operations,
+    schemas: new JsonSchemas(options.jsonSchema),
+    rules,
+    hub,
+    clock,
+    wheel,
+    random,
+    board: questionBoard,
   });
   const presences = new Presences({
     port: engine.presence,
@@ -245,7 +274,8 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     },
     options.sessions,
   );
-  const claims = new Set([...rules.claims, ...book.claims]);
+  // Questions may be for the holders of a role, whatever the rules use.
+  const claims = new Set([...rules.claims, ...book.claims, rolesClaim]);
   const admission = new Admission(options.verifyToken, revocations, sessions, claims);
   const tickets = new TicketService({ engine, clock, random, admission });
   const refusals = new RefusalCounts(instruments.connectionsRefused);
@@ -300,6 +330,8 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     operations,
     queues,
     inbox,
+    questions,
+    questionKeeper,
     presences,
     presence: new PresenceService(channels, presences),
     durable: {
@@ -348,6 +380,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       () => operations.adopt(),
       () => queues.sweep(),
       () => inbox.sweep(),
+      () => questionKeeper.sweep(),
     ],
   };
   const maintenance = new MaintenanceLoop(wheel, engine.leases, work, onError);

@@ -7,10 +7,12 @@ import type { Compactors } from "../compaction/compactor.ts";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
 import type { Inboxes } from "../inbox/inbox-api.ts";
+import type { CompileJsonSchema } from "../input/json-schemas.ts";
 import type { ConnectionSlots } from "../limits/connection-slots.ts";
 import type { RefusalCounts, Refusals } from "../limits/refusal-counts.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
+import type { QuestionService } from "../questions/questions-api.ts";
 import type { QueueRule } from "../queues/queue-rule.ts";
 import type { Queues } from "../queues/queues-api.ts";
 import type { Reaching } from "../reach/reach-api.ts";
@@ -51,6 +53,11 @@ export interface CoreOptions {
   readonly compactors?: Compactors;
   /** Contract of the channels, operations and methods. Names and data that do not fit it are refused. */
   readonly contract?: DefinedContract;
+  /**
+   * Compiler of the JSON Schemas that arrive while the node runs: of answers to questions and of arguments of commands.
+   * Without it, a question or command with a schema is refused with `not_supported`.
+   */
+  readonly jsonSchema?: CompileJsonSchema;
   readonly limits?: LimitOptions;
   readonly verifyToken: TokenVerifier;
   /** Settings of sessions that must be registered; without them, sessions need no registration. */
@@ -119,6 +126,7 @@ export interface Core {
   readonly operations: Operations;
   readonly queues: Queues;
   readonly inbox: Inboxes;
+  readonly questions: QuestionService;
   readonly deadLetters: DeadLetters;
   readonly connections: Connections;
   readonly admission: Admission;

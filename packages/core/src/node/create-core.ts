@@ -74,6 +74,7 @@ export function createCore(options: CoreOptions): Core {
     operations,
     queues: context.queues,
     inbox: context.inbox,
+    questions: context.questions,
     deadLetters,
     connections: connectionAdmin,
     admission,

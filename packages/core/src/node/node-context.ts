@@ -7,6 +7,8 @@ import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { InboxService } from "../inbox/inbox-service.ts";
 import type { RefusalCounts } from "../limits/refusal-counts.ts";
 import type { OperationService } from "../operations/operation-service.ts";
+import type { QuestionKeeper } from "../questions/question-keeper.ts";
+import type { Questioning } from "../questions/question-service.ts";
 import type { QueueService } from "../queues/queue-service.ts";
 import type { DeliveryLoop } from "../reach/delivery-loop.ts";
 import type { Reaching } from "../reach/reach-api.ts";
@@ -24,6 +26,8 @@ export interface NodeContext extends ConnectionContext {
   readonly operations: OperationService;
   readonly queues: QueueService;
   readonly inbox: InboxService;
+  readonly questions: Questioning;
+  readonly questionKeeper: QuestionKeeper;
   readonly outage: Outage;
   readonly reaching: Reaching;
   /** Loop that tells users who are away; undefined where the deployment has nothing to reach them with. */

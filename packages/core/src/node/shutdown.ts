@@ -61,7 +61,7 @@ export class Shutdown {
 
   async #run(drainMs: number): Promise<void> {
     const { connections, engine, hub, channels, operations, queues, presences } = this.#context;
-    const { compactions, deliveries } = this.#context;
+    const { compactions, deliveries, questions, questionKeeper } = this.#context;
     const { registration, ownership, wheel, ticker, outage, errorLog } = this.#context;
     const announced = [...connections.all];
     for (const [i, connection] of announced.entries()) {
@@ -70,6 +70,8 @@ export class Shutdown {
     await this.#drain(drainMs);
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
     for (const connection of [...connections.all]) connection.abandon();
+    questions.close();
+    await questionKeeper.close().catch(errorLog.report);
     await queues.close().catch(errorLog.report);
     this.#context.inbox.shutDown();
     await operations.close().catch(errorLog.report);

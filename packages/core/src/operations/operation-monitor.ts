@@ -1,5 +1,5 @@
 import type { Clock, DeadLetterStore, Lease, OperationIndex, SerialQueues } from "@milepost/engine";
-import type { OperationEvent, OperationState } from "@milepost/model";
+import { isFinal, type OperationEvent, type OperationState } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 import type { ServicePrincipal } from "../rules/principal.ts";
@@ -19,6 +19,7 @@ const adoptAtOnce = 1_000;
 const adoptTogether = 32;
 const firstRetryMs = 1_000;
 const maxRetryMs = 30_000;
+const retryEndMs = 1_000;
 /** Number of consecutive failures after which a dead letter records them. Retries continue. */
 const failuresToTell = 5;
 
@@ -35,6 +36,7 @@ export interface MonitorContext {
   readonly timeouts: CommandTimeouts;
   readonly deadLetters: DeadLetterStore;
   readonly errorLog: ErrorLog;
+  readonly ended: (operationId: string, reason: string) => Promise<void>;
   readonly instruments: Pick<CoreInstruments, "operationsStalled" | "operationsLost">;
 }
 
@@ -130,11 +132,24 @@ export class OperationMonitor {
   /** Writes the next deadline to the index and to the timer wheel. */
   async #watch(deadlines: OperationDeadlines, state: OperationState): Promise<void> {
     const { notifier, shared, wheel } = this.#context;
-    const dueInMs = shared.dueIn(state.id, deadlines.observe(state));
+    let dueInMs = shared.dueIn(state.id, deadlines.observe(state));
+    if (!(await this.#endedWith(state))) dueInMs = Math.min(dueInMs ?? retryEndMs, retryEndMs);
     // The index also serves other nodes: if this node dies, another node finds the overdue operation there.
     await notifier.index(state, deadlines, dueInMs);
     if (dueInMs === undefined) this.end(state.id);
     else wheel.set(deadlines, dueInMs);
+  }
+
+  /** Ends what ends with the operation, if that has ended. Returns false if it must be tried again. */
+  async #endedWith({ id, status, questions }: OperationState): Promise<boolean> {
+    if (!isFinal(status) || questions === undefined) return true;
+    try {
+      await this.#context.ended(id, status);
+      return true;
+    } catch (error) {
+      this.#context.errorLog.report(error);
+      return false;
+    }
   }
 
   /** Reads when the lease was last renewed, since the producer may report to another node. */

@@ -1,5 +1,6 @@
 import { type Clock, type Engine, type Random, SerialQueues } from "@milepost/engine";
 import {
+  type CommandName,
   type CommandSource,
   type CreatedOperation,
   type CreateOperation,
@@ -28,7 +29,7 @@ import { orThrow } from "../input/input.ts";
 import type { Reach } from "../reach/reach.ts";
 import type { OperationContract } from "../rules/contract/operation-contract.ts";
 import { owns, permissionFor } from "../rules/permissions.ts";
-import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
+import { nameOf, type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { isInScope, requireService } from "../rules/service-scopes.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
@@ -70,6 +71,8 @@ export interface OperationContext {
   readonly limits: CoreLimits;
   readonly errorLog: ErrorLog;
   readonly reach: Pick<Reach, "operationChanged">;
+  /** Called when an operation has ended or is forgotten, until it resolves: its questions end with it. */
+  readonly ended: (operationId: string, reason: string) => Promise<void>;
   readonly instruments: Pick<
     CoreInstruments,
     "operationsCreated" | "operationsStalled" | "operationsLost" | "operationSummaryRetries"
@@ -129,6 +132,7 @@ export class OperationService implements Operations {
       timeouts: limits,
       deadLetters: engine.deadLetters,
       errorLog,
+      ended: context.ended,
       instruments,
     });
   }
@@ -207,6 +211,39 @@ export class OperationService implements Operations {
     return this.#pending.wait(source, wait, signal);
   }
 
+  /** Returns the state of an operation for other parts of the node; undefined where there is none. */
+  async state(operationId: string): Promise<OperationState | undefined> {
+    return (await this.#log.read(operationId))?.state;
+  }
+
+  /**
+   * Publishes the gateway's own events that `missing` derives from an operation's state, one after the other in the
+   * operation's queue. Returns the state after them; undefined for an operation that does not exist.
+   */
+  publishOwn(
+    operationId: string,
+    publisher: string,
+    missing: (state: OperationState) => readonly {
+      readonly event: OperationEvent;
+      readonly key: string;
+    }[],
+  ): Promise<OperationState | undefined> {
+    return this.#queues.run(operationId, async () => {
+      const before = await this.#log.read(operationId);
+      if (before === undefined) return undefined;
+      let operation = before;
+      for (const { event, key } of missing(before.state)) {
+        const after = await this.#log.append(operationId, operation, event, { publisher, key });
+        if (!after.duplicate) await this.#notifier.changed(operation, after);
+        operation = after;
+      }
+      if (operation !== before) {
+        await this.#monitor.refresh(operation.state, { before: before.state });
+      }
+      return operation.state;
+    });
+  }
+
   /** Forgets the operation to which a purged channel belongs. Does nothing for other channels. */
   async forgetChannel(channel: string): Promise<void> {
     const operationId = /^operation:([^:]+)$/.exec(channel)?.[1];
@@ -218,6 +255,7 @@ export class OperationService implements Operations {
       this.#monitor.end(operationId);
       await this.#context.engine.operations.remove(operationId);
       this.#announcer.announce(operationId);
+      await this.#context.ended(operationId, "deleted");
     });
   }
 
@@ -441,8 +479,8 @@ export class OperationService implements Operations {
   }
 }
 
-function refuseUnlessPossible(state: OperationState, command: OperationCommandName): void {
-  const allowed: readonly OperationStatus[] = commandAllowedIn[command];
+function refuseUnlessPossible(state: OperationState, command: CommandName): void {
+  const allowed: readonly OperationStatus[] = commandAllowedIn[command as OperationCommandName];
   if (!allowed.includes(state.status)) {
     const message = `${command} is possible while ${allowed.join(", ")}; the operation is ${state.status}`;
     throw new MilepostError("not_possible_now", message);
@@ -459,11 +497,6 @@ function refuseUnlessPossible(state: OperationState, command: OperationCommandNa
 function serviceOf(principal: Principal): ServicePrincipal {
   if (principal.kind === "service") return principal;
   throw new MilepostError("forbidden", "only a service may do this; send an API key");
-}
-
-function nameOf(principal: Principal): string {
-  if (principal.kind === "service") return principal.name;
-  return principal.user ?? principal.session ?? "";
 }
 
 function notFound(): MilepostError {

@@ -1,10 +1,10 @@
 import type { OperationIndex } from "@milepost/engine";
 import type { CommandSource, OperationState, PendingCommand } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
+import { EventWaiter } from "../hub/event-waiter.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
-import { CommandWaiter } from "./command-waiter.ts";
 import { type OperationLog, operationChannel } from "./operation-log.ts";
 import { producerChannel } from "./operation-notifier.ts";
 
@@ -24,7 +24,7 @@ export interface PendingCommandsContext {
  */
 export class PendingCommands {
   readonly #context: PendingCommandsContext;
-  readonly #waiters = new Set<CommandWaiter>();
+  readonly #waiters = new Set<EventWaiter>();
   #closed = false;
 
   constructor(context: PendingCommandsContext) {
@@ -47,7 +47,7 @@ export class PendingCommands {
     const { hub, wheel, rules } = this.#context;
     const channel =
       "operation" in source ? operationChannel(source.operation) : producerChannel(source.producer);
-    const waiter = new CommandWaiter();
+    const waiter = new EventWaiter("command");
     this.#waiters.add(waiter);
     wheel.set(waiter, waitMs);
     signal?.addEventListener("abort", waiter.end, { once: true });

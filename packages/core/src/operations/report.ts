@@ -12,7 +12,15 @@ import { failure, type Parsed, parsed, readExactly, refused } from "@milepost/pr
 import { readJsonText } from "../input/json-text.ts";
 
 /** Events that only the gateway may publish. */
-const ofTheGateway = ["created", "children", "budget", "stalled", "revived", "lost"] as const;
+const ofTheGateway = [
+  "created",
+  "children",
+  "budget",
+  "question",
+  "stalled",
+  "revived",
+  "lost",
+] as const;
 /** Events that an operation takes after its end, until it starts again. */
 const afterTheEnd = ["log", "count"] as const;
 const phasesOfTheGateway = ["requested", "timed_out"] as const;

@@ -1,7 +1,15 @@
 import { MilepostError, messageBounds } from "@milepost/protocol";
 import type { MethodDefinition, Methods } from "./method.ts";
 
-const reserved = ["channels", "operations", "history", "presence", "queues", "gateway"];
+const reserved = [
+  "channels",
+  "operations",
+  "history",
+  "presence",
+  "queues",
+  "questions",
+  "gateway",
+];
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 
 /**

@@ -2,6 +2,7 @@ import type { Engine } from "@milepost/engine";
 import type { ChannelService } from "../channels/channels-api.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
+import type { QuestionService } from "../questions/questions-api.ts";
 import type { Queues } from "../queues/queues-api.ts";
 import type { Principal } from "../rules/principal.ts";
 
@@ -10,6 +11,7 @@ export interface MethodServices {
   readonly channels: ChannelService;
   readonly operations: Operations;
   readonly queues: Queues;
+  readonly questions: QuestionService;
   readonly presence: PresenceService;
   readonly engine: Pick<Engine, "name" | "isDurable">;
 }

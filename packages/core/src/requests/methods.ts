@@ -8,6 +8,7 @@ import { getOperation } from "./operations-get.ts";
 import { listOperations } from "./operations-list.ts";
 import { getPresence } from "./presence-get.ts";
 import { sayTyping } from "./presence-typing.ts";
+import { answerQuestion, getQuestion, listQuestions, snoozeQuestion } from "./questions.ts";
 import { getTicket } from "./queues-get.ts";
 import { joinQueue } from "./queues-join.ts";
 import { leaveQueue } from "./queues-leave.ts";
@@ -25,4 +26,8 @@ export const methods: Readonly<Record<string, Method>> = {
   "queues.join": joinQueue,
   "queues.get": getTicket,
   "queues.leave": leaveQueue,
+  "questions.answer": answerQuestion,
+  "questions.snooze": snoozeQuestion,
+  "questions.get": getQuestion,
+  "questions.list": listQuestions,
 } satisfies Record<keyof BuiltInMethods, Method>;

@@ -97,6 +97,12 @@ export function publisherOf(principal: Principal): string {
   return principal.session === undefined ? "anyone" : `session:${encodeId(principal.session)}`;
 }
 
+/** Returns the name of a principal for people: that of its API key, or its id. */
+export function nameOf(principal: Principal): string {
+  if (principal.kind === "service") return principal.name;
+  return principal.user ?? principal.session ?? "";
+}
+
 /** Returns the name under which a publisher's limits are counted: its own, or one for all guests together. */
 export function shareNameOf(publisher: string): string {
   return publisher.startsWith("guest:") ? "guests" : publisher;

@@ -156,6 +156,19 @@ export const coreInstruments = {
     unit: "publishes",
     labels: [["code", Object.keys(errorCodes) as readonly ErrorCode[]]],
   },
+  questionsAsked: {
+    kind: "counter",
+    name: "milepost_questions_asked_total",
+    help: "Questions that operations have asked people at this node; asking again with a key counts once.",
+    unit: "questions",
+  },
+  questionsSettled: {
+    kind: "counter",
+    name: "milepost_questions_settled_total",
+    help: "Questions that ended at this node: answered by a person or by default, expired, or withdrawn.",
+    unit: "questions",
+    labels: [["outcome", ["answered", "default", "expired", "withdrawn"]]],
+  },
   signaturesRefused: {
     kind: "counter",
     name: "milepost_signatures_refused_total",

@@ -119,6 +119,13 @@ export const defaultLimits = {
   commandAckMs: 15_000,
   /** Time an acknowledged command may take, in milliseconds. */
   commandDoneMs: 60_000,
+  /**
+   * Maximum number of questions of operations in the store. Those that were settled longest ago make room, and further
+   * ones are refused with `store_full`.
+   */
+  maxQuestions: 20_000,
+  /** Time for which a question is kept after its last change and its deadline, in milliseconds: 90 days. */
+  questionKeepMs: 7_776_000_000,
   /** Shortest time between two messages about changes of a channel's presence, in milliseconds. */
   presenceWindowMs: 250,
   /** Time for which a member stays present after its last connection was lost, in milliseconds. */

@@ -17,6 +17,8 @@ export interface TokenContent {
   readonly ttlMs?: number;
   /** Channel patterns granted in addition to what the rules allow this user and session. */
   readonly channels?: Partial<Grants>;
+  /** Roles of the user, the claim `roles`: questions may be for their holders. */
+  readonly roles?: readonly string[];
 }
 
 /** Issues and verifies user tokens. */
@@ -63,7 +65,7 @@ export function createMint(
   clock: Pick<Clock, "now">,
 ): Tokens["mint"] {
   const names = { ...defaultClaimNames, ...claims };
-  return async ({ user, session, ttlMs = defaultTtlMs, channels }) => {
+  return async ({ user, session, ttlMs = defaultTtlMs, channels, roles }) => {
     requireId(user, "user");
     requireId(session, "session");
     if (user === undefined && session === undefined) {
@@ -77,6 +79,7 @@ export function createMint(
       ...(user !== undefined && { [names.user]: user }),
       ...(session !== undefined && { [names.session]: session }),
       ...(channels !== undefined && { [names.channels]: channels }),
+      ...(roles !== undefined && { roles }),
       ...named("aud", audience),
       ...named("iss", issuer),
     };

@@ -23,6 +23,7 @@ import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
 import { publishEndpoint } from "./routes/publish.ts";
+import { questionEndpoints } from "./routes/questions.ts";
 import { queueEndpoints } from "./routes/queues.ts";
 import { reachingEndpoints } from "./routes/reaching.ts";
 import { sessionEndpoints } from "./routes/sessions.ts";
@@ -111,6 +112,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...operationEndpoints(options),
     operationEventsEndpoint(options),
     ...commandEndpoints(options),
+    ...questionEndpoints(options),
     notificationEndpoint(options),
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),

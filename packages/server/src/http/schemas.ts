@@ -209,6 +209,10 @@ export const createOperationSchema = z
       .meta({ description: "Channel that gets the operation's summaries, such as project:42." }),
     steps: z.array(stepPlan).max(operationBounds.steps).exactOptional(),
     input: z.unknown().exactOptional(),
+    accepts: z
+      .unknown()
+      .exactOptional()
+      .meta({ description: "Commands of the operation's own, and the policy for messages to it." }),
     lease_ms: leaseMs.exactOptional(),
   })
   .meta({ id: "CreateOperation" });

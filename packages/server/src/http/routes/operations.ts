@@ -1,3 +1,4 @@
+import type { CreateOperation } from "@milepost/model";
 import { answerJson } from "../answer.ts";
 import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
@@ -33,7 +34,11 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       async handle(context) {
         const text = await readBody(context.env.incoming, maxBytes);
         const input = accepted(readExactJsonAs(createOperationSchema, text));
-        return answerJson(context, await operations.create(context.get("principal"), input), 201);
+        return answerJson(
+          context,
+          await operations.create(context.get("principal"), input as CreateOperation),
+          201,
+        );
       },
     },
     {

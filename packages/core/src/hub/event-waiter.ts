@@ -1,19 +1,26 @@
 import type { Publication } from "@milepost/protocol";
-import type { Subscriber } from "../hub/subscriber.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
+import type { Subscriber } from "./subscriber.ts";
 
-/** Reason why a waiter woke: new commands may exist (`look`), or the wait has ended (`over`). */
+/** Reason why a waiter woke: what it waits for may exist (`look`), or the wait has ended (`over`). */
 export type Wake = "look" | "over";
 
 /**
- * Wait for commands. Wakes when the channel that signals new commands has an entry, and ends at its deadline or
+ * Wait of a call for entries of one event. Wakes when the channel that carries them has one, and ends at its deadline or
  * with {@link end}.
  */
-export class CommandWaiter extends Deadline implements Subscriber {
+export class EventWaiter extends Deadline implements Subscriber {
   readonly shared = undefined;
+  readonly #event: string;
   #notified = false;
   #over = false;
   #wake: (() => void) | undefined;
+
+  /** Creates the wait for entries with this event. */
+  constructor(event: string) {
+    super();
+    this.#event = event;
+  }
 
   /** Resolves with the next reason to wake. Resolves at once if a reason arose since the last call. */
   async next(): Promise<Wake> {
@@ -41,7 +48,7 @@ export class CommandWaiter extends Deadline implements Subscriber {
   }
 
   onPublications(publications: readonly Publication[]): void {
-    if (publications.some(({ event }) => event === "command")) this.#check();
+    if (publications.some(({ event }) => event === this.#event)) this.#check();
   }
 
   onGap(): void {
