@@ -1,8 +1,10 @@
 import {
   commandTransitions,
   eventBounds,
+  inputBounds,
   operationBounds,
   operationTransitions,
+  questionBounds,
   reduceOperation,
 } from "@milepost/model";
 import { chosenLogs } from "./operation-logs.mjs";
@@ -80,6 +82,8 @@ export function operationFoldVectors() {
     command_phases: commandTransitions,
     state_bounds: operationBounds,
     event_bounds: eventBounds,
+    question_bounds: questionBounds,
+    input_bounds: inputBounds,
     cut_texts: [cutText("x", "y"), cutText("😀", "y"), cutText("😀", "yz")],
     cases: logs.map(vectorOf),
   };
