@@ -30,5 +30,6 @@ export {
 } from "./producer.ts";
 export type { Random } from "./random.ts";
 export { createStudio, type StudioOptions } from "./studio.ts";
+export type { TextPiece, TextSource } from "./text-source.ts";
 export type { WorkSpec } from "./tracked-operation.ts";
 export type { Submission, Submitted, Worker, WorkerOptions } from "./worker.ts";

@@ -3,6 +3,7 @@ import { textPieces } from "@milepost/protocol";
 import { fieldOf } from "./field-repair.ts";
 import { maxTextPiece } from "./merge.ts";
 import type { Report } from "./report.ts";
+import { readText, type TextSource } from "./text-source.ts";
 
 /** Fields of a step report other than its id. */
 export type StepUpdate = Omit<OperationEvents["step"], "id">;
@@ -100,6 +101,14 @@ export interface Operation<StepId extends string = string, TextName extends stri
   beat(reason?: string, until?: number): void;
   /** Returns the text stream with this name. */
   text(stream: TextName): TextStream;
+  /**
+   * Reads `source` to its end as the text stream with this name, and completes the stream. The source is read as fast
+   * as it gives; pieces that wait for the gateway are joined. A later attempt begins the stream anew.
+   *
+   * Rejects with the error of the source, or, once the operation is aborted, with the signal's reason; the source is
+   * then told to stop. A pause holds the reading.
+   */
+  text(stream: TextName, source: TextSource): Promise<void>;
   /** Adds a line to the operation's log, with every field that a line may have. */
   log(line: OperationEvents["log"]): void;
   info(message: string, data?: unknown): void;
@@ -158,6 +167,13 @@ export function operationHandle(face: Face): Operation {
     }
   };
 
+  const streamFrom = async (source: TextSource, stream: TextStream): Promise<void> => {
+    if (face.attempt() > 1) stream.reset();
+    const ready = () => face.pausePoint();
+    await readText(source, { append: stream.append, ready }, signal);
+    stream.done();
+  };
+
   return {
     id: face.id,
     signal,
@@ -185,7 +201,10 @@ export function operationHandle(face: Face): Operation {
           ...(until === undefined ? {} : { until }),
         },
       }),
-    text: (stream) => textStream(stream, report),
+    text: ((stream: string, source?: TextSource) =>
+      source === undefined
+        ? textStream(stream, report)
+        : streamFrom(source, textStream(stream, report))) as Operation["text"],
     log: (data) => report({ event: "log", data }),
     info: line("info"),
     success: line("success"),
