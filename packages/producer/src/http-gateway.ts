@@ -36,6 +36,11 @@ export interface HttpGatewayOptions {
    */
   readonly timeoutMs?: number;
   readonly clock?: Clock;
+  /**
+   * Returns further headers of each request, for example `traceHeaders` of `@milepost/producer/opentelemetry`. Headers of
+   * the client itself win. If the function throws, the request has none.
+   */
+  readonly headers?: () => Readonly<Record<string, string>>;
   /** Signs every request that may change something; by default nothing is signed. */
   readonly signing?: GatewaySigning;
 }
@@ -99,6 +104,7 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
             method,
             signal: each,
             headers: {
+              ...further(options.headers),
               authorization: `Bearer ${apiKey}`,
               accept: "application/json",
               ...(text === undefined ? {} : { "content-type": "application/json" }),
@@ -176,6 +182,18 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       return answer.commands as PendingCommand[];
     },
   };
+}
+
+/** Returns the caller's headers under names in lower case, so that none repeats one of the client itself. */
+function further(headers: HttpGatewayOptions["headers"]): Record<string, string> {
+  if (headers === undefined) return {};
+  try {
+    return Object.fromEntries(
+      Object.entries(headers()).map(([name, value]) => [name.toLowerCase(), value]),
+    );
+  } catch {
+    return {};
+  }
 }
 
 /** Signs with the present key. A key that cannot be had or used is no fault of the network. */
