@@ -5,7 +5,7 @@ const id = /\[(P-[A-Z]+-\d+)\]/g;
 
 const protocol = protocolPages().map(documentText).join("\n");
 const rules = [...protocol.matchAll(/^- \[(P-[A-Z]+-\d+)\]/gm)].map((match) => match[1] ?? "");
-const provenIn = namedInTests(id, ["packages", "examples", "bench", "e2e"]);
+const provenIn = namedInTests(id, ["packages", "examples", "bench", "e2e", "python"]);
 
 describe("the rules of docs/protocol", () => {
   it("every rule of docs/protocol has a unique id", () => {

@@ -56,13 +56,13 @@ export function productSources(folders: readonly string[]): readonly string[] {
 }
 
 function testFiles(folder: string): string[] {
-  return filesIn(folder).filter((path) => /(?:\.test|-contract)\.tsx?$/.test(path));
+  return filesIn(folder).filter((path) => /(?:\.test|-contract)\.tsx?$|\/test_\w+\.py$/.test(path));
 }
 
 function filesIn(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry: Dirent) => {
     const path = `${folder}/${entry.name}`;
     if (!entry.isDirectory()) return [path];
-    return entry.name === "node_modules" || entry.name === "dist" ? [] : filesIn(path);
+    return ["node_modules", "dist", ".venv"].includes(entry.name) ? [] : filesIn(path);
   });
 }

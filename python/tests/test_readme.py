@@ -1,0 +1,34 @@
+"""The examples of the README run as they stand."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import milepost
+from world import KEY, ROOT, Gateway
+
+
+async def model(question: str) -> AsyncIterator[str]:
+    for token in ("It is ", "the ", question):
+        yield token
+
+
+def test_the_examples_of_the_readme_do_what_they_say(gateway: Gateway) -> None:
+    """[P-PY-1]"""
+    text = (ROOT / "python/README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 2
+    world: dict[str, Any] = {"api_key": KEY, "orders": [1, 2, 3], "rows": [], "model": model}
+    for block in blocks:
+        exec(block.replace("http://127.0.0.1:8787", gateway.url), world)
+    asyncio.run(world["answer"]("answer"))
+    producer: milepost.Producer = world["producer"]
+    assert producer.close()
+    found = {one["kind"]: one for one in gateway.call("GET", "/v1/operations?user=7")["operations"]}
+    assert found["export"]["status"] == "done" and found["agent"]["status"] == "done"
+    agent = gateway.state(found["agent"]["operation_id"])
+    assert agent["texts"]["answer"]["text"] == "It is the answer"
+    assert world["rows"] == [1, 2, 3]
