@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+#: The built repository whose gateway the tests start.
+BUILT = Path(os.environ.get("MILEPOST_BUILT", ROOT))
 KEY = "key-of-the-python-tests-0123456789"
 #: Longest wait for anything; a test that needs it has failed.
 PATIENCE_S = 30.0
@@ -61,7 +63,7 @@ class Gateway:
         }
         if self._redis is not None:
             env["MILEPOST_REDIS_URL"] = self._redis
-        arguments = ["node", str(ROOT / "packages/cli/dist/main.js"), "serve"]
+        arguments = ["node", str(BUILT / "packages/cli/dist/main.js"), "serve"]
         if self._config is not None:
             with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
                 json.dump(self._config, file)

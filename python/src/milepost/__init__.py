@@ -3,9 +3,11 @@
 from ._errors import Cancelled, ForeignAnswer, MilepostError, QuestionClosed
 from ._problem import Problem, ProblemListener, warn_of_problem
 from ._sender import Flag
+from .log import LogHandler
 from .operation import AsyncOperation, Handle, Operation, Step, StepPlan, TextStream, current
 from .producer import Producer, Run
 from .signing import SigningKey
+from .worker import Ticket, Worker
 
 __all__ = [
     "AsyncOperation",
@@ -13,6 +15,7 @@ __all__ = [
     "Flag",
     "ForeignAnswer",
     "Handle",
+    "LogHandler",
     "MilepostError",
     "Operation",
     "Problem",
@@ -24,6 +27,8 @@ __all__ = [
     "Step",
     "StepPlan",
     "TextStream",
+    "Ticket",
+    "Worker",
     "current",
     "warn_of_problem",
 ]

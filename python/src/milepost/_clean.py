@@ -23,6 +23,8 @@ Repairs = Mapping[str, Repair]
 
 MAX_SAFE = 2**53 - 1
 MAX_ID = 64
+#: Longest id of a person, session or collection, in bytes.
+MAX_ID_BYTES = 1_024
 MAX_TITLE = 200
 MAX_MESSAGE = 4_000
 MAX_TASK = 500
@@ -217,15 +219,15 @@ def segment(value: Any, complain: Complain) -> Any:
 
 
 def owner(value: Any, complain: Complain) -> Any:
-    """Keeps the id of a person, session or collection: 1 to 200 bytes of UTF-8."""
+    """Keeps the id of a person, session or collection: 1 to 1,024 bytes of UTF-8."""
     known = str(value) if isinstance(value, (int, uuid.UUID)) and not isinstance(value, bool) else value
-    if isinstance(known, str) and known != "" and len(known) <= 200:
+    if isinstance(known, str) and known != "" and len(known) <= MAX_ID_BYTES:
         try:
-            if len(known.encode("utf-8")) <= 200:
+            if len(known.encode("utf-8")) <= MAX_ID_BYTES:
                 return known
         except UnicodeEncodeError:
             pass
-    complain("must be a text of 1 to 200 bytes of UTF-8, without halves of surrogate pairs; it was left out")
+    complain("must be a text of 1 to 1,024 bytes of UTF-8, without halves of surrogate pairs; it was left out")
     return None
 
 

@@ -68,6 +68,7 @@ class Reporter:
         create: Json,
         key_prefix: str,
         on_taken_over: Callable[[MilepostError], None],
+        lease: Json | None = None,
     ) -> None:
         self.operation_id: str = create["operation_id"]
         #: Done with true once the gateway has the operation, with false if reporting stops before.
@@ -93,8 +94,10 @@ class Reporter:
         self._wake = asyncio.Event()
         self._deadline: asyncio.Timeout | None = None
         self._closing_by = 0.0
-        self.lease: Json | None = None
-        self._takes_over = False
+        self.lease: Json | None = lease
+        self._takes_over = lease is not None
+        if lease is not None:
+            self.created.set_result(True)
         self._is_started_stored = False
         self._is_end_stored = False
         self._was_forgotten = False
@@ -132,6 +135,16 @@ class Reporter:
             return
         self._is_signalled = True
         self._settings.sender.call(self._on_signal)
+
+    @property
+    def is_open(self) -> bool:
+        """True while the work runs and the gateway may hear of it."""
+        return self._phase == "open"
+
+    def hurry(self) -> None:
+        """Sends what waits at once, in the thread of the sender."""
+        self._is_urgent = True
+        self._wake.set()
 
     def complain(self, event: str, field: str, message: str) -> None:
         """Tells the problem listener what an event loses. Each field of an event is told of once."""

@@ -169,5 +169,9 @@ class Flag:
         for listener in tuple(self._listeners):
             listener()
 
+    def _forget(self, listener: Callable[[], object]) -> None:
+        with contextlib.suppress(ValueError):
+            self._listeners.remove(listener)
+
     def _clear(self) -> None:
         self._event.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from . import _reports as reports
 from ._errors import Cancelled, MilepostError
 from ._gateway import Json
 from ._problem import Problem
+from ._questions import Asking
 from ._reporter import Reporter, Settings
 from ._sender import Callbacks, Flag
 
@@ -38,7 +40,7 @@ class Owner(Settings, Protocol):
 class Tracked:
     """The state of an operation: its reports, its commands and whether it still runs."""
 
-    def __init__(self, owner: Owner, create: Json, key_prefix: str) -> None:
+    def __init__(self, owner: Owner, create: Json, key_prefix: str, lease: Json | None = None) -> None:
         self.id: str = create["operation_id"]
         self.cancelled = Flag()
         self.paused = Flag()
@@ -50,6 +52,7 @@ class Tracked:
         self._owner = owner
         self._lock = threading.RLock()
         self._known: dict[str, None] = {}
+        self._asked: dict[str, int] = {}
         self._cancels: list[Json] = []
         self._pause: Json | None = None
         self._pause_timer: asyncio.TimerHandle | None = None
@@ -60,7 +63,7 @@ class Tracked:
         self._held: list[Callable[[], object]] = []
         self._handlers: dict[str, Handler] = {}
         self._on_cancel: list[Callable[[], object]] = []
-        self.reporter = Reporter(owner, create, key_prefix, self._taken_over)
+        self.reporter = Reporter(owner, create, key_prefix, self._taken_over, lease)
 
     # Reports.
 
@@ -118,6 +121,27 @@ class Tracked:
             finally:
                 with self._lock, contextlib.suppress(ValueError):
                     self._held.remove(wake)
+
+    def ask(self, body: Json) -> concurrent.futures.Future[Any]:
+        """Asks people, and returns the future of their answer. It is cancelled once the work must end."""
+        if self.reason is not None:
+            raise _again(self.reason)
+        with self._lock:
+            # Equal questions of one attempt are different questions.
+            same = f"{body['kind']}:{body['prompt']}"
+            repeat = self._asked.get(same, 0)
+            self._asked[same] = repeat + 1
+        future = self._owner.sender.submit(Asking(self._owner, self.reporter, body, repeat).answer())
+        listener = future.cancel
+        self.cancelled._listeners.append(listener)
+        future.add_done_callback(lambda _: self.cancelled._forget(listener))
+        if self.reason is not None:
+            future.cancel()
+        return future
+
+    def answer_of(self, fault: BaseException) -> BaseException:
+        """Returns what a wait for an answer raises: the reason of the work's end, where that ended the wait."""
+        return fault if self.reason is None else _again(self.reason)
 
     def _reach(self) -> None:
         with self._lock:
@@ -285,6 +309,7 @@ class Tracked:
             self.reason = None
             self._needs_attention = False
             self.cancelled._clear()
+            self._asked.clear()
         self.report("started", {"attempt": attempt})
 
     def end(self, event: str, data: reports.Data) -> None:

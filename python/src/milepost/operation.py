@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import contextvars
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -9,11 +11,13 @@ from typing import Any, Literal, Self, TypeVar, cast
 
 from . import _clean as clean
 from . import _reports as reports
+from ._questions import NO_DEFAULT, Escalation, question_of
 from ._sender import Flag
 from ._tracked import Handler, Tracked
 
 T = TypeVar("T")
 Level = Literal["info", "success", "warning", "error"]
+QuestionKind = Literal["approve", "choose", "input"]
 StepStatus = Literal["running", "done", "failed", "skipped"]
 #: The plan of a step: its id alone, or ``{"id", "title", "weight"}``.
 StepPlan = str | Mapping[str, Any]
@@ -363,6 +367,129 @@ class Operation(Handle):
         text.done()
 
 
+    def ask(
+        self,
+        prompt: str,
+        kind: QuestionKind = "approve",
+        options: Sequence[str | Mapping[str, Any]] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        users: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        deadline: float | None = None,
+        default: Any = NO_DEFAULT,
+        escalate: Sequence[Escalation] | None = None,
+        private: bool = False,
+        key: str | None = None,
+    ) -> Any:
+        """Asks people and waits for their answer: true or false, the id of an option, or a value of the schema.
+
+        ``users`` and ``roles`` may answer; without them, those who may command the operation. After ``deadline`` seconds the
+        answer is the ``default``, or :class:`QuestionClosed` is raised. A process that runs the same attempt again goes on with
+        the same question; with a ``key`` of its own, later attempts do too. Raises :class:`Cancelled` once the work must end.
+        """
+        body = question_of(
+            kind,
+            prompt,
+            options=options,
+            schema=schema,
+            users=users,
+            roles=roles,
+            deadline=deadline,
+            default=default,
+            escalate=escalate,
+            private=private,
+            key=key,
+        )
+        future = self._tracked.ask(body)
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError as fault:
+            raise self._tracked.answer_of(fault) from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def approve(
+        self,
+        prompt: str,
+        *,
+        users: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        deadline: float | None = None,
+        default: Any = NO_DEFAULT,
+        escalate: Sequence[Escalation] | None = None,
+        private: bool = False,
+        key: str | None = None,
+    ) -> bool:
+        """Asks people to approve something. Returns true if they do; see :meth:`ask`."""
+        return bool(self.ask(
+            prompt,
+            "approve",
+            users=users,
+            roles=roles,
+            deadline=deadline,
+            default=default,
+            escalate=escalate,
+            private=private,
+            key=key,
+        ))
+
+    def choose(
+        self,
+        prompt: str,
+        options: Sequence[str | Mapping[str, Any]],
+        *,
+        users: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        deadline: float | None = None,
+        default: Any = NO_DEFAULT,
+        escalate: Sequence[Escalation] | None = None,
+        private: bool = False,
+        key: str | None = None,
+    ) -> str:
+        """Asks people to choose one of these options. Returns its id; see :meth:`ask`."""
+        return str(self.ask(
+            prompt,
+            "choose",
+            options=options,
+            users=users,
+            roles=roles,
+            deadline=deadline,
+            default=default,
+            escalate=escalate,
+            private=private,
+            key=key,
+        ))
+
+    def input(
+        self,
+        prompt: str,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        users: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        deadline: float | None = None,
+        default: Any = NO_DEFAULT,
+        escalate: Sequence[Escalation] | None = None,
+        private: bool = False,
+        key: str | None = None,
+    ) -> Any:
+        """Asks people for a value that fits a JSON Schema; without one, for a text. See :meth:`ask`."""
+        return self.ask(
+            prompt,
+            "input",
+            schema=schema,
+            users=users,
+            roles=roles,
+            deadline=deadline,
+            default=default,
+            escalate=escalate,
+            private=private,
+            key=key,
+        )
+
+
 class AsyncOperation(Handle):
     """Handle of an operation whose work runs in a task of asyncio."""
 
@@ -400,6 +527,133 @@ class AsyncOperation(Handle):
             _append(text, item, piece)
             yield item
         text.done()
+
+    async def ask(
+        self,
+        prompt: str,
+        kind: QuestionKind = "approve",
+        options: Sequence[str | Mapping[str, Any]] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        users: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        deadline: float | None = None,
+        default: Any = NO_DEFAULT,
+        escalate: Sequence[Escalation] | None = None,
+        private: bool = False,
+        key: str | None = None,
+    ) -> Any:
+        """Asks people and waits for their answer: true or false, the id of an option, or a value of the schema.
+
+        ``users`` and ``roles`` may answer; without them, those who may command the operation. After ``deadline`` seconds the
+        answer is the ``default``, or :class:`QuestionClosed` is raised. A process that runs the same attempt again goes on with
+        the same question; with a ``key`` of its own, later attempts do too. Raises :class:`Cancelled` once the work must end.
+        """
+        body = question_of(
+            kind,
+            prompt,
+            options=options,
+            schema=schema,
+            users=users,
+            roles=roles,
+            deadline=deadline,
+            default=default,
+            escalate=escalate,
+            private=private,
+            key=key,
+        )
+        future = self._tracked.ask(body)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if future.cancelled() and self._tracked.reason is not None and not _is_cancelling():
+                raise self._tracked.answer_of(asyncio.CancelledError()) from None
+            raise
+
+    async def approve(
+        self,
+        prompt: str,
+        *,
+        users: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        deadline: float | None = None,
+        default: Any = NO_DEFAULT,
+        escalate: Sequence[Escalation] | None = None,
+        private: bool = False,
+        key: str | None = None,
+    ) -> bool:
+        """Asks people to approve something. Returns true if they do; see :meth:`ask`."""
+        return bool(await self.ask(
+            prompt,
+            "approve",
+            users=users,
+            roles=roles,
+            deadline=deadline,
+            default=default,
+            escalate=escalate,
+            private=private,
+            key=key,
+        ))
+
+    async def choose(
+        self,
+        prompt: str,
+        options: Sequence[str | Mapping[str, Any]],
+        *,
+        users: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        deadline: float | None = None,
+        default: Any = NO_DEFAULT,
+        escalate: Sequence[Escalation] | None = None,
+        private: bool = False,
+        key: str | None = None,
+    ) -> str:
+        """Asks people to choose one of these options. Returns its id; see :meth:`ask`."""
+        return str(await self.ask(
+            prompt,
+            "choose",
+            options=options,
+            users=users,
+            roles=roles,
+            deadline=deadline,
+            default=default,
+            escalate=escalate,
+            private=private,
+            key=key,
+        ))
+
+    async def input(
+        self,
+        prompt: str,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        users: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        deadline: float | None = None,
+        default: Any = NO_DEFAULT,
+        escalate: Sequence[Escalation] | None = None,
+        private: bool = False,
+        key: str | None = None,
+    ) -> Any:
+        """Asks people for a value that fits a JSON Schema; without one, for a text. See :meth:`ask`."""
+        return await self.ask(
+            prompt,
+            "input",
+            schema=schema,
+            users=users,
+            roles=roles,
+            deadline=deadline,
+            default=default,
+            escalate=escalate,
+            private=private,
+            key=key,
+        )
+
+
+def _is_cancelling() -> bool:
+    """True if the task itself was cancelled, and not only its wait."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class _Counter:

@@ -24,6 +24,7 @@ from ._problem import Problem, ProblemListener, warn_of_problem
 from ._sender import Callbacks, Sender
 from ._tracked import Tracked
 from .operation import AsyncOperation, Handle, Operation, StepPlan, _current
+from .worker import Handler, Worker
 
 #: Ended operations that are kept, so that commands to them are still answered.
 _ENDED_KEPT = 200
@@ -57,6 +58,8 @@ class Run:
         self._tracked: Tracked | None = None
         self._handle: Handle | None = None
         self._token: contextvars.Token[Handle | None] | None = None
+        #: The lease of an operation that exists already.
+        self._lease: Json | None = None
         self._cancels_task = False
         self._task: asyncio.Task[Any] | None = None
 
@@ -96,7 +99,7 @@ class Run:
     def _begin(self) -> Tracked:
         if self._tracked is not None:
             raise RuntimeError("a run is used once; ask the producer for another one")
-        tracked = self._tracked = self._producer._track(self._create)
+        tracked = self._tracked = self._producer._track(self._create, self._lease)
         for field, message in self._problems:
             tracked.reporter.complain("created", field, message)
         tracked.reporter.has_own_attempt = self._attempt is not None
@@ -272,10 +275,10 @@ class Producer:
         known = attempt if isinstance(attempt, int) and 1 <= attempt <= 1_000_000 else None
         return Run(self, create, known, cancel_task, problems)
 
-    def _track(self, create: Json) -> Tracked:
+    def _track(self, create: Json, lease: Json | None = None) -> Tracked:
         if not self.is_closed:
             self.sender.start()
-        tracked = Tracked(self, create, secrets.token_hex(6))
+        tracked = Tracked(self, create, secrets.token_hex(6), lease)
         if self.is_closed:
             tracked.reporter.abandon()
             self.tell(Problem(tracked.id, "shutting_down", "the producer is closed; create another one", "stopped"))
@@ -303,6 +306,15 @@ class Producer:
     def _deliver(self, command: Json) -> bool:
         operation = self._operations.get(str(command.get("operation_id")))
         return operation is not None and operation.command(command)
+
+    def worker(
+        self, queue: str, handler: Handler, *, slots: int = 1, lease: float = 30.0, name: str | None = None
+    ) -> Worker:
+        """Returns a worker that claims tickets of a queue and calls ``handler`` with each, in ``slots`` threads.
+
+        ``lease`` is the silence in seconds after which a ticket goes back to its place.
+        """
+        return Worker(self, queue, handler, slots=slots, lease=lease, name=name)
 
     def publish(self, channel: str, event: str, data: Any, *, key: str | None = None) -> Json:
         """Publishes to a channel and waits for the answer: its position, and whether it was a duplicate.
