@@ -199,6 +199,30 @@ def amount(value: Any) -> str:
     return parts.group(1) if end == "" else f"{parts.group(1)}.{end}"
 
 
+_FRACTION = 9
+_MAX_UNITS = 10 ** (15 + _FRACTION) - 1
+
+
+def units_of(text: str) -> int:
+    """Returns an amount in its smallest units."""
+    whole, _, fraction = text.partition(".")
+    scale: int = 10**_FRACTION
+    return int(whole) * scale + int(fraction.ljust(_FRACTION, "0") or "0")
+
+
+def amount_of(units: int) -> str:
+    """Returns the amount of so many units, within the bounds of amounts."""
+    bounded = min(max(units, 0), _MAX_UNITS)
+    whole, fraction = divmod(bounded, 10**_FRACTION)
+    end = str(fraction).rjust(_FRACTION, "0").rstrip("0")
+    return str(whole) if end == "" else f"{whole}.{end}"
+
+
+def add_amounts(one: str, other: str) -> str:
+    """Returns the exact sum of two amounts."""
+    return amount_of(units_of(one) + units_of(other))
+
+
 def _address(value: Any) -> Any:
     if isinstance(value, str) and len(value) <= 2_000 and _ADDRESS.match(value):
         return value

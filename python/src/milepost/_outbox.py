@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
+from ._model import add_amounts
 from ._reports import MAX_TEXT_PIECE, Data, Report, closes, is_span, size_of, weight_of
 
 #: Weights in the order in which reports are dropped when a bound is reached.
@@ -52,7 +53,8 @@ class Outbox:
       a lifecycle report.
     - Pieces of a text stream are joined up to 64 Ki characters.
     - Above a bound the outbox drops the oldest log lines of level info first, then state, then text, then log lines of
-      level warning. One warning in the log states how many were dropped. Lifecycle reports are never dropped.
+      level warning. One warning in the log states how many were dropped. Lifecycle reports and counts are never dropped; counts of
+      the same counter are summed.
     - Reports that were taken keep their key and content until they are settled.
     """
 
@@ -96,6 +98,8 @@ class Outbox:
                 if event == "started":
                     self._open.clear()
             self._push(event, data, None, weight, False)
+        elif event == "count":
+            self._add_count(data, slot)
         elif event == "text":
             self._add_text(data, slot)
         else:
@@ -136,6 +140,13 @@ class Outbox:
         if data.get("done"):
             latest.data["done"] = True
 
+    def _add_count(self, data: Data, slot: str) -> None:
+        latest = self._latest.get(slot)
+        if latest is None:
+            self._push("count", data, slot, "count", False)
+        else:
+            latest.data["add"] = add_amounts(latest.data["add"], data["add"])
+
     def _add_state(self, event: str, data: Data, slot: str) -> None:
         closing = closes(event, data)
         spans = is_span(event)
@@ -167,7 +178,7 @@ class Outbox:
         self._waiting[one.key] = one
         self._last = one
         self._bytes += size
-        if weight != "lifecycle":
+        if weight in self._droppable:
             places = self._droppable[weight]
             places.append(one.key)
             # Places of reports that are gone stay in the list until it is mostly them.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from . import _clean as clean
+from . import _model as model
 
 Data = dict[str, Any]
 #: A report: the name of its event, its data, and its slot (None for a report that is never merged).
@@ -135,6 +137,8 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
 
 def sanitise(event: str, data: Mapping[str, Any], tell: Callable[[str, str], None]) -> Data | None:
     """Returns data that the gateway takes; None, with a complaint, if the event lacks a field that it needs."""
+    if event in _TREE:
+        return _of_tree(event, data, tell)
     kept = clean.fields(data, REPAIRS[event], tell)
     if event == "log":
         kept.setdefault("message", "")
@@ -145,6 +149,30 @@ def sanitise(event: str, data: Mapping[str, Any], tell: Callable[[str, str], Non
     return kept
 
 
+#: Events that are taken whole or not at all.
+_TREE = frozenset({"count", "link", "artefact", "beat"})
+_artefact_data = clean.payload(16 * 1024)
+
+
+def _of_tree(event: str, data: Mapping[str, Any], tell: Callable[[str, str], None]) -> Data | None:
+    given = {
+        name: format(value, "f") if isinstance(value, Decimal) else value
+        for name, value in data.items()
+        if value is not None
+    }
+    if "data" in given:
+        given["data"] = _artefact_data(given["data"], lambda what: tell("data", f"data {what}"))
+    for name in ("title", "reason"):
+        if name in given:
+            given[name] = clean.text(clean.MAX_TITLE if name == "title" else clean.MAX_TASK)(
+                given[name], lambda what, name=name: tell(name, f"{name} {what}")  # type: ignore[misc]
+            )
+    known = model.parse(event, given)
+    if known is None:
+        tell("", f"the event {event} has a field that the gateway would refuse, and was left out")
+    return known
+
+
 def slot_of(event: str, data: Data) -> str | None:
     """Returns the name of what the report is about. Only reports of the same slot may be merged."""
     if event in ("waiting", "progress"):
@@ -153,7 +181,7 @@ def slot_of(event: str, data: Data) -> str | None:
         return f"{event}:{data['id']}"
     if event == "text":
         return f"text:{data['stream']}"
-    return None
+    return f"count:{data['name']}" if event == "count" else None
 
 
 def is_span(event: str) -> bool:
@@ -172,8 +200,8 @@ def weight_of(event: str, data: Data) -> str:
     """Returns the importance of a report, which decides what the outbox drops first when it is full."""
     if event == "log":
         return "warning" if data.get("level") in ("warning", "error") else "info"
-    if event == "text":
-        return "text"
+    if event in ("text", "count"):
+        return event
     return "lifecycle" if event in LIFECYCLE else "state"
 
 

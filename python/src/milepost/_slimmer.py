@@ -16,7 +16,7 @@ _ORNAMENTS = (
     ("steps",),
     ("title",),
     ("lease_ms",),
-    ("tags", "counters", "budgets", "size"),
+    ("tags", "budget"),
     ("parent", "weight"),
     ("collection_id", "belongs_to"),
     ("user_id", "session_id"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ._clean import MAX_SAFE, utf16_length
-from ._model import MAX_COUNTERS, STATUSES, parse
+from ._model import MAX_COUNTERS, STATUSES, add_amounts, amount_of, parse, units_of
 
 State = dict[str, Any]
 Items = list[dict[str, Any]]
@@ -492,28 +492,11 @@ def _settled(question: Mapping[str, Any], status: str, ts: float) -> dict[str, A
 
 # Counters, children, links.
 
-_FRACTION = 9
-_MAX_UNITS = 10 ** (15 + _FRACTION) - 1
-
-
-def _units(amount: str) -> int:
-    whole, _, fraction = amount.partition(".")
-    scale: int = 10**_FRACTION
-    return int(whole) * scale + int(fraction.ljust(_FRACTION, "0") or "0")
-
-
-def _amount(units: int) -> str:
-    bounded = min(max(units, 0), _MAX_UNITS)
-    whole, fraction = divmod(bounded, 10**_FRACTION)
-    end = str(fraction).rjust(_FRACTION, "0").rstrip("0")
-    return str(whole) if end == "" else f"{whole}.{end}"
-
-
 def _count(state: State, data: dict[str, Any], _: float, __: int) -> None:
     counters = state.get("counters", {})
     name = data["name"]
     if name in counters or len(counters) < MAX_COUNTERS:
-        state["counters"] = {**counters, name: _amount(_units(counters.get(name, "0")) + _units(data["add"]))}
+        state["counters"] = {**counters, name: add_amounts(counters.get(name, "0"), data["add"])}
 
 
 def _children(state: State, data: dict[str, Any], _: float, __: int) -> None:
@@ -524,8 +507,8 @@ def _children(state: State, data: dict[str, Any], _: float, __: int) -> None:
     sums = dict(state.get("counters", {}))
     for name in {**old, **new}:
         # A sum is never negative, also on the way.
-        own = max(0, _units(sums.get(name, "0")) - _units(old.get(name, "0")))
-        sums[name] = _amount(own + _units(new.get(name, "0")))
+        own = max(0, units_of(sums.get(name, "0")) - units_of(old.get(name, "0")))
+        sums[name] = amount_of(own + units_of(new.get(name, "0")))
     if sums or "counters" in state:
         state["counters"] = sums
     state["children"] = data

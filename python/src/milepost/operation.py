@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, cast
 
@@ -297,6 +299,34 @@ class Handle:
         if estimated_wait is not None:
             data["estimated_wait_ms"] = estimated_wait * 1_000
         self._tracked.report("waiting", data)
+
+    def count(self, name: str, add: int | str | Decimal = 1) -> None:
+        """Adds to a counter, for instance of tokens or a cost. Sums are exact: give decimals as text or ``Decimal``.
+
+        Counters are never reset, and add up in the parent.
+        """
+        self._tracked.report("count", {"name": name, "add": add})
+
+    def link(self, link_id: str, url: str, title: str | None = None) -> None:
+        """Reports a link, always https. A later one with the same id replaces it."""
+        self._tracked.report("link", {"id": link_id, "url": url, "title": title})
+
+    def artefact(
+        self,
+        name: str,
+        *,
+        url: str | None = None,
+        data: Any = None,
+        type: str | None = None,
+        size: int | None = None,
+    ) -> None:
+        """Reports something that the work has made: small ``data`` inline, or its https ``url``."""
+        self._tracked.report("artefact", {"name": name, "url": url, "data": data, "type": type, "size": size})
+
+    def beat(self, reason: str | None = None, until: float | None = None) -> None:
+        """Says why nothing moves although the work lives, and for how many more seconds. Without a reason it is over."""
+        at = None if until is None else int((time.time() + until) * 1_000)
+        self._tracked.report("beat", {"reason": reason, "until": at})
 
     def result(self, value: Any) -> None:
         """Sets the result with which the operation ends if the work ends well."""

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import _clean as clean
+from . import _model as model
 from . import _reports as reports
 from ._command_loop import CommandLoop
 from ._errors import Cancelled, MilepostError
@@ -29,6 +30,15 @@ from .worker import Handler, Worker
 #: Ended operations that are kept, so that commands to them are still answered.
 _ENDED_KEPT = 200
 
+def _budget(value: Any, complain: clean.Complain) -> Any:
+    try:
+        counter, limit = value
+        return {"counter": clean.segment(counter, complain), "limit": model.amount(limit)}
+    except (TypeError, ValueError, model.Refused):
+        complain("is no counter and limit, such as (\"cost\", \"5.00\"), and was left out")
+        return None
+
+
 _CREATE_REPAIRS: clean.Repairs = {
     "kind": clean.identifier(),
     "operation_id": clean.segment,
@@ -39,6 +49,10 @@ _CREATE_REPAIRS: clean.Repairs = {
     "belongs_to": clean.text(255),
     "steps": reports.step_plans,
     "input": clean.payload(clean.MAX_PAYLOAD),
+    "parent": clean.segment,
+    "weight": clean.number(0, 1_000),
+    "tags": clean.list_of(clean.segment, 10),
+    "budget": _budget,
 }
 
 
@@ -241,6 +255,10 @@ class Producer:
         belongs_to: str | None = None,
         steps: Sequence[StepPlan] | None = None,
         input: Any = None,
+        parent: str | None = None,
+        weight: float | None = None,
+        tags: Sequence[str] | None = None,
+        budget: tuple[str, int | str] | None = None,
         operation_id: str | None = None,
         lease: float | None = None,
         attempt: int | None = None,
@@ -249,7 +267,8 @@ class Producer:
         """Returns an operation, to be used in a ``with`` or ``async with`` statement.
 
         ``lease`` is the silence in seconds after which the operation counts as stalled; by default the gateway decides.
-        With the ``operation_id`` of an operation that an earlier process began, the work goes on with it. ``attempt`` says
+        A ``parent`` rolls up the progress of its children by their ``weight``, and their counters. A ``budget`` is a counter and
+        its limit. With the ``operation_id`` of an operation that an earlier process began, the work goes on with it. ``attempt`` says
         which attempt this is. With ``cancel_task``, the command ``cancel`` cancels the task that entered ``async with``.
         """
         problems: list[tuple[str, str]] = []
@@ -263,6 +282,10 @@ class Producer:
             "belongs_to": belongs_to,
             "steps": steps,
             "input": input,
+            "parent": parent,
+            "weight": weight,
+            "tags": list(dict.fromkeys(tags)) if isinstance(tags, (list, tuple)) else tags,
+            "budget": budget,
         }
         create = clean.fields(given, _CREATE_REPAIRS, lambda field, message: problems.append((field, message)))
         if "kind" not in create:
