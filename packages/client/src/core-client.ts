@@ -96,6 +96,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
           metrics?.look();
           this.#requests.up(maxMessageBytes);
           this.#channels.up();
+          this.#reportPage();
         },
         onDown: (isTooLarge) => {
           this.#renewal.down();
@@ -110,6 +111,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
         },
         onMessage: (message) => this.#onMessage(message),
         onTokenExpiring: () => this.#renewal.expiring(),
+        onVisibility: () => this.#reportPage(),
       },
     );
     this.#connection = connection;
@@ -131,6 +133,14 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
       connection,
       closedWith: () => this.#closedWith(),
     });
+  }
+
+  /** Tells the gateway whether the page is visible, so that it knows when to reach the user elsewhere. */
+  #reportPage(): void {
+    if (typeof document === "undefined" || !this.#connection.isUp) return;
+    const visible = document.visibilityState === "visible";
+    // A gateway that does not know the method counts the page as visible while it sends messages.
+    this.request("connection.visible", { visible }).catch(() => {});
   }
 
   get state(): ConnectionState {

@@ -1,4 +1,5 @@
 import type { PresenceList } from "@milepost/protocol";
+import type { InboxFilter, InboxList, InboxMarked } from "./inbox.ts";
 import type {
   OperationAtPosition,
   OperationFilter,
@@ -58,6 +59,27 @@ export interface BuiltInMethods {
       readonly kind: string;
       readonly durable: boolean;
     };
+  };
+  "inbox.list": {
+    params: {
+      readonly filter?: InboxFilter;
+      readonly before?: number;
+      readonly limit?: number;
+    };
+    result: InboxList;
+  };
+  "inbox.read": { params: { readonly items: readonly string[] | "all" }; result: InboxMarked };
+  "inbox.snooze": {
+    params: {
+      readonly items: readonly string[];
+      readonly until?: number | string;
+      readonly for_ms?: number;
+    };
+    result: InboxMarked;
+  };
+  "connection.visible": {
+    params: { readonly visible: boolean };
+    result: { readonly visible: boolean };
   };
   "presence.get": {
     params: { readonly channel: string };

@@ -88,6 +88,8 @@ export interface ConnectionEvents {
    * Called when the gateway announces that the credential expires soon; a new one keeps the connection open.
    */
   onTokenExpiring(): void;
+  /** Called when the page has become visible or hidden. */
+  onVisibility(): void;
 }
 
 /** Credential of one transport connection. */
@@ -208,6 +210,7 @@ export class Connection {
           onWake: () => {
             if (!this.#mustWait) this.retryNow();
           },
+          onVisibility: () => this.#events.onVisibility(),
           onDoubt: () => this.#heartbeat.probe(),
         });
         this.#open();

@@ -24,6 +24,7 @@ import type {
 } from "./connection-admin-api.ts";
 import type { ConnectionRegistration } from "./connection-registration.ts";
 import { type ConnectionTarget, type NodeSignal, readNodeSignal } from "./node-signal.ts";
+import type { PageVisibility } from "./page-visibility.ts";
 import type { RevocationCache } from "./revocation-cache.ts";
 
 const listed = 1_000;
@@ -45,6 +46,7 @@ export interface ConnectionAdminContext {
   };
   readonly registration: ConnectionRegistration;
   readonly revocations: RevocationCache;
+  readonly visibility: PageVisibility;
   readonly errorLog: ErrorLog;
   readonly queues: { readonly signals: Pick<QueueSignals, "receive"> };
 }
@@ -198,6 +200,12 @@ export class ConnectionAdmin implements Connections {
         return;
       case "replace":
         this.#replace(signal);
+        return;
+      case "who-sees":
+        void this.#context.visibility.answer(signal).catch(errorLog.report);
+        return;
+      case "seen":
+        this.#context.visibility.onSeen(signal.user);
         return;
       case "disconnect":
         for (const connection of this.#matching(signal.target))

@@ -29,6 +29,10 @@ export type NodeSignal =
       readonly user?: string;
       readonly session?: string;
     }
+  /** Asks nodes whether a page of a user is visible there. */
+  | { readonly kind: "who-sees"; readonly user: string; readonly by: string }
+  /** Tells a node that asked that a page of a user is visible. */
+  | { readonly kind: "seen"; readonly user: string }
   /** Tells a node to close the target's connections for good. */
   | { readonly kind: "disconnect"; readonly target: ConnectionTarget; readonly reason: string }
   /** Tells a node to ask the target's clients to reconnect, `minMs` to `maxMs` milliseconds from now. */
@@ -52,6 +56,12 @@ export function readNodeSignal(value: unknown): NodeSignal | undefined {
     return typeof value.session === "string" ? { kind, session: value.session } : undefined;
   }
   if (kind === "replace") return readReplace(value);
+  if (kind === "who-sees" || kind === "seen") {
+    const { user, by } = value;
+    if (typeof user !== "string") return undefined;
+    if (kind === "seen") return { kind, user };
+    return typeof by === "string" ? { kind, user, by } : undefined;
+  }
   const to = readTarget(target);
   if (to === undefined) return undefined;
   if (kind === "probe") {

@@ -37,6 +37,11 @@ export interface ConnectedClient {
   close(code: CloseCode, reason: string): void;
   /** Tears the connection down without waiting for the peer. */
   abandon(): void;
+  /**
+   * True while the page of the client is visible, as it reports; for a client that reports nothing, for 60 s after its last
+   * message.
+   */
+  readonly isVisible: boolean;
   /** Asks the client to show that it is alive, where the transport can do so. */
   probe(): void;
   /** True if something has arrived from the client at `time` on the monotonic clock or later, in milliseconds. */

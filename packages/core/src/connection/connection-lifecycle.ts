@@ -1,4 +1,5 @@
 import type { CloseCode, ServerMessage } from "@milepost/protocol";
+import { unknownVisibleMs } from "../cluster/page-visibility.ts";
 import { type Principal, personOf } from "../rules/principal.ts";
 import { closeClassOf } from "../runtime/instruments.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
@@ -24,6 +25,9 @@ const wallCheckMs = 4_800;
 
 const awaitingAuth: ConnectionState = { name: "awaiting_auth" };
 const unlimited: ConnectionState = { name: "open", expiresAt: undefined, noticeMs: undefined };
+/** Values of a connection's sign of its page, which is a time otherwise. */
+const shown = -1;
+const hidden = -2;
 const closed: ConnectionState = { name: "closed" };
 
 /** A connection that reacts to the events of its own lifecycle. */
@@ -66,6 +70,8 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   #aliveAt: number;
   #actedAt: number;
   #pingedAt: number;
+  /** Time of the last message while the visibility of the page is unknown; `shown` or `hidden` once it is known. */
+  #sign: number;
 
   /** Adds the owner to this node's connections. With `isVerified`, the connection is open at once. */
   constructor(
@@ -86,6 +92,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#aliveAt = now;
     this.#actedAt = now;
     this.#pingedAt = now;
+    this.#sign = now;
     connections.add(owner, transport.passes);
     if (transport.passes !== true) {
       instruments.connectionsOpened[transport.consumer ?? "websocket"].add(1);
@@ -108,6 +115,18 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   /** True when nothing has arrived from the peer for longer than the ping interval plus 5 s. */
   get isSilent(): boolean {
     return this.#now() - this.#aliveAt > this.#context.limits.pingIntervalMs + silenceSlackMs;
+  }
+
+  /** True while the page is visible, or nothing is known and the client has sent a message in the last 60 s. */
+  get isVisible(): boolean {
+    if (!this.isOpen) return false;
+    if (this.#sign < 0) return this.#sign === shown;
+    return this.#now() - this.#sign < unknownVisibleMs;
+  }
+
+  /** Records whether the page is visible. */
+  onVisibility(isVisible: boolean): void {
+    this.#sign = isVisible ? shown : hidden;
   }
 
   /** True if something has arrived from the peer at `time` on the monotonic clock or later, in milliseconds. */
@@ -217,6 +236,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   /** Records that the client did something other than send or answer pings. */
   onAction(): void {
     this.#actedAt = this.#aliveAt;
+    if (this.#sign >= 0) this.#sign = this.#aliveAt;
   }
 
   /** Records that the client was sent something it waits for, which restarts its time of inactivity. */

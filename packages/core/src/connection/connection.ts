@@ -134,6 +134,14 @@ export class Connection
     this.#life.transport.ping();
   }
 
+  get isVisible(): boolean {
+    return this.#life.isVisible;
+  }
+
+  onVisibility(isVisible: boolean): void {
+    this.#life.onVisibility(isVisible);
+  }
+
   isAliveSince(time: number): boolean {
     return this.#life.isAliveSince(time);
   }

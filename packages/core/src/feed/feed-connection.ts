@@ -96,6 +96,10 @@ export class FeedConnection
     this.#life.transport.ping();
   }
 
+  get isVisible(): boolean {
+    return this.#life.isVisible;
+  }
+
   isAliveSince(time: number): boolean {
     return this.#life.isAliveSince(time);
   }

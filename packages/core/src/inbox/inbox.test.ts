@@ -165,6 +165,35 @@ describe("inbox", () => {
   });
 });
 
+test("[P-INB-12] a client lists, reads and snoozes the own inbox by request, and a session without a user has none", async () => {
+  await using t = testCore();
+  await t.core.inbox.put({ users: ["ada"] }, { id: "q1", ...question });
+  const socket = t.connect({ principal: t.user("ada") });
+  const ask = async (method: string, params: object, from = socket) => {
+    from.send({ type: "request", id: method, method, params });
+    await t.clock.settle();
+    return from.take().at(-1);
+  };
+  const item = { items: ["q1"] };
+  expect(await ask("inbox.list", {})).toMatchObject({ result: { items: [{ id: "q1" }] } });
+  expect(await ask("inbox.read", item)).toMatchObject({ result: { counts: { unread: 0 } } });
+  expect(await ask("inbox.read", { items: "all" })).toMatchObject({ result: { marked: 1 } });
+  expect(await ask("inbox.snooze", { ...item, for_ms: 1_000 })).toMatchObject({
+    result: { marked: 1, counts: { snoozed: 1 } },
+  });
+  for (const items of [
+    undefined,
+    [],
+    [1],
+    Array.from({ length: 101 }, String),
+    ["x".repeat(201)],
+  ]) {
+    expect(await ask("inbox.read", { items })).toMatchObject({ error: { code: "bad_message" } });
+  }
+  const session = t.connect({ principal: t.user(undefined, { session: "s" }) });
+  expect(await ask("inbox.list", {}, session)).toMatchObject({ error: { code: "forbidden" } });
+});
+
 describe("inbox of several nodes", () => {
   test("[P-INB-4] [G8] a snooze survives the death of the node that stored it", async () => {
     const clock = new ManualClock();

@@ -5,6 +5,7 @@ import { ConnectionAdmin } from "../cluster/connection-admin.ts";
 import { ConnectionRegistration } from "../cluster/connection-registration.ts";
 import { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
 import type { NodeSignal } from "../cluster/node-signal.ts";
+import { PageVisibility } from "../cluster/page-visibility.ts";
 import { RevocationCache } from "../cluster/revocation-cache.ts";
 import { Compactions } from "../compaction/compactions.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
@@ -307,6 +308,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   if (options.reach !== undefined) inbox.observe((news) => reach.heard(news));
   const reaching = new ReachService({ engine, clock, random, sender: options.reach });
   const deliveries = deliveryLoop(options.reach);
+  const visibility = new PageVisibility({ node, engine, wheel, connections });
   const context: NodeContext = {
     node,
     reaching,
@@ -332,6 +334,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     inbox,
     questions,
     questionKeeper,
+    visibility,
     presences,
     presence: new PresenceService(channels, presences),
     durable: {
@@ -400,12 +403,8 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       sender,
       instruments,
       readOperation: async (id) => (await log.read(id))?.state,
-      isVisible: async (user) => {
-        for (const { principal } of connections.staying) {
-          if (personOf(principal).user === user) return true;
-        }
-        return (await registry.list({ user }, 1)).length > 0;
-      },
+      isVisible: (user) => visibility.isVisible(user),
+      isOpen: async () => true,
       isWaiting: async (user, item) => {
         const found = await engine.inbox.get(inboxOf(user), item);
         if (found === undefined || found.snoozedUntil !== undefined) return false;

@@ -188,6 +188,11 @@ export interface Core {
   chargeAnswer(principal: Principal, bytes: number): void;
   /** Throws `store_unavailable` while this node has not reached its store since its start. */
   refuseUnjoined(): void;
+  /**
+   * Resolves with true if a page of the user is visible on any node. A client that reports nothing counts as visible for 60 s
+   * after its last message. Rejects with `store_unavailable` when other nodes cannot be found.
+   */
+  isVisible(user: string): Promise<boolean>;
   stats(): CoreStats;
   /** Returns how many people are connected to this node: users, guests, and sessions without a user. */
   connectedPeople(): number;

@@ -124,6 +124,7 @@ export function createCore(options: CoreOptions): Core {
       if (principal.kind === "user") context.traffic.add(undefined, principal, bytes);
     },
     refuseUnjoined: () => outage.refuseUnjoined(),
+    isVisible: (user) => context.visibility.isVisible(user),
     stats: () => coreStats(context, shutdown.hasBegun),
     connectedPeople: () => connectedPeople(context),
     claimGuest: (id, ttlMs) => context.engine.singleUse.claim("guest", id, ttlMs),

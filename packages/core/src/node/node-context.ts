@@ -1,6 +1,7 @@
 import type { Engine } from "@milepost/engine";
 import type { Channels } from "../channels/channels.ts";
 import type { ConnectionRegistration } from "../cluster/connection-registration.ts";
+import type { PageVisibility } from "../cluster/page-visibility.ts";
 import type { RevocationCache } from "../cluster/revocation-cache.ts";
 import type { Compactions } from "../compaction/compactions.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
@@ -28,6 +29,7 @@ export interface NodeContext extends ConnectionContext {
   readonly inbox: InboxService;
   readonly questions: Questioning;
   readonly questionKeeper: QuestionKeeper;
+  readonly visibility: PageVisibility;
   readonly outage: Outage;
   readonly reaching: Reaching;
   /** Loop that tells users who are away; undefined where the deployment has nothing to reach them with. */

@@ -1,5 +1,6 @@
 import type { Engine } from "@milepost/engine";
 import type { ChannelService } from "../channels/channels-api.ts";
+import type { Inboxes } from "../inbox/inbox-api.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
 import type { QuestionService } from "../questions/questions-api.ts";
@@ -13,7 +14,14 @@ export interface MethodServices {
   readonly queues: Queues;
   readonly questions: QuestionService;
   readonly presence: PresenceService;
+  readonly inbox: Inboxes;
   readonly engine: Pick<Engine, "name" | "isDurable">;
+}
+
+/** Connection that requests a built-in method. */
+export interface MethodCaller {
+  /** Called when the client says whether its page is visible. */
+  onVisibility(isVisible: boolean): void;
 }
 
 /** Answers one built-in method: resolves with its result, or rejects with the error to reply. */
@@ -21,4 +29,5 @@ export type Method = (
   services: MethodServices,
   principal: Principal,
   params: unknown,
+  caller: MethodCaller,
 ) => Promise<unknown>;

@@ -1,7 +1,9 @@
 import type { BuiltInMethods } from "@milepost/model";
 import { endChannel } from "./channels-end.ts";
+import { reportVisibility } from "./connection-visible.ts";
 import { getStore } from "./gateway-store.ts";
 import { getHistory } from "./history-get.ts";
+import { listInbox, readInbox, snoozeInbox } from "./inbox-methods.ts";
 import type { Method } from "./method-services.ts";
 import { commandOperation } from "./operations-command.ts";
 import { getOperation } from "./operations-get.ts";
@@ -23,6 +25,10 @@ export const methods: Readonly<Record<string, Method>> = {
   "gateway.store": getStore,
   "presence.get": getPresence,
   "presence.typing": sayTyping,
+  "inbox.list": listInbox,
+  "inbox.read": readInbox,
+  "inbox.snooze": snoozeInbox,
+  "connection.visible": reportVisibility,
   "queues.join": joinQueue,
   "queues.get": getTicket,
   "queues.leave": leaveQueue,

@@ -17,7 +17,7 @@ import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type ChunkConnection, ChunkWriter } from "./chunk-writer.ts";
 import type { MethodDefinition } from "./method.ts";
 import type { MethodRegistry } from "./method-registry.ts";
-import type { Method, MethodServices } from "./method-services.ts";
+import type { Method, MethodCaller, MethodServices } from "./method-services.ts";
 import { methods } from "./methods.ts";
 import { PendingCall, PendingRequest, type RequestHolder } from "./pending-request.ts";
 import { checkedResult, perform } from "./perform.ts";
@@ -31,7 +31,7 @@ const maxInputs = 4;
 const maxOutputs = 32;
 
 /** Connection that the answers of its requests are sent to. */
-export interface RequestOwner extends ChunkConnection {
+export interface RequestOwner extends ChunkConnection, MethodCaller {
   /** Answers with an error. An error that is not a MilepostError is logged with the fields of `about`. */
   refuse(id: MessageId | null, error: unknown, about?: Record<string, unknown>): void;
   /** Returns true if chunks of this request can reach the client in order with its reply. */
@@ -179,7 +179,7 @@ export class Requests implements RequestHolder {
     try {
       if (typeof work === "function") {
         const params = orThrow(readExactly(message.params, "params")) ?? {};
-        this.#reply(request, await work(this.#context, principal, params));
+        this.#reply(request, await work(this.#context, principal, params, this.#owner));
         return;
       }
       const outcome = await this.#perform(request, work, principal, message);

@@ -18,6 +18,7 @@ import { connectionEndpoints } from "./routes/connections.ts";
 import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { guestEndpoint, guestsPath } from "./routes/guests.ts";
 import { healthEndpoints } from "./routes/health.ts";
+import { inboxEndpoints } from "./routes/inbox.ts";
 import { messagesEndpoint } from "./routes/messages.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
@@ -114,6 +115,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...commandEndpoints(options),
     ...questionEndpoints(options),
     notificationEndpoint(options),
+    ...inboxEndpoints(options),
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),
     ...sessionEndpoints(options),
