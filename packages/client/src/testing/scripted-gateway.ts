@@ -18,6 +18,8 @@ export class ScriptedSocket implements WebSocketLike {
   readonly sent: ClientMessage[] = [];
   /** Number of frames that the client sent; a frame holds one message or several. */
   frames = 0;
+  /** Reports whether the page is visible, which a browser's client sends by itself. */
+  readonly reports: ClientMessage[] = [];
   /** Close code and the side that closed; set once either side has closed the socket. */
   closed: { readonly code: number; readonly by: "client" | "service" } | undefined;
   #opened = false;
@@ -36,7 +38,10 @@ export class ScriptedSocket implements WebSocketLike {
     if (!this.#opened || this.closed !== undefined) throw new Error("the socket is not open");
     const frame = JSON.parse(data) as ClientMessage | ClientMessage[];
     this.frames++;
-    this.sent.push(...(Array.isArray(frame) ? frame : [frame]));
+    for (const message of Array.isArray(frame) ? frame : [frame]) {
+      const isReport = message.type === "request" && message.method === "connection.visible";
+      (isReport ? this.reports : this.sent).push(message);
+    }
   }
 
   close(code = 1000): void {
