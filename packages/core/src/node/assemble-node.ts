@@ -404,7 +404,6 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       instruments,
       readOperation: async (id) => (await log.read(id))?.state,
       isVisible: (user) => visibility.isVisible(user),
-      isOpen: async () => true,
       isWaiting: async (user, item) => {
         const found = await engine.inbox.get(inboxOf(user), item);
         if (found === undefined || found.snoozedUntil !== undefined) return false;
