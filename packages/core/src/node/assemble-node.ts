@@ -26,6 +26,7 @@ import { OperationService } from "../operations/operation-service.ts";
 import { OwnershipWatch } from "../operations/ownership-watch.ts";
 import { PresenceService } from "../presence/presence-service.ts";
 import { Presences } from "../presence/presences.ts";
+import { inboxBoard } from "../questions/inbox-board.ts";
 import { rolesClaim } from "../questions/question-access.ts";
 import { QuestionKeeper } from "../questions/question-keeper.ts";
 import { Questioning } from "../questions/question-service.ts";
@@ -166,7 +167,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     isConnected: (person) => slots.isConnected(person),
     onError,
   });
-  const questionBoard = undefined;
+  const questionBoard = inboxBoard(() => inbox);
   const questionKeeper: QuestionKeeper = new QuestionKeeper({
     store: engine.questions,
     operations,

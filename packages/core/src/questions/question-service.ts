@@ -162,9 +162,7 @@ export class Questioning implements QuestionService {
     if (after === undefined) throw noQuestion();
     if (after.stored.status !== "open") throw over(after);
     const question = shownQuestion(after, person);
-    if (principal.kind === "user" && principal.user !== undefined) {
-      await board?.snooze(question, principal.user, until);
-    }
+    await board?.snooze(principal, question, until);
     return question;
   }
 

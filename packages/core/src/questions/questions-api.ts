@@ -64,6 +64,6 @@ export interface QuestionBoard {
   put(question: Question, lists: readonly string[]): Promise<void>;
   /** Removes a question that has been answered, has expired or was withdrawn. */
   close(question: Question, lists: readonly string[]): Promise<void>;
-  /** Puts a question aside for one user, until a time in milliseconds since 1970. */
-  snooze(question: Question, user: string, until: number): Promise<void>;
+  /** Puts a question aside for one principal, until a time in milliseconds since 1970. */
+  snooze(principal: Principal, question: Question, until: number): Promise<void>;
 }
