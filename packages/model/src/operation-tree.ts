@@ -15,7 +15,7 @@ export interface ChildrenState {
   readonly percent?: number;
   /** Number of children in each status; statuses without children are absent. */
   readonly statuses: Readonly<Partial<Record<OperationStatus, number>>>;
-  /** Sums of the children's counters; absent if they have none. Those of deleted children are included. */
+  /** Sums of the children's counters; absent if they have none. A deleted child no longer counts. */
   readonly counters?: Counters;
   /** Number that grows with each change. A report of the children with a lower one is ignored. */
   readonly revision: number;

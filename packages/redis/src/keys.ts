@@ -218,7 +218,10 @@ export class Keys {
   }
 
   /** Returns the key of a list of operations: all of them, or those of one owner. */
-  operationList(kind?: "session" | "user" | "producer", id = ""): string {
+  operationList(
+    kind?: "session" | "user" | "producer" | "parent" | "tag" | "parents",
+    id = "",
+  ): string {
     const name = kind === undefined ? "all" : `${kind}:${digest(id)}`;
     return `${this.#prefix}:{operations}:list:${name}`;
   }

@@ -1,5 +1,6 @@
 import {
   type IndexedOperation,
+  isLiveParent,
   matchesQuery,
   type OperationIndex,
   type OperationQuery,
@@ -33,6 +34,10 @@ export class RedisOperationIndex implements OperationIndex {
     if (summary.user_id !== undefined)
       lists.push(this.#keys.operationList("user", summary.user_id));
     if (producer !== undefined) lists.push(this.#keys.operationList("producer", producer));
+    if (summary.parent !== undefined)
+      lists.push(this.#keys.operationList("parent", summary.parent));
+    for (const tag of summary.tags ?? []) lists.push(this.#keys.operationList("tag", tag));
+    if (isLiveParent(summary)) lists.push(this.#keys.operationList("parents"));
     const now = this.#clock.now();
     await this.#link.run(
       scripts.operationPut,
@@ -85,12 +90,15 @@ export class RedisOperationIndex implements OperationIndex {
 
   /**
    * Returns the key of a list that contains every possible match: the list of one owner if the query names a
-   * session, user or producer, otherwise the list of all operations.
+   * session, user, producer, parent or tag, otherwise the list of all operations.
    */
-  #listOf({ session, user, producer }: OperationQuery): string {
+  #listOf({ session, user, producer, tag, parent, parents }: OperationQuery): string {
     if (session !== undefined) return this.#keys.operationList("session", session);
     if (user !== undefined) return this.#keys.operationList("user", user);
     if (producer !== undefined) return this.#keys.operationList("producer", producer);
+    if (parent !== undefined) return this.#keys.operationList("parent", parent);
+    if (tag !== undefined) return this.#keys.operationList("tag", tag);
+    if (parents === true) return this.#keys.operationList("parents");
     return this.#keys.operationList();
   }
 }

@@ -382,6 +382,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     sweep: [
       () => registry.sweep(),
       () => operations.adopt(),
+      () => operations.sweepTrees(),
       () => queues.sweep(),
       () => inbox.sweep(),
       () => questionKeeper.sweep(),

@@ -10,6 +10,8 @@ import { Deadline } from "../runtime/timer-wheel.ts";
 
 /** Number of lease lengths that a producer may be silent before its operation is lost. */
 const lostAfterLeases = 10;
+/** Longest silence that a beat may announce, in milliseconds. */
+const maxPatienceMs = 3_600_000;
 
 /**
  * Timeouts of commands, in milliseconds: from the request to the acknowledgement, and from there to the end.
@@ -132,8 +134,10 @@ export class OperationDeadlines extends Deadline {
       due = Math.min(due, since + this.#timeoutOf(phase));
     }
     if (!isFinal(state.status)) {
-      const leases = state.status === "stalled" ? lostAfterLeases : 1;
-      due = Math.min(due, this.#renewedAt + leases * this.#leaseMs);
+      const silentUntil =
+        this.#expectedBy(state) +
+        (state.status === "stalled" ? (lostAfterLeases - 1) * this.#leaseMs : 0);
+      due = Math.min(due, silentUntil);
     }
     return due === Number.POSITIVE_INFINITY ? undefined : due - now;
   }
@@ -151,10 +155,18 @@ export class OperationDeadlines extends Deadline {
     if (isFinal(state.status)) return undefined;
     const silent_ms = Math.round(now - this.#renewedAt);
     if (state.status !== "stalled") {
-      return silent_ms >= this.#leaseMs ? { event: "stalled", data: { silent_ms } } : undefined;
+      return now >= this.#expectedBy(state) ? { event: "stalled", data: { silent_ms } } : undefined;
     }
-    const givenUp = silent_ms >= lostAfterLeases * this.#leaseMs;
+    const givenUp = now >= this.#expectedBy(state) + (lostAfterLeases - 1) * this.#leaseMs;
     return givenUp ? { event: "lost", data: { silent_ms } } : undefined;
+  }
+
+  /** Returns the time by which the producer must report: the end of its lease, or later where its beat says so. */
+  #expectedBy({ busy }: OperationState): number {
+    const leaseEnd = this.#renewedAt + this.#leaseMs;
+    if (busy?.until === undefined) return leaseEnd;
+    const until = this.#clock.monotonic() + busy.until - this.#clock.now();
+    return Math.max(leaseEnd, Math.min(until, this.#renewedAt + maxPatienceMs));
   }
 
   #observeCommands(

@@ -110,6 +110,8 @@ export function readFilter(input: unknown): Parsed<OperationFilter & { readonly 
       producer: fields.optional("producer", readOwner),
       kind: fields.optional("kind", readOwner),
       status: fields.optional("status", oneOf(statuses)),
+      tag: fields.optional("tag", readOwner),
+      parent: fields.optional("parent", readOwner),
       limit: fields.optional("limit", integerIn(1, 1_000)) ?? 100,
     }),
   );

@@ -30,6 +30,8 @@ export interface MonitorContext {
   readonly notifier: OperationNotifier;
   readonly shared: SharedSummaries;
   readonly queues: SerialQueues;
+  /** Called when an operation's index entry is up to date. */
+  readonly onIndexed: (state: OperationState) => void;
   readonly index: OperationIndex;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -136,6 +138,7 @@ export class OperationMonitor {
     if (!(await this.#endedWith(state))) dueInMs = Math.min(dueInMs ?? retryEndMs, retryEndMs);
     // The index also serves other nodes: if this node dies, another node finds the overdue operation there.
     await notifier.index(state, deadlines, dueInMs);
+    this.#context.onIndexed(state);
     if (dueInMs === undefined) this.end(state.id);
     else wheel.set(deadlines, dueInMs);
   }

@@ -95,10 +95,24 @@ export class OperationNotifier {
     const waitingCommands = commands.filter(({ phase }) => phase === "requested").length;
     const summary = summarise(state);
     const producer = producer_id === undefined ? {} : { producer: producer_id };
+    const { weight, counters } = state;
+    const tree = {
+      ...(weight === undefined ? {} : { weight }),
+      ...(counters === undefined ? {} : { counters }),
+    };
     const told = this.#shared.toldOf(state.id);
     const shared = told === undefined ? {} : { told };
     try {
-      const indexed = { summary, service, waitingCommands, offset, fence, ...producer, ...shared };
+      const indexed = {
+        summary,
+        service,
+        waitingCommands,
+        offset,
+        fence,
+        ...producer,
+        ...shared,
+        ...tree,
+      };
       await this.#index.put(indexed, operationAgeMs, dueInMs);
     } catch (error) {
       this.#onError(error);

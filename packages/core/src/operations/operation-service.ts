@@ -55,6 +55,7 @@ import type { Operations } from "./operations-api.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { judgeReport, readReportedEvent } from "./report.ts";
 import { SharedSummaries } from "./shared-summaries.ts";
+import { maxTreeDepth, nextReport, refusesChild, TreeRollUp } from "./tree-rollup.ts";
 
 const maxWaitMs = 60_000;
 const idLength = 16;
@@ -96,6 +97,7 @@ export class OperationService implements Operations {
   readonly #leases: OperationLeases;
   readonly #queues = new SerialQueues();
   readonly #monitor: OperationMonitor;
+  readonly #tree: TreeRollUp;
   #closed = false;
 
   constructor(context: OperationContext) {
@@ -120,7 +122,23 @@ export class OperationService implements Operations {
     this.#announcer = new OperationAnnouncer({ log: engine.log, rules, wheel, onError });
     this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
     this.#leases = new OperationLeases(engine.leases, clock);
+    this.#tree = new TreeRollUp({
+      index,
+      wheel,
+      tell: (parent, children) =>
+        this.#queues.run(parent, async () => {
+          const before = await this.#log.read(parent);
+          const data = before && nextReport(before.state, children);
+          if (before === undefined || data === undefined) return;
+          const author = { publisher: "gateway:operations" };
+          const after = await this.#log.append(parent, before, { event: "children", data }, author);
+          await this.#notifier.changed(before, after);
+          await this.#monitor.refresh(after.state, { before: before.state });
+        }),
+      onError,
+    });
     this.#monitor = new OperationMonitor({
+      onIndexed: ({ parent }) => this.#tree.changed(parent),
       log: this.#log,
       leases: this.#leases,
       notifier: this.#notifier,
@@ -253,10 +271,17 @@ export class OperationService implements Operations {
   async #forget(operationId: string): Promise<void> {
     await this.#queues.run(operationId, async () => {
       this.#monitor.end(operationId);
+      const indexed = await this.#context.engine.operations.get(operationId);
       await this.#context.engine.operations.remove(operationId);
       this.#announcer.announce(operationId);
       await this.#context.ended(operationId, "deleted");
+      this.#tree.changed(indexed?.summary.parent);
     });
+  }
+
+  /** Reports to parents what their children have done, where the node that should have done it may have died. */
+  async sweepTrees(): Promise<void> {
+    if (!this.#closed) await this.#tree.sweep();
   }
 
   /** Takes over operations whose node has died. */
@@ -269,6 +294,7 @@ export class OperationService implements Operations {
     this.#closed = true;
     this.#pending.close();
     await this.#queues.idle();
+    await this.#tree.close();
     await this.#shared.close();
     this.#monitor.close();
     await this.#announcer.close();
@@ -298,6 +324,7 @@ export class OperationService implements Operations {
       this.#announce(state);
       return { operation: state, channel, lease: asOperationLease(lease), duplicate: true };
     }
+    if (created.parent !== undefined) await this.#requireParent(service, id, created.parent);
     const lease = await this.#leases.begin(id, leaseMs);
     await this.#monitor.expect(id, service, lease);
     const author = { publisher: publisherOf(service), key: "created" };
@@ -313,6 +340,41 @@ export class OperationService implements Operations {
     await this.#notifier.changed(undefined, after);
     await this.#monitor.refresh(state, { service, lease });
     return { operation: state, channel, lease: asOperationLease(lease), duplicate };
+  }
+
+  /** Throws unless the new operation may become a child of `parent`: of the same API key, without a circle, not too deep. */
+  async #requireParent(service: ServicePrincipal, id: string, parent: string): Promise<void> {
+    let above: string | undefined = parent;
+    for (let level = 2; above !== undefined; level++) {
+      if (above === id) {
+        throw new MilepostError(
+          "bad_message",
+          "an operation cannot be a part of itself; choose another parent",
+        );
+      }
+      if (level > maxTreeDepth) {
+        throw new MilepostError(
+          "not_possible_now",
+          `a tree of operations has at most ${maxTreeDepth} levels; choose a parent further up`,
+        );
+      }
+      const found: OperationAt | undefined = await this.#log.read(above);
+      // A parent of another key looks like one that does not exist.
+      if (above === parent && (found === undefined || !(await this.#isCreator(service, parent)))) {
+        throw new MilepostError(
+          "not_found",
+          `there is no operation ${parent} of this API key; create the parent first, with the same key`,
+        );
+      }
+      const refusal = above === parent && found !== undefined && refusesChild(found.state);
+      if (typeof refusal === "string") {
+        throw new MilepostError(
+          "not_possible_now",
+          `operation ${parent} gets no more children: ${refusal}`,
+        );
+      }
+      above = found?.state.parent;
+    }
   }
 
   /** True if the service created the operation. The index may not know it yet if the node died right after it. */

@@ -1,4 +1,4 @@
-import { matchesQuery } from "../operation-query.ts";
+import { isLiveParent, matchesQuery } from "../operation-query.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/operation-index.ts";
 
@@ -16,7 +16,7 @@ export class MemoryOperationIndex implements OperationIndex {
   readonly #clock: Clock;
   /** Operations in the order of their last put, the least recently touched first. */
   readonly #operations = new Map<string, Remembered>();
-  /** Operation ids by owner; keys are `session:…`, `user:…` and `producer:…`. */
+  /** Operation ids by owner; keys are `session:…`, `user:…`, `producer:…`, `parent:…`, `tag:…`, `parents:`. */
   readonly #owned = new Map<string, Set<string>>();
 
   constructor(clock: Clock) {
@@ -72,7 +72,7 @@ export class MemoryOperationIndex implements OperationIndex {
     this.#drop(operationId);
   }
 
-  #candidates({ session, user, producer }: OperationQuery): Iterable<string> {
+  #candidates({ session, user, producer, tag, parent, parents }: OperationQuery): Iterable<string> {
     const owner =
       session !== undefined
         ? `session:${session}`
@@ -80,7 +80,13 @@ export class MemoryOperationIndex implements OperationIndex {
           ? `user:${user}`
           : producer !== undefined
             ? `producer:${producer}`
-            : undefined;
+            : parent !== undefined
+              ? `parent:${parent}`
+              : tag !== undefined
+                ? `tag:${tag}`
+                : parents === true
+                  ? "parents:"
+                  : undefined;
     return owner === undefined ? this.#operations.keys() : (this.#owned.get(owner) ?? []);
   }
 
@@ -144,5 +150,8 @@ function ownersOf({ summary, producer }: IndexedOperation): string[] {
   if (summary.session_id !== undefined) owners.push(`session:${summary.session_id}`);
   if (summary.user_id !== undefined) owners.push(`user:${summary.user_id}`);
   if (producer !== undefined) owners.push(`producer:${producer}`);
+  if (summary.parent !== undefined) owners.push(`parent:${summary.parent}`);
+  for (const tag of summary.tags ?? []) owners.push(`tag:${tag}`);
+  if (isLiveParent(summary)) owners.push("parents:");
   return owners;
 }

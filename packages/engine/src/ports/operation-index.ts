@@ -1,4 +1,4 @@
-import type { OperationStatus, OperationSummary } from "@milepost/model";
+import type { Counters, OperationStatus, OperationSummary } from "@milepost/model";
 
 /** Filter for a list of operations; all given conditions must hold. */
 export interface OperationQuery {
@@ -7,6 +7,11 @@ export interface OperationQuery {
   readonly producer?: string;
   readonly kind?: string;
   readonly status?: OperationStatus;
+  readonly tag?: string;
+  /** Selects the children of one operation. */
+  readonly parent?: string;
+  /** Selects only operations with children. */
+  readonly parents?: true;
   /** Selects only operations with a command that nobody has acknowledged yet. */
   readonly waiting?: true;
   /** Maximum number of operations, 1–1,000; the newest are returned first. */
@@ -30,6 +35,10 @@ export interface IndexedOperation {
    * belongs to none.
    */
   readonly told?: string;
+  /** Share of the parent's progress; 1 if absent. */
+  readonly weight?: number;
+  /** Counters of the operation and its descendants; absent where nothing was counted. */
+  readonly counters?: Counters;
 }
 
 /** Index that finds operations. The state of an operation is not here: it is the projection of its channel. */

@@ -207,6 +207,17 @@ export const createOperationSchema = z
       .max(255)
       .exactOptional()
       .meta({ description: "Channel that gets the operation's summaries, such as project:42." }),
+    parent: segment(eventBounds.id)
+      .exactOptional()
+      .meta({ description: "Operation of the same API key that this one is a part of." }),
+    weight: z.number().min(0).max(eventBounds.tree.weight).exactOptional(),
+    tags: z.array(segment(eventBounds.tree.name)).max(eventBounds.tree.tags).exactOptional(),
+    budget: z
+      .object({
+        counter: segment(eventBounds.tree.name),
+        limit: z.union([z.string(), z.int().min(0)]),
+      })
+      .exactOptional(),
     steps: z.array(stepPlan).max(operationBounds.steps).exactOptional(),
     input: z.unknown().exactOptional(),
     accepts: z
@@ -254,6 +265,8 @@ export const operationFilterSchema = z.object({
   status: z
     .enum(["waiting", "running", "paused", "stalled", "done", "failed", "cancelled", "lost"])
     .exactOptional(),
+  tag: name.exactOptional(),
+  parent: name.exactOptional(),
   limit: z.coerce.number().pipe(z.int().min(1).max(1_000)).exactOptional(),
 });
 

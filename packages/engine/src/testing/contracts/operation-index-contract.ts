@@ -72,6 +72,30 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { session: "nobody" })).toEqual([]);
     });
 
+    test("[P-TREE-3] [P-TREE-5] operations are found by tag and by parent, and live parents by their children", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      const children = { total: 1, done: 0, failed: 0 };
+      const counters = { cost: "0.25" };
+      await operations.put(
+        operation("p", 1, { children, user_id: "u", tags: ["eu", "v1"] }),
+        hourMs,
+      );
+      await operations.put(operation("over", 2, { children, status: "done" }), hourMs);
+      const kid = operation("k", 3, { parent: "p", tags: ["eu"] }, { weight: 2, counters });
+      await operations.put(kid, hourMs);
+      expect(await operations.get("k")).toEqual(kid);
+      expect(await list(operations, { parent: "p" })).toEqual(["k"]);
+      expect(await list(operations, { tag: "eu" })).toEqual(["k", "p"]);
+      expect(await list(operations, { tag: "eu", user: "u" })).toEqual(["p"]);
+      expect(await list(operations, { tag: "v" })).toEqual([]);
+      expect(await list(operations, { parents: true })).toEqual(["p"]);
+      await operations.put(operation("p", 1, { children, status: "done" }, { offset: 9 }), hourMs);
+      expect(await list(operations, { parents: true })).toEqual([]);
+      await operations.remove("k");
+      expect(await list(operations, { parent: "p" })).toEqual([]);
+    });
+
     test("[P-OP-15] the index keeps up to which position the summaries of an operation are published", async () => {
       await using harness = await make();
       const { operations } = harness.engine;

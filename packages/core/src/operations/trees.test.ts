@@ -1,0 +1,167 @@
+import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
+import { describe, expect, test } from "vitest";
+import { type TestCore, testCore } from "../testing/index.ts";
+import { rolledUp } from "./tree-rollup.ts";
+
+async function create(node: TestCore, id: string, rest: object = {}): Promise<string> {
+  const input = { kind: "k", operation_id: id, lease_ms: 3_600_000, ...rest };
+  return (await node.core.operations.create(node.service, input)).lease.token;
+}
+
+async function report(node: TestCore, id: string, lease: string, ...events: [string, object][]) {
+  return node.core.operations.report(node.service, id, {
+    lease,
+    events: events.map(([event, data]) => ({ event, data })),
+  });
+}
+
+async function stateOf(node: TestCore, id: string) {
+  return (await node.core.operations.get(node.service, id)).operation;
+}
+
+describe("trees of operations", () => {
+  test("[P-TREE-3] the percentage of a parent is the weighted mean of its children's, over three levels", async () => {
+    await using node = testCore();
+    await create(node, "root");
+    await create(node, "mid", { parent: "root", weight: 3 });
+    await create(node, "side", { parent: "root" });
+    const a = await create(node, "a", { parent: "mid", weight: 2 });
+    const b = await create(node, "b", { parent: "mid" });
+    await report(
+      node,
+      "a",
+      a,
+      ["progress", { percent: 50 }],
+      ["count", { name: "cost", add: "0.1" }],
+    );
+    await report(node, "b", b, ["count", { name: "cost", add: "0.2" }], ["done", {}]);
+    await node.clock.advance(1_000);
+    expect(await stateOf(node, "mid")).toMatchObject({
+      percent: 66.66,
+      counters: { cost: "0.3" },
+      children: { total: 2, statuses: { done: 1, running: 1 } },
+    });
+    expect(await stateOf(node, "root")).toMatchObject({
+      percent: 49.99,
+      counters: { cost: "0.3" },
+    });
+    await report(node, "b", b, ["started", { attempt: 2 }]);
+    await node.clock.advance(1_000);
+    expect(await stateOf(node, "mid")).toMatchObject({ percent: 33.33, counters: { cost: "0.3" } });
+    const { offset } = await stateOf(node, "mid");
+    await node.clock.advance(60_000);
+    expect((await stateOf(node, "mid")).offset).toBe(offset);
+  });
+
+  test("[P-TREE-3] many changes of many children become a few reports to the parent", async () => {
+    await using node = testCore();
+    await create(node, "root");
+    const leases = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => create(node, `c${i}`, { parent: "root" })),
+    );
+    for (let percent = 10; percent <= 40; percent += 10) {
+      await Promise.all(
+        leases.map((lease, i) => report(node, `c${i}`, lease, ["progress", { percent }])),
+      );
+    }
+    await node.clock.advance(300);
+    const state = await stateOf(node, "root");
+    expect(state).toMatchObject({ percent: 40, children: { total: 50 } });
+    expect(state.offset).toBeLessThanOrEqual(3);
+  });
+
+  test("[P-TREE-4] a parent must exist for the same API key, live, be another operation, and not be too deep", async () => {
+    await using node = testCore();
+    const other = { ...node.service, name: "other" };
+    const lease = await create(node, "p");
+    const child = (id: string, parent: string, by = node.service) =>
+      node.core.operations.create(by, { kind: "k", operation_id: id, parent });
+    await expect(child("x", "missing")).rejects.toMatchObject({ code: "not_found" });
+    await expect(child("x", "p", other)).rejects.toMatchObject({ code: "not_found" });
+    await expect(child("x", "x")).rejects.toMatchObject({ code: "bad_message" });
+    let parent = "p";
+    for (let level = 2; level <= 8; level++) {
+      await child(`l${level}`, parent);
+      parent = `l${level}`;
+    }
+    await expect(child("l9", parent)).rejects.toMatchObject({ code: "not_possible_now" });
+    await node.core.channels.purge(node.service, "operation:p");
+    await expect(child("p", "l3")).rejects.toMatchObject({ code: "bad_message" });
+    const again = await create(node, "q");
+    await report(node, "q", again, ["done", {}]);
+    await expect(child("x", "q")).rejects.toMatchObject({ code: "not_possible_now" });
+    expect(lease).toBeDefined();
+  });
+
+  test("[P-TREE-3] a parent that has ended keeps its percentage, and a deleted child no longer counts", async () => {
+    await using node = testCore();
+    const p = await create(node, "p");
+    await create(node, "a", { parent: "p" });
+    const b = await create(node, "b", { parent: "p" });
+    await report(node, "b", b, ["progress", { percent: 30 }]);
+    await node.core.channels.purge(node.service, "operation:a");
+    await node.clock.advance(1_000);
+    await report(node, "p", p, ["done", {}]);
+    await report(node, "b", b, ["done", {}]);
+    await node.clock.advance(1_000);
+    const state = await stateOf(node, "p");
+    expect(state).toMatchObject({ status: "done", percent: 100 });
+    expect(state.children).toMatchObject({ total: 1, statuses: { done: 1 } });
+  });
+
+  test("[P-TREE-3] [G8] when the node dies that was to report to a parent, another node does it within its next sweep", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    engine.isShared = true;
+    const mortal = engine.mortal();
+    const node = (name: string, seed: number, of = engine.factory) =>
+      testCore({ clock, random: new SeededRandom(seed), node: name, engine: of });
+    await using b = node("b", 2);
+    await clock.advance(2_100);
+    await using a = node("a", 1, mortal.factory);
+    await create(a, "p");
+    const lease = await create(a, "c", { parent: "p" });
+    await clock.advance(1_000);
+    expect((await stateOf(b, "p")).percent).toBe(0);
+    await report(a, "c", lease, ["progress", { percent: 42 }]);
+    mortal.die();
+    expect((await stateOf(b, "p")).percent).toBe(0);
+    await clock.advance(2_500);
+    expect((await stateOf(b, "p")).percent).toBe(42);
+  });
+
+  test("[P-TREE-3] children without a weight leave the percentage of their parent alone", () => {
+    expect(rolledUp([])).toEqual({ total: 0, statuses: {} });
+  });
+
+  test("[P-LIVE-1] an operation whose beat says until when nothing moves is stalled after that time, at most an hour later", async () => {
+    await using node = testCore();
+    const lease = await create(node, "a", { lease_ms: 10_000 });
+    const until = node.clock.now() + 60_000;
+    await report(node, "a", lease, ["beat", { reason: "in a child process", until }]);
+    await node.clock.advance(55_000);
+    expect(await stateOf(node, "a")).toMatchObject({
+      status: "waiting",
+      busy: { reason: "in a child process", until },
+    });
+    await node.clock.advance(6_000);
+    expect((await stateOf(node, "a")).status).toBe("stalled");
+    await report(node, "a", lease, ["beat", { reason: "asleep", until: 9e12 }]);
+    await node.clock.advance(3_590_000);
+    expect((await stateOf(node, "a")).status).toBe("waiting");
+    await node.clock.advance(20_000);
+    expect((await stateOf(node, "a")).status).toBe("stalled");
+  });
+
+  test("[P-TREE-5] operations are listed by tag and by parent, for a user only its own", async () => {
+    await using node = testCore();
+    await create(node, "p", { user_id: "7", tags: ["nightly"] });
+    await create(node, "c", { parent: "p", user_id: "8", tags: ["nightly"] });
+    const list = async (filter: object, by: Parameters<typeof node.core.operations.list>[0]) =>
+      (await node.core.operations.list(by, filter)).operations.map((one) => one.operation_id);
+    expect([...(await list({ tag: "nightly" }, node.service))].sort()).toEqual(["c", "p"]);
+    expect(await list({ parent: "p" }, node.service)).toEqual(["c"]);
+    const user = { kind: "user", user: "7" } as Parameters<typeof node.core.operations.list>[0];
+    expect(await list({ tag: "nightly" }, user)).toEqual(["p"]);
+  });
+});
