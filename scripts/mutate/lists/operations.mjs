@@ -27,8 +27,8 @@ export const operationMutants = [
       "an operation that is done becomes stalled",
     ],
     [
-      "return silent_ms >= this.#leaseMs ?",
-      "return silent_ms > 2 * this.#leaseMs ?",
+      "return now >= this.#expectedBy(state) ?",
+      "return now > this.#expectedBy(state) + this.#leaseMs ?",
       "an operation is stalled after two leases",
     ],
     [
@@ -243,8 +243,8 @@ export const operationMutants = [
       "a command with a known key is reported without its progress",
     ],
     [
-      "this.#monitor.end(operationId);\n      await",
-      "await",
+      "this.#monitor.end(operationId);\n      const",
+      "const",
       "an operation whose channel was ended is watched on",
       "its next deadline finds no operation and ends the watch",
     ],
@@ -341,6 +341,40 @@ export const operationMutants = [
       "integerIn(1, 1_000)) ?? 100",
       "integerIn(1, 1_000)) ?? 1_000",
       "a list without a limit has a thousand operations",
+    ],
+  ]),
+  ...faultsIn(`${operations}/tree-rollup.ts`, [
+    [
+      "const share = Math.round(weight * 1_000);",
+      "const share = 1_000;",
+      "children weigh the same",
+    ],
+    [
+      'counters[name] = addAmounts(counters[name] ?? "0", amountOf(own, name));',
+      "counters[name] = amountOf(own, name);",
+      "the counters of one child take the place of the others'",
+    ],
+    [
+      "JSON.stringify(known) === JSON.stringify(children) ? undefined",
+      'JSON.stringify(known) === "" ? undefined',
+      "a parent is told again and again what it knows",
+    ],
+    [
+      "if (isFinal(status)) return",
+      'if (status === "lost") return',
+      "an ended parent gets children",
+    ],
+    [
+      "for (const { summary } of parents) this.changed",
+      "for (const { summary } of parents.slice(0, 0)) this.changed",
+      "no sweep repairs a parent",
+    ],
+  ]),
+  ...faultsIn(`${operations}/operation-deadlines.ts`, [
+    [
+      "Math.min(until, this.#renewedAt + maxPatienceMs)",
+      "until",
+      "a beat makes the gateway wait for ever",
     ],
   ]),
 ];
