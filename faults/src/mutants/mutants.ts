@@ -77,8 +77,34 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: "/core/dist/node/assemble-node.js",
-        find: "sweep: [() => registry.sweep(), ",
-        replace: "sweep: [",
+        find: "() => registry.sweep(),",
+        replace: "",
+      },
+    ],
+  },
+];
+
+/** Mutants of queues; the queue run must find each of them. */
+export const queueMutants: readonly Omit<Mutant, "shownBy">[] = [
+  {
+    name: "queue-lease-cut",
+    says: "the lease of a ticket ends long before the worker knows",
+    changes: [
+      {
+        file: "/redis/dist/redis-queues.js",
+        find: 'leaseMs === undefined ? "" : String(leaseMs),',
+        replace: '"10",',
+      },
+    ],
+  },
+  {
+    name: "queue-unswept",
+    says: "the ticket of a dead worker runs for ever",
+    changes: [
+      {
+        file: "/redis/dist/redis-queues.js",
+        find: "String(Math.min(limit, maxPerScript)),",
+        replace: '"0",',
       },
     ],
   },
@@ -90,7 +116,10 @@ export function changedLine(mutant: string, file: string): string {
 }
 
 /** Throws if a process has started without a change of the mutant, because it does not load the change's file. */
-export function requireChanges({ name, changes }: Mutant, printed: string): void {
+export function requireChanges(
+  { name, changes }: Pick<Mutant, "name" | "changes">,
+  printed: string,
+): void {
   const unloaded = changes.filter(({ file }) => !printed.includes(changedLine(name, file)));
   if (unloaded.length === 0) return;
   const files = unloaded.map(({ file }) => file).join(" and ");
@@ -98,8 +127,8 @@ export function requireChanges({ name, changes }: Mutant, printed: string): void
 }
 
 /** Returns the mutant with a name; throws if there is none. */
-export function mutantOf(name: string | undefined): Mutant {
-  const mutant = mutants.find((one) => one.name === name);
+export function mutantOf(name: string | undefined): Pick<Mutant, "name" | "changes"> {
+  const mutant = [...mutants, ...queueMutants].find((one) => one.name === name);
   if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
   return mutant;
 }
