@@ -9,6 +9,7 @@ import { root } from "./workspaces.mjs";
 export const slowTests = existing([
   "fuzz/src/fuzz.test.ts",
   "packages/core/src/hub/continuity.test.ts",
+  "packages/core/src/operations/estimate-shares.test.ts",
   "packages/redis/src/cluster-link.test.ts",
   "packages/redis/src/create-cluster.test.ts",
   "packages/redis/src/durable-lost-tail.test.ts",

@@ -44,6 +44,12 @@ const oneOfEach = [
   on("stalled", { silent_ms: 1 }),
   on("revived"),
   on("lost", { silent_ms: 1 }),
+  on("estimate", {
+    at: 3,
+    basis: 9,
+    remaining: { p50_ms: 10, p90_ms: 20 },
+    marks: [[1, 0, 10, 20]],
+  }),
 ];
 
 /** Events that bring an operation into each status. @type {Record<string, readonly LoggedEvent[]>} */
@@ -72,6 +78,43 @@ const stories = [
       on("step", { id: "read", status: "done" }),
       on("step", { id: "write", status: "skipped" }),
       on("done", { result: { files: 3 } }),
+    ],
+  },
+  {
+    what: "an estimate replaces the one before; it goes when the operation ends; breaks are no active time",
+    log: [
+      plain,
+      on("estimate", { at: 1_000, basis: 7, remaining: { p50_ms: 50, p90_ms: 90 } }),
+      on("started"),
+      on("estimate", {
+        at: 1_100,
+        basis: 7,
+        remaining: { p50_ms: 40, p90_ms: 80 },
+        marks: [[1, 0, 40, 80]],
+      }),
+      on("paused"),
+      on("resumed"),
+      on("estimate", {
+        at: 1_200,
+        basis: 7,
+        slower_than_usual: true,
+        marks: [
+          [1, 0, 40, 80],
+          [2, 9],
+        ],
+      }),
+      on("stalled", { silent_ms: 4 }),
+      on("revived"),
+      on("done"),
+    ],
+  },
+  {
+    what: "a new attempt begins without an estimate and without active time",
+    log: [
+      plain,
+      on("started"),
+      on("estimate", { at: 1_000, basis: 0, none: "new_kind", marks: [[1, 0]] }),
+      on("started", { attempt: 2 }),
     ],
   },
   {

@@ -185,6 +185,19 @@ const dataOf = /** @type {Record<string, MakeData>} */ ({
   stalled: () => ({ silent_ms: 30_000 }),
   revived: () => ({}),
   lost: () => ({ silent_ms: 300_000 }),
+  estimate: (random) => ({
+    at: random.upTo(2_000),
+    basis: random.upTo(128),
+    ...random.some({
+      remaining: { p50_ms: random.upTo(1_000), p90_ms: 1_000 },
+      none: "new_kind",
+      slower_than_usual: true,
+      marks: [
+        [1, 0],
+        [2, random.upTo(9), 5, 7],
+      ],
+    }),
+  }),
 });
 
 /** Entries that are no valid events of an operation. They only advance the offset. */

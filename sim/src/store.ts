@@ -106,7 +106,7 @@ export class Store {
       line.isCut = true;
       this.#buses.delete(bus);
     };
-    const { log, operations, leases, durable, deadLetters } = this.#engine;
+    const { log, operations, leases, durable, deadLetters, durations } = this.#engine;
     const { registry, signals, revocations, records, singleUse, holdings } = this.#engine;
     const { queues, questions, deliveries, targets, inbox } = this.#engine;
     const presence = this.#presences.connect();
@@ -157,6 +157,7 @@ export class Store {
           }),
       }),
       durable: overLine(durable, line),
+      durations: overLine(durations, line),
       deadLetters: overLine(deadLetters, line),
       registry: overLine(registry, line),
       signals: overLine(signals, line, {

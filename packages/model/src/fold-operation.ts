@@ -1,5 +1,6 @@
 import { definedFields } from "@milepost/protocol";
 import type { Accepts } from "./accepts.ts";
+import { activeFrom, restedAt } from "./active-time.ts";
 import { reportAgent, restAgents } from "./agents.ts";
 import { reportCommand } from "./commands.ts";
 import { count } from "./counters.ts";
@@ -103,7 +104,8 @@ function moveTo(state: OperationState, move: StatusMove, ts: number): OperationS
   if (isFinal(move)) return endedOperation(state, move, ts);
   // A silent producer may still be working, so steps, agents and open spans stay as they are.
   if (move === "stalled") return { ...state, status: move, before_stall: state.status };
-  const next = { ...without(state, "before_stall", "silent_since"), status: move };
+  const counted = move === "running" ? activeFrom(state, ts) : restedAt(state, ts);
+  const next = { ...without(counted, "before_stall", "silent_since"), status: move };
   const { timeline, attempt } = next;
   switch (move) {
     case "waiting":
@@ -137,6 +139,7 @@ const momentary = [
   "current_step",
   "current_agent",
   "busy",
+  "estimate",
 ] as const;
 
 const lastStepStatus = {
@@ -152,7 +155,7 @@ function endedOperation(
   ts: number,
 ): OperationState {
   return {
-    ...without(state, ...momentary),
+    ...without(restedAt(state, ts), ...momentary),
     status,
     percent: status === "done" ? 100 : state.percent,
     steps: endSteps(state.steps, lastStepStatus[status], ts),
@@ -179,6 +182,8 @@ function newAttempt(state: OperationState, attempt: number, ts: number): Operati
     timeline: closeAllSpans(state.timeline, ts),
     texts: {},
     started_at: ts,
+    active_ms: 0,
+    active_since: ts,
   };
 }
 
@@ -241,7 +246,10 @@ function applyEvent(state: OperationState, { event, data }: OperationEvent): Ope
     case "failed":
       return { ...state, error: data.error };
     case "stalled":
-      return { ...state, silent_since: ts - data.silent_ms };
+      // Nobody knows whether work was done during the silence, so it does not count as work.
+      return { ...restedAt(state, ts - data.silent_ms), silent_since: ts - data.silent_ms };
+    case "estimate":
+      return { ...state, estimate: data };
     case "created":
     case "resumed":
     case "revived":

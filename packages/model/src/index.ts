@@ -1,4 +1,5 @@
 export * from "./accepts.ts";
+export { activeMs } from "./active-time.ts";
 export * from "./amount.ts";
 export type * from "./built-in-channels.ts";
 export type * from "./built-in-methods.ts";
@@ -23,6 +24,7 @@ export * from "./notification.ts";
 export { notificationSchema, readNotificationFields } from "./notification-schema.ts";
 export * from "./operation-api.ts";
 export * from "./operation-command.ts";
+export * from "./operation-estimate.ts";
 export * from "./operation-event.ts";
 export * from "./operation-input.ts";
 export * from "./operation-state.ts";

@@ -35,6 +35,7 @@ export function mergeReports(
  */
 function goesOn(before: OperationEvent, report: OperationEvent): boolean {
   if (before.event === "waiting" && report.event === "waiting") return true;
+  if (before.event === "estimate" && report.event === "estimate") return true;
   if (before.event === "progress" && report.event === "progress") return !report.data.reset;
   if (before.event === "step" && report.event === "step") {
     const { id, status } = report.data;
@@ -62,9 +63,8 @@ function goesOn(before: OperationEvent, report: OperationEvent): boolean {
 }
 
 function united(earlier: OperationEvent, later: OperationEvent): object | undefined {
-  if (later.event === "waiting" || later.event === "beat" || later.event === "children") {
-    return later.data;
-  }
+  if (later.event === "waiting" || later.event === "beat") return later.data;
+  if (later.event === "children" || later.event === "estimate") return later.data;
   if (earlier.event === "count" && later.event === "count") {
     return { name: later.data.name, add: addAmounts(earlier.data.add, later.data.add) };
   }

@@ -47,6 +47,8 @@ export interface CreateOperation {
   readonly input?: unknown;
   /** Commands of the operation's own, and the policy for messages to it. */
   readonly accepts?: Accepts;
+  /** Amount of work in the kind's own unit, such as pages. Estimates of the time left take it into account. */
+  readonly size?: number;
   /**
    * Time without a report or renewal from the producer after which the operation counts as stalled, in
    * milliseconds.

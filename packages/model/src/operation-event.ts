@@ -1,6 +1,7 @@
 import type { Accepts } from "./accepts.ts";
 import type { Amount } from "./amount.ts";
 import type { CommandName } from "./operation-command.ts";
+import type { OperationEstimate } from "./operation-estimate.ts";
 import type { InputPhase } from "./operation-input.ts";
 import type { Budget, ChildrenState } from "./operation-tree.ts";
 import type { QuestionAudience, QuestionKind, QuestionOption, QuestionPhase } from "./question.ts";
@@ -30,7 +31,8 @@ export interface OperationError {
  * Event names of an operation's channel, each with the type of its data.
  *
  * The gateway itself publishes `created`, `children`, `budget`, `question`, `command` with phase `requested` or
- * `timed_out`, `input` with phase `queued`, `stalled`, `revived` and `lost`. The producer publishes all others. Percentages are 0–100 and may be fractions.
+ * `timed_out`, `input` with phase `queued`, `stalled`, `revived`, `lost` and `estimate`. The producer publishes all others.
+ * Percentages are 0–100 and may be fractions.
  */
 export interface OperationEvents {
   created: {
@@ -57,6 +59,8 @@ export interface OperationEvents {
     readonly accepts?: Accepts;
     /** Input of the work. Subscribers can see it, so the producer includes only what they may see. */
     readonly input?: unknown;
+    /** Amount of work in the kind's own unit, such as pages. Estimates of the time left take it into account. */
+    readonly size?: number;
   };
   /** The operation waits in a queue. The operation at `position` 1 is the next to run. */
   waiting: {
@@ -198,6 +202,8 @@ export interface OperationEvents {
    * operation run again.
    */
   lost: { readonly silent_ms: number };
+  /** Time left, as the gateway estimates it from finished runs of the kind. Each estimate replaces the one before. */
+  estimate: OperationEstimate;
 }
 
 /** Name of an event of an operation. */
@@ -225,6 +231,7 @@ export function isGatewayEvent({ event, data }: OperationEvent): boolean {
     case "revived":
     case "lost":
     case "question":
+    case "estimate":
       return true;
     case "input":
       return data.phase === "queued" || data.phase === "rejected" || data.phase === "dropped";

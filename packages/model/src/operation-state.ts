@@ -1,5 +1,6 @@
 import type { Accepts } from "./accepts.ts";
 import type { OperationCommand } from "./operation-command.ts";
+import type { OperationEstimate } from "./operation-estimate.ts";
 import type { Level, OperationError } from "./operation-event.ts";
 import type { InputState } from "./operation-input.ts";
 import type { OperationStatus } from "./operation-status.ts";
@@ -111,6 +112,8 @@ export interface OperationState {
   readonly weight?: number;
   readonly tags?: readonly string[];
   readonly input?: unknown;
+  /** Amount of work, in the kind's own unit. */
+  readonly size?: number;
   readonly status: OperationStatus;
   readonly attempt: number;
   /** Progress from 0 to 100. Falls only by a `reset`, a new attempt, or with the children that determine it. */
@@ -153,6 +156,15 @@ export interface OperationState {
   readonly inputs?: readonly InputState[];
   /** The latest questions of the operation, oldest first, open ones always; absent before the first. */
   readonly questions?: readonly QuestionState[];
+  /** Latest estimate of the time left; absent before the first and after the end. */
+  readonly estimate?: OperationEstimate;
+  /**
+   * Time that the current attempt has been running, without pauses, waits and stalls, in milliseconds; without the time since
+   * `active_since`.
+   */
+  readonly active_ms?: number;
+  /** Since when the attempt has been running without a break, in milliseconds since 1970; absent while it is not. */
+  readonly active_since?: number;
   readonly result?: unknown;
   readonly error?: OperationError;
   /** Reason why the operation is paused or was cancelled. */

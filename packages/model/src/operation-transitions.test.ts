@@ -36,6 +36,7 @@ const events: Record<OperationEventName, AnyEvent> = {
   stalled: happened("stalled", { silent_ms: 1 }),
   revived: happened("revived", {}),
   lost: happened("lost", { silent_ms: 1 }),
+  estimate: happened("estimate", { at: 1_000, basis: 0, none: "new_kind" }),
 };
 
 const inStatus: Record<OperationStatus, OperationState> = {
@@ -81,6 +82,7 @@ const cells: Record<OperationEventName, string> = {
   stalled: "stalled stalled stalled -",
   revived: "- - - running",
   lost: "lost lost lost lost",
+  estimate: ". . . .",
 };
 
 const live = ["waiting", "running", "paused", "stalled"] as const;
@@ -157,7 +159,13 @@ describe("transitions of an operation's status", () => {
         offset: revived.offset,
         updated_at: revived.updated_at,
         timeline: revived.timeline,
-        ...(status === "running" ? { started_at: inStatus[status].started_at } : {}),
+        ...(status === "running"
+          ? {
+              started_at: inStatus[status].started_at,
+              active_ms: 9,
+              active_since: revived.updated_at,
+            }
+          : {}),
       });
     }
   });

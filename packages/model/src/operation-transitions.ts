@@ -39,6 +39,7 @@ const over = {
   stalled: "ignore",
   revived: "ignore",
   lost: "ignore",
+  estimate: "ignore",
 } as const satisfies Record<OperationEventName, Move>;
 
 /**
@@ -77,6 +78,7 @@ export const operationTransitions = {
     stalled: "stalled",
     revived: "ignore",
     lost: "lost",
+    estimate: "stay",
   },
   running: {
     created: "ignore",
@@ -106,6 +108,7 @@ export const operationTransitions = {
     stalled: "stalled",
     revived: "ignore",
     lost: "lost",
+    estimate: "stay",
   },
   paused: {
     created: "ignore",
@@ -135,6 +138,7 @@ export const operationTransitions = {
     stalled: "stalled",
     revived: "ignore",
     lost: "lost",
+    estimate: "stay",
   },
   stalled: {
     created: "ignore",
@@ -164,6 +168,7 @@ export const operationTransitions = {
     stalled: "ignore",
     revived: "return",
     lost: "lost",
+    estimate: "stay",
   },
   done: over,
   failed: over,

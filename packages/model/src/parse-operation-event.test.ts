@@ -21,6 +21,7 @@ const complete: Record<OperationEventName, Record<string, unknown>> = {
     budget: { counter: "cost", limit: "1.5" },
     accepts: { commands: [{ name: "skip" }] },
     input: { any: [1] },
+    size: 3,
   },
   waiting: { position: 1, total: 2, estimated_wait_ms: 3 },
   started: { attempt: 2 },
@@ -90,6 +91,17 @@ const complete: Record<OperationEventName, Record<string, unknown>> = {
   stalled: { silent_ms: 1 },
   revived: {},
   lost: { silent_ms: 1 },
+  estimate: {
+    at: 1,
+    remaining: { p50_ms: 1, p90_ms: 2 },
+    basis: 3,
+    none: "new_kind",
+    slower_than_usual: true,
+    marks: [
+      [1, 0],
+      [2, 10, 20, 30],
+    ],
+  },
 };
 
 const required: Partial<Record<OperationEventName, readonly string[]>> = {
@@ -111,6 +123,7 @@ const required: Partial<Record<OperationEventName, readonly string[]>> = {
   failed: ["error"],
   stalled: ["silent_ms"],
   lost: ["silent_ms"],
+  estimate: ["at", "basis"],
 };
 
 /** Fields with an object whose own fields may have any name. */
@@ -287,7 +300,17 @@ describe("parseOperationEvent", () => {
       return outcome.ok && isGatewayEvent(outcome.value);
     });
     expect(new Set(ofGateway)).toEqual(
-      new Set(["created", "children", "budget", "input", "question", "stalled", "revived", "lost"]),
+      new Set([
+        "created",
+        "children",
+        "budget",
+        "input",
+        "question",
+        "stalled",
+        "revived",
+        "lost",
+        "estimate",
+      ]),
     );
     const phases = ["requested", "acknowledged", "done", "refused", "timed_out"].filter((phase) => {
       const outcome = parseOperationEvent("command", { ...complete.command, phase });

@@ -19,6 +19,7 @@ import {
   refused,
   textOf,
 } from "@milepost/protocol";
+import { type EstimatedRange, type EstimateMark, maxEstimateMarks } from "./operation-estimate.ts";
 import type {
   OperationEvent,
   OperationEventName,
@@ -142,6 +143,7 @@ const readers: {
       steps: fields.optional("steps", readStepPlans),
       input: fields.optional("input", readPayload),
       accepts: fields.optional("accepts", readAccepts),
+      size: fields.optional("size", readCount),
     }),
   waiting: (fields) =>
     compact({
@@ -243,6 +245,15 @@ const readers: {
   stalled: readSilence,
   revived: () => ({}),
   lost: readSilence,
+  estimate: (fields) =>
+    compact({
+      at: fields.required("at", readMilliseconds),
+      remaining: fields.optional("remaining", readRange),
+      basis: fields.required("basis", readCount),
+      none: fields.optional("none", oneOf(["new_kind"])),
+      slower_than_usual: fields.optional("slower_than_usual", readTrue),
+      marks: fields.optional("marks", listOf(readMark, 0, maxEstimateMarks)),
+    }),
 };
 
 function readProgress(fields: Fields) {
@@ -254,6 +265,20 @@ function readProgress(fields: Fields) {
     unit: fields.optional("unit", readUnit),
   };
 }
+
+const readRange: Reader<EstimatedRange> = objectOf((fields) => ({
+  p50_ms: fields.required("p50_ms", readMilliseconds),
+  p90_ms: fields.required("p90_ms", readMilliseconds),
+}));
+
+const readMark: Reader<EstimateMark> = (value) => {
+  const numbers = listOf(readMilliseconds, 2, 4)(value);
+  if (!numbers.ok) return numbers;
+  const [mark = 0, elapsed = 0, p50, p90] = numbers.value;
+  return parsed(
+    p50 === undefined || p90 === undefined ? [mark, elapsed] : [mark, elapsed, p50, p90],
+  );
+};
 
 function readReason(fields: Fields): { readonly reason?: string } {
   return compact({ reason: fields.optional("reason", readMessage) });

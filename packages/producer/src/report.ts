@@ -3,7 +3,7 @@ import type { OperationEventName, OperationEvents } from "@milepost/model";
 /** Names of the events that a producer may report. Only the gateway creates the other events. */
 export type ReportName = Exclude<
   OperationEventName,
-  "created" | "children" | "budget" | "question" | "stalled" | "revived" | "lost"
+  "created" | "children" | "budget" | "question" | "stalled" | "revived" | "lost" | "estimate"
 >;
 
 /** One report: an event name and its data. */

@@ -66,6 +66,7 @@ const letter = { source: "s", at: 1, channel: "quick:a", reason: "r", attempts: 
 const kept = { maxDeadLetters: 3, maxLength: 1_000, maxAgeMs: minuteMs };
 const toReach = { maxWaiting: 3, keepMs: minuteMs };
 const few = { maxItems: 2, maxLength: 1_000, maxAgeMs: 60 * minuteMs };
+const learned = { maxRecords: 2, maxCount: 10, maxKinds: 2, keepMs: minuteMs };
 const operation = {
   summary: {
     operation_id: "o",
@@ -275,6 +276,16 @@ const steps: Steps = {
         revocations.add({ of: "user", id: "ada", at: 1, until: 2 }, 5 * minuteMs),
     ],
     read: [({ revocations }) => revocations.read()],
+  },
+  durations: {
+    add: [
+      ({ durations }) => durations.add("k", { record: "r", counts: { t: 1 } }, learned),
+      ({ durations }) =>
+        durations.add("l", { record: "r", counts: {} }, { ...learned, keepMs: 60 * minuteMs }),
+      ({ durations }) => durations.add("m", { record: "r", counts: {} }, learned),
+    ],
+    get: [({ durations }) => durations.get("k")],
+    list: [({ durations }) => durations.list(10)],
   },
   records: {
     put: [

@@ -197,6 +197,12 @@ export class Keys {
     return digest(`${operationId.length}:${operationId}${key}`);
   }
 
+  /** Returns the keys of the durations of past cases, in the order that the scripts expect. */
+  durations(): readonly [records: string, counts: string, ends: string] {
+    const tagged = `${this.#prefix}:{durations}`;
+    return [`${tagged}:records`, `${tagged}:counts`, `${tagged}:ends`];
+  }
+
   lease(name: string): string {
     return `${this.#prefix}:lease:${digest(name)}`;
   }

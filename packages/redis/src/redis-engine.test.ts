@@ -5,6 +5,7 @@ import {
   deadLettersContract,
   deliveriesContract,
   durableSubscribersContract,
+  durationsContract,
   holdingsContract,
   inboxContract,
   leasesContract,
@@ -78,6 +79,7 @@ describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis])
   registryContract("redis", make);
   signalsContract("redis", make);
   revocationsContract("redis", make);
+  durationsContract("redis", make);
   recordsContract("redis", make);
   singleUseContract("redis", make);
   holdingsContract("redis", make);

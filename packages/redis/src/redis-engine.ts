@@ -7,6 +7,7 @@ import { RedisClock } from "./redis-clock.ts";
 import { RedisDeadLetterStore } from "./redis-dead-letter-store.ts";
 import { RedisDeliveries } from "./redis-deliveries.ts";
 import { RedisDurableSubscribers } from "./redis-durable-subscribers.ts";
+import { RedisDurations } from "./redis-durations.ts";
 import { RedisHoldings } from "./redis-holdings.ts";
 import { RedisInbox } from "./redis-inbox.ts";
 import { RedisLeases } from "./redis-leases.ts";
@@ -54,6 +55,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       registry: new RedisRegistry(link, keys, clock),
       signals: new RedisSignals(link, keys, router),
       revocations: new RedisRevocations(link, keys, clock, random),
+      durations: new RedisDurations(link, keys, clock),
       records: new RedisRecords(link, keys, clock),
       singleUse: new RedisSingleUse(link, keys, clock),
       questions: new RedisQuestions(link, keys, clock),

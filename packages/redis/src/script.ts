@@ -25,6 +25,8 @@ export const scripts = {
   checkpoint: script("checkpoint", "log"),
   find: script("find", "log"),
   lease: script("lease", "small"),
+  durationAdd: script("duration-add", "lifetime"),
+  durationGet: script("duration-get"),
   hold: script("hold", "lifetime"),
   inboxPut: script("inbox-put", "lifetime", "inbox"),
   inboxClose: script("inbox-close", "lifetime", "inbox"),

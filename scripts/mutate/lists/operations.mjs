@@ -276,8 +276,8 @@ export const operationMutants = [
       "a producer reports the timeout of a command",
     ],
     [
-      '  "revived",\n  "lost",\n] as const',
-      '  "revived",\n] as const',
+      '  "lost",\n  "estimate",\n] as const',
+      '  "estimate",\n] as const',
       "a producer reports that an operation is lost",
     ],
   ]),

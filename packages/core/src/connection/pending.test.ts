@@ -110,7 +110,10 @@ describe("subscriptions to an operation that the client may not see", () => {
       events: [{ event: "started", data: {} }],
     });
     await t.clock.settle();
-    expect(socket.take()).toMatchObject([{ type: "event", channel, event: "started" }]);
+    expect(socket.take()).toMatchObject([
+      { type: "event", channel, event: "started" },
+      { type: "event", channel, event: "estimate" },
+    ]);
     expect(t.a.core.stats().channels).toBe(1);
   });
 

@@ -284,3 +284,37 @@ describe("operations whose node died", () => {
     expect(counted("lost")).toBe(1);
   });
 });
+
+test("[P-EST-11] runs that end at any node teach every node, and another node goes on with the estimates of a dead one", async () => {
+  await using t = new Cluster();
+  const [a, b, c] = t.nodes;
+  const lease_ms = 3_600_000;
+  const report = (node: TestCore, id: string, lease: string, event: string, data: object = {}) =>
+    node.core.operations.report(node.service, id, { lease, events: [{ event, data }] });
+  const create = (node: TestCore) =>
+    node.core.operations.create(node.service, { kind: "index", lease_ms });
+  for (const node of [a, b, c, a, b, c]) {
+    const { operation, lease } = await create(node);
+    await report(node, operation.id, lease.token, "started");
+    await t.clock.advance(20_000);
+    await report(node, operation.id, lease.token, "progress", { percent: 50 });
+    await t.clock.advance(20_000);
+    await report(node, operation.id, lease.token, "done");
+  }
+  const { operation, lease } = await create(a);
+  await report(a, operation.id, lease.token, "started");
+  const look = async () => (await b.core.operations.get(b.service, operation.id)).operation;
+  expect((await look()).estimate).toMatchObject({ basis: 6 });
+  t.mortal.die();
+  await t.clock.advance(20_000);
+  await report(b, operation.id, lease.token, "progress", { percent: 50 });
+  const { estimate } = await look();
+  expect(Math.abs((estimate?.remaining?.p50_ms ?? 0) - 20_000)).toBeLessThan(2_000);
+  await t.clock.advance(100_000);
+  expect((await look()).estimate?.slower_than_usual).toBe(true);
+  await report(c, operation.id, lease.token, "done");
+  const learned = await t.engine
+    .factory({ clock: t.clock, random: new SeededRandom() })
+    .durations.get("index");
+  expect(learned?.records).toHaveLength(7);
+});

@@ -139,7 +139,15 @@ export class OperationDeadlines extends Deadline {
         (state.status === "stalled" ? (lostAfterLeases - 1) * this.#leaseMs : 0);
       due = Math.min(due, silentUntil);
     }
+    const slowAt = slowAfter(state);
+    if (slowAt !== undefined) due = Math.min(due, now + slowAt - this.#clock.now());
     return due === Number.POSITIVE_INFINITY ? undefined : due - now;
+  }
+
+  /** True if an operation takes longer than its latest estimate said, so that it needs a new one now. */
+  isSlow(state: OperationState): boolean {
+    const slowAt = slowAfter(state);
+    return slowAt !== undefined && this.#clock.now() >= slowAt;
   }
 
   /** Returns the next event that must be published now; undefined when nothing is overdue. */
@@ -188,4 +196,10 @@ export class OperationDeadlines extends Deadline {
   #timeoutOf(phase: OperationCommand["phase"]): number {
     return phase === "requested" ? this.#timeouts.commandAckMs : this.#timeouts.commandDoneMs;
   }
+}
+
+/** Returns the time after which a running operation takes longer than its estimate said, in milliseconds since 1970. */
+function slowAfter({ status, estimate }: OperationState): number | undefined {
+  if (status !== "running" || estimate?.remaining === undefined) return undefined;
+  return estimate.at + estimate.remaining.p90_ms;
 }

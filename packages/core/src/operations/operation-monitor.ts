@@ -7,6 +7,7 @@ import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type CommandTimeouts, OperationDeadlines } from "./operation-deadlines.ts";
+import type { OperationEstimates } from "./operation-estimates.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
 import type { OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, type OperationLog, operationChannel } from "./operation-log.ts";
@@ -28,6 +29,7 @@ export interface MonitorContext {
   readonly log: OperationLog;
   readonly leases: OperationLeases;
   readonly notifier: OperationNotifier;
+  readonly estimates: Pick<OperationEstimates, "slower">;
   readonly shared: SharedSummaries;
   readonly queues: SerialQueues;
   /** Called when an operation's index entry is up to date. */
@@ -239,7 +241,7 @@ export class OperationMonitor {
   }
 
   async #publishOverdue(deadlines: OperationDeadlines, operation: OperationAt): Promise<void> {
-    const { log, notifier, instruments } = this.#context;
+    const { log, notifier, instruments, estimates } = this.#context;
     let current = operation;
     for (;;) {
       const event = deadlines.overdue(current.state);
@@ -254,6 +256,7 @@ export class OperationMonitor {
       if (after.state === current.state) break;
       current = after;
     }
+    if (deadlines.isSlow(current.state)) current = await estimates.slower(current);
     await this.#watch(deadlines, current.state);
   }
 }

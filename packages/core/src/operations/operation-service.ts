@@ -24,6 +24,7 @@ import {
 } from "@milepost/model";
 import { failure, formatPosition, MilepostError } from "@milepost/protocol";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
+import { LearnedKinds } from "../estimates/learned-kinds.ts";
 import type { Hub } from "../hub/hub.ts";
 import { orThrow } from "../input/input.ts";
 import type { Reach } from "../reach/reach.ts";
@@ -39,6 +40,7 @@ import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { requireBelonging } from "./belonging.ts";
 import { listFor } from "./list-operations.ts";
 import { OperationAnnouncer } from "./operation-announcer.ts";
+import { OperationEstimates } from "./operation-estimates.ts";
 import {
   type NewOperation,
   readCommand,
@@ -76,7 +78,12 @@ export interface OperationContext {
   readonly ended: (operationId: string, reason: string) => Promise<void>;
   readonly instruments: Pick<
     CoreInstruments,
-    "operationsCreated" | "operationsStalled" | "operationsLost" | "operationSummaryRetries"
+    | "operationsCreated"
+    | "operationsStalled"
+    | "operationsLost"
+    | "operationSummaryRetries"
+    | "estimatesTold"
+    | "estimateOutcomes"
   >;
 }
 
@@ -96,6 +103,7 @@ export class OperationService implements Operations {
   readonly #pending: PendingCommands;
   readonly #leases: OperationLeases;
   readonly #queues = new SerialQueues();
+  readonly #estimates: OperationEstimates;
   readonly #monitor: OperationMonitor;
   readonly #tree: TreeRollUp;
   #closed = false;
@@ -137,11 +145,25 @@ export class OperationService implements Operations {
         }),
       onError,
     });
+    this.#estimates = new OperationEstimates({
+      log: this.#log,
+      notifier: this.#notifier,
+      kinds: new LearnedKinds({
+        durations: engine.durations,
+        clock,
+        maxKinds: limits.maxLearnedKinds,
+      }),
+      clock,
+      random,
+      onError,
+      instruments,
+    });
     this.#monitor = new OperationMonitor({
       onIndexed: ({ parent }) => this.#tree.changed(parent),
       log: this.#log,
       leases: this.#leases,
       notifier: this.#notifier,
+      estimates: this.#estimates,
       shared: this.#shared,
       queues: this.#queues,
       index,
@@ -334,10 +356,11 @@ export class OperationService implements Operations {
       this.#announcer.announce(id);
       throw error;
     });
-    const { state, duplicate } = after;
+    const { duplicate } = after;
     if (!duplicate) this.#context.instruments.operationsCreated.add(1);
-    this.#announce(state);
+    this.#announce(after.state);
     await this.#notifier.changed(undefined, after);
+    const { state } = duplicate ? after : await this.#estimates.follow(undefined, after);
     await this.#monitor.refresh(state, { service, lease });
     return { operation: state, channel, lease: asOperationLease(lease), duplicate };
   }
@@ -397,7 +420,10 @@ export class OperationService implements Operations {
     const publish = async (event: OperationEvent, key?: string) => {
       const author = { publisher: publisherOf(service), ...(key === undefined ? {} : { key }) };
       const after = await this.#log.append(operationId, operation, event, author);
-      if (!after.duplicate) told.push(this.#notifier.changed(operation, after));
+      if (!after.duplicate) {
+        told.push(this.#notifier.changed(operation, after));
+        told.push(this.#estimates.learn(operation.state, after.state));
+      }
       operation = after;
       return { position: formatPosition(after.at), duplicate: after.duplicate };
     };
@@ -411,6 +437,7 @@ export class OperationService implements Operations {
       }
     } finally {
       await Promise.all(told);
+      operation = await this.#estimates.follow(before, operation);
       // A repeated report may be the answer to a node that died before it published the summaries.
       await this.#shared.settle(operation);
       await this.#monitor.refresh(operation.state, { before, service, lease });

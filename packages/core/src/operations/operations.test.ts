@@ -317,7 +317,7 @@ describe("silent producers", () => {
     await t.clock.advance(600);
     expect((await state(t, created)).status).toBe("lost");
     await t.clock.advance(1_000_000);
-    expect(await names(t, created)).toEqual(["created", "started", "stalled", "lost"]);
+    expect(await names(t, created)).toEqual(["created", "started", "estimate", "stalled", "lost"]);
   });
 
   test("[TRAP-13] [P-OP-5] a waiting operation whose producer is gone becomes stalled and lost", async () => {
@@ -340,7 +340,7 @@ describe("silent producers", () => {
       await t.clock.advance(8_000);
       await report(t, created);
     }
-    expect(await names(t, created)).toEqual(["created", "started"]);
+    expect(await names(t, created)).toEqual(["created", "started", "estimate"]);
   });
 
   test("[P-OP-5] setting the wall clock back does not keep a silent producer alive", async () => {
@@ -553,7 +553,7 @@ describe("visibility of operations", () => {
     await t.clock.settle();
     expect(await state(t, created)).toMatchObject({ status: "running" });
     await report(t, created, ["progress", { percent: 40 }]);
-    expect(await names(t, created)).toEqual(["created", "started", "progress"]);
+    expect(await names(t, created)).toEqual(["created", "started", "estimate", "progress"]);
   });
 
   test("a purged operation is removed from the list, and its id can be used again", async () => {

@@ -20,6 +20,7 @@ const ofTheGateway = [
   "stalled",
   "revived",
   "lost",
+  "estimate",
 ] as const;
 /** Events that an operation takes after its end, until it starts again. */
 const afterTheEnd = ["log", "count"] as const;

@@ -181,10 +181,14 @@ test("[P-OUT-3] [G7] a watcher that stalls, drains and reconnects sees the log's
       });
       const watchers = [new SlowWatcher(t, channel, "json"), new SlowWatcher(t, channel, "plain")];
       await t.clock.settle();
-      const truth = new Map<number, OperationState>();
+      // This watcher always reads, so it sees the state after every entry.
+      const attentive = new SlowWatcher(t, channel, "json");
+      await t.clock.settle();
       const remember = async () => {
+        await t.clock.settle();
+        attentive.read();
         const { operation: now } = await t.core.operations.get(t.service, operation.id);
-        truth.set(now.offset, JSON.parse(JSON.stringify(now)) as OperationState);
+        expect(attentive.state).toEqual(JSON.parse(JSON.stringify(now)));
       };
       for (const { act, ...rest } of sequence) {
         if ("events" in rest) {
@@ -208,7 +212,8 @@ test("[P-OUT-3] [G7] a watcher that stalls, drains and reconnects sees the log's
       for (const watcher of watchers) {
         watcher.read();
         expect(watcher.state).toEqual(JSON.parse(JSON.stringify(now)));
-        for (const [offset, state] of watcher.seen) expect(state).toEqual(truth.get(offset));
+        for (const [offset, state] of watcher.seen)
+          expect(state).toEqual(attentive.seen.get(offset));
         merged += watcher.merged;
       }
     }),

@@ -17,6 +17,7 @@ const reports = {
   count: "report",
   beat: "report",
   children: "report",
+  estimate: "report",
 } as const satisfies Rule["merge"];
 
 const summaries: Readonly<Record<string, MergeClass>> = {

@@ -270,6 +270,19 @@ export const coreInstruments = {
     help: "Operations that this node marked lost, because their producer stayed silent.",
     unit: "operations",
   },
+  estimatesTold: {
+    kind: "counter",
+    name: "milepost_estimates_told_total",
+    help: "Estimates of the time left whose truth is known, because their operation is done.",
+    unit: "estimates",
+  },
+  estimateOutcomes: {
+    kind: "counter",
+    name: "milepost_estimate_outcomes_total",
+    help: "The same estimates by where the truth lay: below the p50 (nominally half), from there to the p90 (0.4), or above.",
+    unit: "estimates",
+    labels: [["outcome", ["below_p50", "inside", "above_p90"]]],
+  },
   operationSummaryRetries: {
     kind: "counter",
     name: "milepost_operation_summary_retries_total",

@@ -40,6 +40,11 @@ export const defaultLimits = {
   /** Maximum number of subscriptions of one connection; further ones are refused. */
   maxSubscriptions: 100,
   /**
+   * Maximum number of kinds of operations of which the deployment remembers how long they took. Beyond it, the kind whose last
+   * run is the oldest is forgotten.
+   */
+  maxLearnedKinds: 1_000,
+  /**
    * Maximum number of subscriptions of this node that wait for an operation which does not exist yet or belongs
    * to somebody else. Further ones are refused.
    */

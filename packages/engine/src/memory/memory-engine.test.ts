@@ -5,6 +5,7 @@ import { compactedLogContract } from "../testing/contracts/compacted-log-contrac
 import { deadLettersContract } from "../testing/contracts/dead-letters-contract.ts";
 import { deliveriesContract } from "../testing/contracts/deliveries-contract.ts";
 import { durableSubscribersContract } from "../testing/contracts/durable-subscribers-contract.ts";
+import { durationsContract } from "../testing/contracts/durations-contract.ts";
 import type { MakeEngine } from "../testing/contracts/engine-harness.ts";
 import { holdingsContract } from "../testing/contracts/holdings-contract.ts";
 import { inboxContract } from "../testing/contracts/inbox-contract.ts";
@@ -44,6 +45,7 @@ deadLettersContract("memory", make);
 registryContract("memory", make);
 signalsContract("memory", make);
 revocationsContract("memory", make);
+durationsContract("memory", make);
 recordsContract("memory", make);
 singleUseContract("memory", make);
 holdingsContract("memory", make);

@@ -5,6 +5,7 @@ import { MemoryChannelLog } from "./memory-channel-log.ts";
 import { MemoryDeadLetterStore } from "./memory-dead-letter-store.ts";
 import { MemoryDeliveries } from "./memory-deliveries.ts";
 import { MemoryDurableSubscribers } from "./memory-durable-subscribers.ts";
+import { MemoryDurations } from "./memory-durations.ts";
 import { MemoryHoldings } from "./memory-holdings.ts";
 import { MemoryInbox } from "./memory-inbox.ts";
 import { MemoryLeases } from "./memory-leases.ts";
@@ -52,6 +53,7 @@ export function memoryEngine({ maxBytes }: MemoryEngineOptions = {}): EngineFact
       registry: new MemoryRegistry(clock),
       signals: new MemorySignals(),
       revocations: new MemoryRevocations(clock),
+      durations: new MemoryDurations(clock),
       records: new MemoryRecords(clock),
       singleUse: new MemorySingleUse(clock),
       questions: new MemoryQuestions(clock),

@@ -4,6 +4,7 @@ import type { Clock } from "./clock.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { DurableSubscribers } from "./durable-subscribers.ts";
+import type { Durations } from "./durations.ts";
 import type { Holdings } from "./holdings.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Leases } from "./leases.ts";
@@ -33,6 +34,7 @@ export interface Engine {
   readonly registry: Registry;
   readonly signals: Signals;
   readonly revocations: Revocations;
+  readonly durations: Durations;
   readonly records: Records;
   readonly singleUse: SingleUse;
   readonly holdings: Holdings;

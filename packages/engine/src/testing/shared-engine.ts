@@ -88,6 +88,7 @@ export class SharedEngine {
         registry: severable(engine.registry, () => isDead),
         revocations: severable(engine.revocations, () => isDead),
         signals: severable(engine.signals, () => isDead),
+        durations: severable(engine.durations, () => isDead),
         records: severable(engine.records, () => isDead),
         singleUse: severable(engine.singleUse, () => isDead),
         holdings: severable(engine.holdings, () => isDead),

@@ -153,6 +153,15 @@ const dataOf: Record<OperationEventName, fc.Arbitrary<object>> = {
   stalled: fc.constant({ silent_ms: 30_000 }),
   revived: fc.constant({}),
   lost: fc.constant({ silent_ms: 300_000 }),
+  estimate: some(
+    {
+      at: count,
+      basis: count,
+      remaining: fc.record({ p50_ms: count, p90_ms: count }),
+      slower_than_usual: fc.constant(true),
+    },
+    ["at", "basis"],
+  ),
 };
 
 /** Every event name of an operation. */
