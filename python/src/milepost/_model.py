@@ -302,6 +302,12 @@ def _artefact(value: Any) -> Any:
     return known
 
 
+def _estimate_mark(value: Any) -> Any:
+    """Reads ``[mark, time taken]``, with the p50 and p90 that were told, if both are there."""
+    numbers = _list(_number(0, MAX_SAFE), 2, 4)(value)
+    return numbers if len(numbers) == 4 else numbers[:2]
+
+
 _id = _text(64)
 _name = _segment(64)
 _title = _text(200, 0)
@@ -336,6 +342,7 @@ EVENTS: Mapping[str, Reader] = {
             "belongs_to": _text(255),
             "steps": _plans,
             "input": _payload,
+            "size": _positive,
             "accepts": _accepts,
             "parent": _name,
             "weight": _weight_of_child,
@@ -415,6 +422,15 @@ EVENTS: Mapping[str, Reader] = {
     "stalled": _silence,
     "revived": _nothing,
     "lost": _silence,
+    "estimate": _object(
+        {"at": _positive, "basis": _positive},
+        {
+            "remaining": _object({"p50_ms": _positive, "p90_ms": _positive}, {}),
+            "none": _one_of("new_kind"),
+            "slower_than_usual": _true,
+            "marks": _list(_estimate_mark, 0, 16),
+        },
+    ),
 }
 
 

@@ -21,7 +21,7 @@ _MAX_PENDING_INPUTS = 20
 _MAX_LINKS = _MAX_ARTEFACTS = 32
 
 _STAYS = (
-    "steps log command accepts input question count link artefact beat children budget".split()
+    "steps log command accepts input question count link artefact beat children budget estimate".split()
 )
 _WORKS = ("step", "progress", "agent", "text")
 
@@ -53,6 +53,7 @@ TRANSITIONS: Mapping[str, Mapping[str, str]] = {
 _ENDS_BUSY = frozenset({"waiting", "started", "step", "progress", "agent", "text", "paused", "resumed"})
 _MOMENTARY: tuple[str, ...] = (
     "before_stall", "silent_since", "waiting", "reason", "busy", "current_step", "current_agent",
+    "estimate",
 )  # fmt: skip
 _LAST_STEP = {"done": "done", "failed": "failed", "cancelled": "skipped", "lost": "failed"}
 
@@ -144,6 +145,10 @@ def _moved(state: State, move: str, ts: float) -> State:
         next_state["before_stall"] = state["status"]
         return next_state
     _drop(next_state, "before_stall", "silent_since")
+    if move == "running":
+        next_state.setdefault("active_since", ts)
+    else:
+        _rest(next_state, ts)
     if move == "waiting":
         _drop(next_state, "reason")
         _close(next_state, "pause", "pause", ts)
@@ -160,6 +165,7 @@ def _moved(state: State, move: str, ts: float) -> State:
 
 
 def _end(state: State, status: str, ts: float) -> None:
+    _rest(state, ts)
     _drop(state, *_MOMENTARY)
     state["status"] = status
     if status == "done":
@@ -213,6 +219,8 @@ def _started(state: State, data: dict[str, Any], ts: float, _: int) -> None:
         steps=[_planned(step) for step in state["steps"]],
         agents=[],
         texts={},
+        active_ms=0,
+        active_since=ts,
         started_at=ts,
     )
 
@@ -566,7 +574,13 @@ def _field(name: str) -> Callable[[State, dict[str, Any], float, int], None]:
 
 
 def _stalled(state: State, data: dict[str, Any], ts: float, _: int) -> None:
+    # Nobody knows whether work was done during the silence, so it does not count as work.
+    _rest(state, ts - data["silent_ms"])
     state["silent_since"] = ts - data["silent_ms"]
+
+
+def _estimate(state: State, data: dict[str, Any], _: float, __: int) -> None:
+    state["estimate"] = data
 
 
 _APPLY: Mapping[str, Callable[[State, dict[str, Any], float, int], None]] = {
@@ -593,10 +607,17 @@ _APPLY: Mapping[str, Callable[[State, dict[str, Any], float, int], None]] = {
     "done": _field("result"),
     "failed": _field("error"),
     "stalled": _stalled,
+    "estimate": _estimate,
 }
 
 
 # Helpers. They change a state that is a copy already, and never what it contains.
+
+
+def _rest(state: State, ts: float) -> None:
+    """Adds the time since the operation began to work to its active time, up to ``ts``."""
+    if "active_since" in state:
+        state["active_ms"] = state.get("active_ms", 0) + max(0, ts - state.pop("active_since"))
 
 
 def _drop(state: State, *names: str) -> None:
