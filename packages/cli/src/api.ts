@@ -102,6 +102,10 @@ export class Api {
     return this.#call<T>("POST", path, body);
   }
 
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.#call<T>("PUT", path, body);
+  }
+
   /** Like `post`, with the signature of the request by `key`. */
   async postSigned<T>(path: string, body: unknown, key: SigningKey): Promise<T> {
     const text = writeJson(body);

@@ -11,6 +11,7 @@ import { idCommand } from "./commands/id.ts";
 import { keyCommand } from "./commands/key.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
+import { queueCommand } from "./commands/queue.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { runCommand } from "./commands/run.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -43,6 +44,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     tailCommand(terminal),
     opsCommand(terminal),
     runCommand(terminal),
+    queueCommand(terminal),
     dlqCommand(terminal),
     connectionsCommand(terminal),
     disconnectCommand(terminal),

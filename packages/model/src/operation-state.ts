@@ -88,6 +88,11 @@ export interface WaitingState {
   readonly position: number;
   readonly total: number;
   readonly estimated_wait_ms?: number;
+  /** Range of the wait, in a queue of the gateway. */
+  readonly estimated_wait?: { readonly p50_ms: number; readonly p90_ms: number };
+  /** Queue of the gateway in which it waits, and its ticket there. Only the gateway may set them. */
+  readonly queue?: string;
+  readonly ticket?: string;
 }
 
 /**

@@ -102,6 +102,11 @@ const inputPhases = [
 ] as const satisfies readonly InputPhase[];
 const readPayload = atMost(eventBounds.payload);
 
+const readWaitRange = objectOf((fields) => ({
+  p50_ms: fields.required("p50_ms", readMilliseconds),
+  p90_ms: fields.required("p90_ms", readMilliseconds),
+}));
+
 const readStepPlan: Reader<StepPlan> = objectOf((fields) =>
   compact({
     id: fields.required("id", readId),
@@ -150,6 +155,9 @@ const readers: {
       position: fields.required("position", integerIn(0, Number.MAX_SAFE_INTEGER)),
       total: fields.required("total", integerIn(0, Number.MAX_SAFE_INTEGER)),
       estimated_wait_ms: fields.optional("estimated_wait_ms", readMilliseconds),
+      estimated_wait: fields.optional("estimated_wait", readWaitRange),
+      queue: fields.optional("queue", textOf(255)),
+      ticket: fields.optional("ticket", textOf(255)),
     }),
   started: (fields) =>
     compact({ attempt: fields.optional("attempt", integerIn(1, eventBounds.attempt)) }),

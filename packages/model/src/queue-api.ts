@@ -205,6 +205,38 @@ export interface ClaimTicket {
   readonly claim_id?: string;
 }
 
+/**
+ * The calls that a worker of a queue makes to the gateway, over HTTP or in process. A call that fails rejects with an error that
+ * has `code` and `retryable`; one that failed with a retryable error may be repeated.
+ */
+export interface QueueGateway {
+  /** Claims the next ticket, and waits up to `waitMs` milliseconds for one. Undefined if there was none. */
+  claimTicket(
+    queue: string,
+    input: ClaimTicket,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<ClaimedTicket | undefined>;
+  extendTicket(
+    queue: string,
+    ticket: string,
+    input: ExtendTicket,
+    signal?: AbortSignal,
+  ): Promise<unknown>;
+  finishTicket(
+    queue: string,
+    ticket: string,
+    input: FinishTicket,
+    signal?: AbortSignal,
+  ): Promise<unknown>;
+  failTicket(
+    queue: string,
+    ticket: string,
+    input: FailTicket,
+    signal?: AbortSignal,
+  ): Promise<unknown>;
+}
+
 /** The right to serve a ticket. */
 export interface TicketLease {
   /** Number that proves the claim, and grows with every claim of the queue. */

@@ -1,9 +1,11 @@
 import type {
+  ClaimedTicket,
   CommandSource,
   CreatedOperation,
   OperationLease,
   PendingCommand,
   ProducerGateway,
+  QueueGateway,
   ReportResult,
 } from "@milepost/model";
 import {
@@ -57,7 +59,7 @@ export interface GatewaySigning {
 }
 
 /** Calls that a backend can make to a gateway over HTTP. */
-export interface HttpGateway extends ProducerGateway {
+export interface HttpGateway extends ProducerGateway, QueueGateway {
   /** Publishes to a channel. The API key must be allowed to publish to that channel. */
   readonly publish: Publish;
 }
@@ -176,6 +178,19 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       if (!isLease(lease)) throw notAGateway("POST …/lease");
       return lease;
     },
+    async claimTicket(queue, input, waitMs, signal) {
+      const path = `v1/queues/${encodeURIComponent(queue)}/claim?wait=${Math.floor(waitMs / 1_000)}`;
+      const answer = await resigned(() => call("POST", path, input, signal, waitMs));
+      if (answer === nothing) return undefined;
+      if (!isRecord(answer.lease)) throw notAGateway("POST …/claim");
+      return answer as unknown as ClaimedTicket;
+    },
+    extendTicket: (queue, ticket, input, signal) =>
+      post(ticketPath(queue, ticket, "extend"), input, signal),
+    finishTicket: (queue, ticket, input, signal) =>
+      post(ticketPath(queue, ticket, "finish"), input, signal),
+    failTicket: (queue, ticket, input, signal) =>
+      post(ticketPath(queue, ticket, "fail"), input, signal),
     async pendingCommands(source, waitMs, signal) {
       const answer = await call("GET", commandsPath(source, waitMs), undefined, signal, waitMs);
       if (!Array.isArray(answer.commands)) throw notAGateway("GET …/commands");
@@ -224,6 +239,13 @@ function baseUrl(url: string | URL): URL {
   return base;
 }
 
+/** Answer without a body. */
+const nothing: Record<string, unknown> = {};
+
+function ticketPath(queue: string, ticket: string, step: "extend" | "finish" | "fail"): string {
+  return `v1/queues/${encodeURIComponent(queue)}/tickets/${encodeURIComponent(ticket)}/${step}`;
+}
+
 function commandsPath(source: CommandSource, waitMs: number): string {
   const wait = Math.floor(waitMs / 1000);
   if ("operation" in source) {
@@ -244,6 +266,7 @@ async function readAnswer(response: Response): Promise<Record<string, unknown>> 
     if (response.redirected) throw notAGateway(`status ${response.status} after a redirect`, 302);
     throw isOfGateway ? error : new ForeignAnswer(error, response.status);
   }
+  if (response.status === 204) return nothing;
   const isPage = /\bx?html\b/i.test(response.headers.get("content-type") ?? "");
   if (isPage) await response.body?.cancel();
   const body: unknown = isPage ? undefined : parsedOr(await response.text());

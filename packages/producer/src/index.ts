@@ -26,10 +26,12 @@ export {
   createProducer,
   type Producer,
   type ProducerOptions,
+  type ProducerQueue,
   type Run,
 } from "./producer.ts";
 export type { Random } from "./random.ts";
 export { createStudio, type StudioOptions } from "./studio.ts";
 export type { TextPiece, TextSource } from "./text-source.ts";
+export type { QueueWork, QueueWorkOptions, ServedTicket, TicketJob } from "./ticket-worker.ts";
 export type { WorkSpec } from "./tracked-operation.ts";
 export type { Submission, Submitted, Worker, WorkerOptions } from "./worker.ts";

@@ -1,4 +1,10 @@
-import type { OperationKind, OperationResult, ProducerGateway } from "@milepost/model";
+import type {
+  ClaimedTicket,
+  OperationKind,
+  OperationResult,
+  ProducerGateway,
+  QueueGateway,
+} from "@milepost/model";
 import {
   type AnyContract,
   type AnyFormOfContract,
@@ -17,13 +23,19 @@ import { asCancellation, type Outcome } from "./outcome.ts";
 import { harmless, type ProblemListener, warnOfProblem } from "./problem.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { ReporterOptions } from "./reporter.ts";
+import {
+  type QueueWork,
+  type QueueWorkOptions,
+  type TicketJob,
+  TicketWorker,
+} from "./ticket-worker.ts";
 import { TrackedOperation, type WorkHooks, type WorkSpec } from "./tracked-operation.ts";
 import { QueueWorker, type Worker, type WorkerOptions } from "./worker.ts";
 
 /** Options of {@link createProducer}. Only `gateway` is required. */
 export interface ProducerOptions {
   /** Gateway to report to: over HTTP ({@link httpGateway}) or in process. */
-  readonly gateway: ProducerGateway;
+  readonly gateway: ProducerGateway & Partial<QueueGateway>;
   /** Id of this producer. The gateway uses the id to deliver commands to this process. Default: a random id. */
   readonly producerId?: string;
   readonly clock?: Clock;
@@ -89,12 +101,23 @@ export interface Producer<C extends Contract = AnyContract> extends AsyncDisposa
     Result extends OperationResult<C, Kind>,
     Kind extends OperationKind<C> = OperationKind<C>,
   >(options: WorkerOf<C, Kind, Input, Result>): Worker<Input, Result>;
+  /** Returns a queue of the gateway, whose tickets this producer serves. Throws if its gateway has no queues. */
+  queue(name: string): ProducerQueue;
   /**
    * Closes the producer. The producer accepts no new work, and cancels waiting work and aborts running work
    * with `shutting_down`. The work may take up to `closingFlushMs` to end, and delivering its last reports may
    * take as long again. Never rejects. A second call waits for the first.
    */
   close(): Promise<void>;
+}
+
+/** Queue of the gateway, as its workers see it. */
+export interface ProducerQueue {
+  /**
+   * Serves tickets until the worker is closed: claims them, keeps their leases while `job` runs, and finishes each as its job
+   * returns, or fails it as its job throws. When the process gets SIGTERM, the tickets go back to their places.
+   */
+  work(options: QueueWorkOptions, job: TicketJob): QueueWork;
 }
 
 /**
@@ -127,6 +150,8 @@ class ProducerOf implements Producer {
   /** Functions that release the command loop, one for each operation that has not ended. */
   readonly #holds = new Map<TrackedOperation, Cancel>();
   readonly #ended = new Set<TrackedOperation>();
+  readonly #queueGateway: Partial<QueueGateway>;
+  readonly #queueWork = new Set<QueueWork>();
   readonly #workers: { callOffWaiting(error: MilepostError): void }[] = [];
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -153,6 +178,7 @@ class ProducerOf implements Producer {
         closingFlushMs: options.closingFlushMs ?? 5_000,
       },
     };
+    this.#queueGateway = options.gateway;
     this.#commands = new CommandLoop({
       gateway: options.gateway,
       clock: this.clock,
@@ -211,6 +237,42 @@ class ProducerOf implements Producer {
     return worker;
   }
 
+  queue(name: string): ProducerQueue {
+    const gateway = this.#queueGateway;
+    if (!hasQueues(gateway)) {
+      throw new MilepostError("not_supported", "this gateway has no queues; use httpGateway");
+    }
+    const { clock, random, onProblem } = this.#reporting;
+    return {
+      work: (options, job) => {
+        if (this.isClosed) {
+          throw new MilepostError("shutting_down", "the producer is closed; create another one");
+        }
+        const host = {
+          gateway,
+          clock,
+          random,
+          onProblem,
+          adopt: (ticket: ClaimedTicket) => this.#adopt(ticket),
+          ended: (operation: TrackedOperation) => this.ended(operation),
+        };
+        const work = new TicketWorker(host, name, { worker: this.id, ...options }, job);
+        this.#queueWork.add(work);
+        closeOnSigterm(work);
+        return work;
+      },
+    };
+  }
+
+  #adopt({ queue, operation_id = "", operation_lease, attempt }: ClaimedTicket): TrackedOperation {
+    const operation = this.track(
+      { kind: queue, operationId: operation_id },
+      { retryable: () => false },
+    );
+    if (operation_lease !== undefined) operation.takeUp(operation_lease, attempt);
+    return operation;
+  }
+
   track(spec: WorkSpec, hooks: WorkHooks): TrackedOperation {
     const { runAgain } = hooks;
     const operation: TrackedOperation = new TrackedOperation(this.#reporting, this.id, spec, {
@@ -253,6 +315,7 @@ class ProducerOf implements Producer {
   async #close(): Promise<void> {
     const error = new MilepostError("shutting_down", "the producer is shutting down");
     for (const worker of this.#workers) worker.callOffWaiting(error);
+    await Promise.all([...this.#queueWork].map((work) => work.close()));
     for (const operation of this.#holds.keys()) operation.abort(error);
     await this.#idle();
     this.#commands.close();
@@ -276,6 +339,21 @@ class ProducerOf implements Producer {
     this.#ended.delete(operation);
     this.#holds.set(operation, this.#commands.hold());
   }
+}
+
+function hasQueues(gateway: Partial<QueueGateway>): gateway is QueueGateway {
+  return gateway.claimTicket !== undefined && gateway.failTicket !== undefined;
+}
+
+/** Gives the tickets of a worker back when the process is asked to end. If nobody else listens, the process ends then. */
+function closeOnSigterm(work: QueueWork): void {
+  const onSignal = () => {
+    void work.close().then(() => {
+      if (process.listenerCount("SIGTERM") === 0) process.kill(process.pid, "SIGTERM");
+    });
+  };
+  process.once("SIGTERM", onSignal);
+  void work.closed.then(() => process.off("SIGTERM", onSignal));
 }
 
 /** Returns the signal of the caller; undefined, with a complaint, for a value that is no signal. */

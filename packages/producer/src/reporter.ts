@@ -155,6 +155,13 @@ export class Reporter {
     return this.#attempt;
   }
 
+  /** Reports with a lease that this producer was given, on an operation that exists. Call it before anything is reported. */
+  adopt(lease: OperationLease): void {
+    this.#lease = lease;
+    this.#acquireBy = "takeOver";
+    this.#resolveCreated(true);
+  }
+
   /** Queues a report for delivery. Never throws and never waits. */
   report(report: Report): void {
     if (this.#phase === "stopped") return;

@@ -2,6 +2,7 @@ import {
   type AmountInput,
   eventBounds,
   type OperationEvents,
+  type OperationLease,
   type PendingCommand,
   type StepPlan,
 } from "@milepost/model";
@@ -110,6 +111,12 @@ export class TrackedOperation {
    */
   get delivered(): Promise<boolean> {
     return this.#delivered;
+  }
+
+  /** Continues an operation that exists, with the lease of it and as this attempt. Call it before the work runs. */
+  takeUp(lease: OperationLease, attempt: number): void {
+    this.reporter.adopt(lease);
+    this.#start(attempt);
   }
 
   /** Reports the operation's position in its queue. */

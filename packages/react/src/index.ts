@@ -2,6 +2,12 @@ export type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 export { createHooks, type Hooks } from "./create-hooks.ts";
 export { englishTexts, type PanelTexts } from "./panel-texts.ts";
 export { MilepostProvider, type MilepostProviderProps, useClient } from "./provider.tsx";
+export {
+  englishQueueTexts,
+  QueuePosition,
+  type QueuePositionProps,
+  type QueueTexts,
+} from "./queue-position.tsx";
 export { StatusPanel, type StatusPanelProps } from "./status-panel.tsx";
 export { useChannel } from "./use-channel.ts";
 export { type UsedChat, useChat } from "./use-chat.ts";
@@ -15,4 +21,5 @@ export {
 export { type UsedOperation, useOperation } from "./use-operation.ts";
 export { useOperations } from "./use-operations.ts";
 export { usePresence } from "./use-presence.ts";
+export { type UsedQueue, useQueue } from "./use-queue.ts";
 export { type UsedTyping, useTyping } from "./use-typing.ts";

@@ -308,7 +308,7 @@ export function gatewayOf(
   }
 
   const gateway: Gateway = {
-    operations: operationsOf(core.operations, embedded),
+    operations: operationsOf(core.operations, core.queues, embedded),
     studio: studioOf(
       { core, origins, random: systemRandom, log, attach: (server) => gateway.attach(server) },
       embedded,

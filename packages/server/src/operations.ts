@@ -1,15 +1,16 @@
-import type { Operations, ServicePrincipal } from "@milepost/core";
+import type { Operations, Queues, ServicePrincipal } from "@milepost/core";
 import type {
   OperationAtPosition,
   OperationFilter,
   OperationList,
   ProducerGateway,
+  QueueGateway,
   RequestCommand,
   RequestedCommand,
 } from "@milepost/model";
 
 /** Operations interface for code in the gateway's own process. `createProducer` accepts it as its `gateway`. */
-export interface GatewayOperations extends ProducerGateway {
+export interface GatewayOperations extends ProducerGateway, QueueGateway {
   get(operationId: string): Promise<OperationAtPosition>;
   list(filter?: OperationFilter): Promise<OperationList>;
   command(operationId: string, input: RequestCommand): Promise<RequestedCommand>;
@@ -21,6 +22,7 @@ export interface GatewayOperations extends ProducerGateway {
  */
 export function operationsOf(
   operations: Operations,
+  queues: Queues,
   principal: ServicePrincipal,
 ): GatewayOperations {
   return {
@@ -38,6 +40,11 @@ export function operationsOf(
     },
     pendingCommands: (source, waitMs, signal) =>
       operations.pendingCommands(principal, source, waitMs, signal),
+    claimTicket: (queue, input, waitMs, signal) =>
+      queues.claim(principal, queue, input, waitMs, signal),
+    extendTicket: (queue, ticket, input) => queues.extend(principal, queue, ticket, input),
+    finishTicket: (queue, ticket, input) => queues.finish(principal, queue, ticket, input),
+    failTicket: (queue, ticket, input) => queues.fail(principal, queue, ticket, input),
     get: (operationId) => operations.get(principal, operationId),
     list: (filter = {}) => operations.list(principal, filter),
     command: (operationId, input) => operations.command(principal, operationId, input),

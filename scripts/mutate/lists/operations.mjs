@@ -22,7 +22,7 @@ export const operationMutants = [
       "a command times out twice as late",
     ],
     [
-      "if (isFinal(state.status)) return undefined;",
+      "if (isFinal(state.status) || isQueued(state)) return undefined;",
       "",
       "an operation that is done becomes stalled",
     ],

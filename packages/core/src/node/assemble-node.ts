@@ -140,7 +140,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     onError,
   });
   const reach = new Reach({ engine, isOn: options.reach !== undefined, onError });
-  const operations = new OperationService({
+  const operations: OperationService = new OperationService({
     reach,
     engine,
     contract: new OperationContract(options.contract?.operations),
@@ -153,9 +153,11 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     errorLog,
     ended: (operationId, reason) => questionKeeper.withdrawAll(operationId, reason),
     instruments,
+    leaveQueue: (queue, ticket) => queues.leaveForOperation(queue, ticket),
   });
   const queues: QueueService = new QueueService({
     engine,
+    operations,
     rules,
     book,
     node,

@@ -7,6 +7,7 @@ import {
   type OperationState,
 } from "@milepost/model";
 import { Deadline } from "../runtime/timer-wheel.ts";
+import { isQueued } from "./is-queued.ts";
 
 /** Number of lease lengths that a producer may be silent before its operation is lost. */
 const lostAfterLeases = 10;
@@ -133,7 +134,7 @@ export class OperationDeadlines extends Deadline {
     for (const { phase, since } of this.#commands.values()) {
       due = Math.min(due, since + this.#timeoutOf(phase));
     }
-    if (!isFinal(state.status)) {
+    if (!isFinal(state.status) && !isQueued(state)) {
       const silentUntil =
         this.#expectedBy(state) +
         (state.status === "stalled" ? (lostAfterLeases - 1) * this.#leaseMs : 0);
@@ -160,7 +161,8 @@ export class OperationDeadlines extends Deadline {
         return { event: "command", data: { command_id: id, command, phase: "timed_out" } };
       }
     }
-    if (isFinal(state.status)) return undefined;
+    // While it waits in a queue of the gateway, nobody has to report on it.
+    if (isFinal(state.status) || isQueued(state)) return undefined;
     const silent_ms = Math.round(now - this.#renewedAt);
     if (state.status !== "stalled") {
       return now >= this.#expectedBy(state) ? { event: "stalled", data: { silent_ms } } : undefined;

@@ -38,6 +38,7 @@ import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { requireBelonging } from "./belonging.ts";
+import { isQueued } from "./is-queued.ts";
 import { listFor } from "./list-operations.ts";
 import { OperationAnnouncer } from "./operation-announcer.ts";
 import { OperationEstimates } from "./operation-estimates.ts";
@@ -55,6 +56,7 @@ import { OperationMonitor } from "./operation-monitor.ts";
 import { OperationNotifier } from "./operation-notifier.ts";
 import type { Operations } from "./operations-api.ts";
 import { PendingCommands } from "./pending-commands.ts";
+import { QueuedOperations } from "./queued-operations.ts";
 import { judgeReport, readReportedEvent } from "./report.ts";
 import { SharedSummaries } from "./shared-summaries.ts";
 import { maxTreeDepth, nextReport, refusesChild, TreeRollUp } from "./tree-rollup.ts";
@@ -76,6 +78,8 @@ export interface OperationContext {
   readonly reach: Pick<Reach, "operationChanged">;
   /** Called when an operation has ended or is forgotten, until it resolves: its questions end with it. */
   readonly ended: (operationId: string, reason: string) => Promise<void>;
+  /** Lets a ticket leave its queue because its operation is to be cancelled. */
+  readonly leaveQueue: (queue: string, ticket: string) => Promise<void>;
   readonly instruments: Pick<
     CoreInstruments,
     | "operationsCreated"
@@ -106,6 +110,8 @@ export class OperationService implements Operations {
   readonly #estimates: OperationEstimates;
   readonly #monitor: OperationMonitor;
   readonly #tree: TreeRollUp;
+  /** Operations that wait in a queue of the gateway. */
+  readonly queued: QueuedOperations;
   #closed = false;
 
   constructor(context: OperationContext) {
@@ -175,6 +181,13 @@ export class OperationService implements Operations {
       ended: context.ended,
       instruments,
     });
+    this.queued = new QueuedOperations({
+      log: this.#log,
+      leases: this.#leases,
+      monitor: this.#monitor,
+      notifier: this.#notifier,
+      queues: this.#queues,
+    });
   }
 
   async create(principal: Principal, input: CreateOperation): Promise<CreatedOperation> {
@@ -235,7 +248,21 @@ export class OperationService implements Operations {
   ): Promise<RequestedCommand> {
     this.#refuseWhenClosed();
     const request = orThrow(readCommand(input));
-    return this.#queues.run(operationId, () => this.#command(principal, operationId, request));
+    const requested = await this.#queues.run(operationId, () =>
+      this.#command(principal, operationId, request),
+    );
+    if (request.command === "cancel") await this.#leaveQueue(operationId);
+    return requested;
+  }
+
+  /** Lets an operation that waits in a queue leave it. A worker that claims it at the same time gets the command instead. */
+  async #leaveQueue(operationId: string): Promise<void> {
+    const { leaveQueue, errorLog } = this.#context;
+    const state = await this.queued.read(operationId);
+    const { queue, ticket } = state?.waiting ?? {};
+    if (state === undefined || !isQueued(state) || queue === undefined || ticket === undefined)
+      return;
+    await leaveQueue(queue, ticket).catch(errorLog.report);
   }
 
   async pendingCommands(

@@ -43,6 +43,9 @@ export function readReportedEvent(reported: ReportedEvent): Parsed<OperationEven
   if (includes(ofTheGateway, event)) {
     return refused("bad_message", `${event} is published by the gateway; it cannot be reported`);
   }
+  if (event === "waiting" && (data.queue ?? data.ticket) !== undefined) {
+    return refused("bad_message", "queue and ticket are set by the gateway; leave them out");
+  }
   if (event === "command" && includes(phasesOfTheGateway, data.phase)) {
     return refused(
       "bad_message",

@@ -22,7 +22,9 @@ import type {
 import { MilepostError } from "@milepost/protocol";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { orThrow } from "../input/input.ts";
-import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import type { Operations } from "../operations/operations-api.ts";
+import type { QueuedOperations } from "../operations/queued-operations.ts";
+import type { Principal, ServicePrincipal, UserPrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { isInScope, type QueueAction, requireService } from "../rules/service-scopes.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
@@ -38,6 +40,7 @@ import {
   readJoin,
 } from "./queue-inputs.ts";
 import { QueueNews } from "./queue-news.ts";
+import { QueueOperations } from "./queue-operations.ts";
 import { QueueSignals } from "./queue-signals.ts";
 import { QueueUpkeep } from "./queue-upkeep.ts";
 import { queueViewOf } from "./queue-view.ts";
@@ -59,6 +62,7 @@ const liveBeyondMs = 10_000;
 /** Parts of the node that a {@link QueueService} uses. */
 export interface QueueContext {
   readonly engine: Engine;
+  readonly operations: Pick<Operations, "create" | "get"> & { readonly queued: QueuedOperations };
   readonly rules: RuleBook;
   readonly book: QueueBook;
   readonly node: string;
@@ -97,6 +101,7 @@ export class QueueService implements Queues {
   readonly #signals: QueueSignals;
   readonly #watch: QueueWatch;
   readonly #upkeep: QueueUpkeep;
+  readonly #operations: QueueOperations;
   #isClosed = false;
 
   constructor(context: QueueContext) {
@@ -109,6 +114,7 @@ export class QueueService implements Queues {
     this.#news = new QueueNews(
       new AssuredPublisher({ engine, rules, clock, wheel, random, onError }),
     );
+    this.#operations = new QueueOperations(context.operations, random);
     this.#waiters = new ClaimWaiters({ wheel, onError });
     this.#watch = new QueueWatch({
       ...context,
@@ -206,15 +212,23 @@ export class QueueService implements Queues {
       principal.kind === "user"
         ? joinOfUser(principal, queue, request)
         : joinOfService(principal, queue, request);
+    const planned = await this.#operations.plan(principal, queue.rule, request.operation);
+    const data = planned === undefined ? person : { ...person, operation: planned.id };
     const { ticket, isNew } = await this.#stored.through(queue, () =>
       this.#store.join(name, {
         id: this.#context.random.id(ticketIdLength),
         owner: ownerOf(person),
-        data: ticketDataText(person),
+        data: ticketDataText(data),
         ...(lane === undefined ? {} : { lane }),
         ...(request.key === undefined ? {} : { key: request.key }),
       }),
     );
+    if (isNew && planned !== undefined) {
+      await planned.create(person).catch(async (error: unknown) => {
+        await this.#store.leave(name, ticket.id);
+        throw error;
+      });
+    }
     const joined = isNew
       ? await this.#joined(name, ticket, person)
       : await this.#ticket(name, ticket);
@@ -255,6 +269,12 @@ export class QueueService implements Queues {
     return isNew ? this.#moved(name, left) : this.#ticket(name, left);
   }
 
+  /** Lets a ticket leave because its operation is to be cancelled. Does nothing once a worker has claimed it. */
+  async leaveForOperation(name: string, id: string): Promise<void> {
+    const left = await this.#known(() => this.#store.leave(name, id));
+    if (left?.state === "left") await this.#moved(name, left);
+  }
+
   async claim(
     principal: Principal,
     name: string,
@@ -263,9 +283,9 @@ export class QueueService implements Queues {
     signal?: AbortSignal,
   ): Promise<ClaimedTicket | undefined> {
     const queue = this.#context.book.of(name);
-    requireService(principal, "queue:claim", name);
+    const service = requireService(principal, "queue:claim", name);
     const request = orThrow(readClaim(input));
-    const attempt = () => this.#claim(queue, request);
+    const attempt = () => this.#claim(service, queue, request);
     const first = await attempt();
     const wait = Math.min(waitMs, maxWaitMs);
     if (first !== undefined || !(wait > 0) || this.#isClosed) return first;
@@ -358,10 +378,29 @@ export class QueueService implements Queues {
     }
   }
 
+  /** Claims a ticket. One whose operation has ended already is finished at once, and the next one is claimed. */
   async #claim(
+    service: ServicePrincipal,
+    queue: ResolvedQueue,
+    request: ClaimTicket,
+  ): Promise<ClaimedTicket | undefined> {
+    for (;;) {
+      const ticket = await this.#claimTicket(queue, request);
+      if (ticket === undefined) return undefined;
+      const ttlMs = request.lease_ms ?? queue.leaseMs;
+      const claimed = claimedTicket(queue.name, ticket, ttlMs);
+      const lease = await this.#operations.handOver(ticket, service, ttlMs);
+      if (lease === undefined) return claimed;
+      if (lease !== "over") return { ...claimed, operation_lease: lease };
+      const held = await this.#store.finish(queue.name, ticket.id, ticket.fence ?? 0);
+      if (held.status === "held") await this.#ended(queue.name, held);
+    }
+  }
+
+  async #claimTicket(
     queue: ResolvedQueue,
     { worker, lease_ms, slots, claim_id }: ClaimTicket,
-  ): Promise<ClaimedTicket | undefined> {
+  ): Promise<StoredTicket | undefined> {
     const { name } = queue;
     const result = await this.#stored.through(queue, () =>
       this.#store.claim(name, {
@@ -383,7 +422,7 @@ export class QueueService implements Queues {
       this.#signals.changed(name);
       void this.#tell(name, ticket).catch(this.#context.onError);
     }
-    return claimedTicket(name, ticket, lease_ms ?? queue.leaseMs);
+    return ticket;
   }
 
   /** Tells the person of a new ticket its first position, and the nodes that it waits. */
@@ -398,7 +437,10 @@ export class QueueService implements Queues {
     }
     this.#signals.changed(name, { id, person });
     const joined = viewOfTicket(name, ticket, estimate);
-    await this.#news.publish(ticket, joined);
+    await Promise.all([
+      this.#news.publish(ticket, joined),
+      this.#operations.changed(ticket, joined),
+    ]);
     this.#watch.seen(name, ticket);
     return joined;
   }
@@ -432,7 +474,7 @@ export class QueueService implements Queues {
   /** Publishes a ticket for its person, as it is. */
   async #tell(name: string, ticket: StoredTicket): Promise<QueueTicket> {
     const view = await this.#ticket(name, ticket);
-    await this.#news.publish(ticket, view);
+    await Promise.all([this.#news.publish(ticket, view), this.#operations.changed(ticket, view)]);
     return view;
   }
 

@@ -1,0 +1,145 @@
+import type { Random, QueueTicket as StoredTicket } from "@milepost/engine";
+import {
+  type CreateOperation,
+  isFinal,
+  type JoinQueue,
+  type OperationLease,
+  type QueueTicket,
+} from "@milepost/model";
+import { encodeId, MilepostError } from "@milepost/protocol";
+import type { Operations } from "../operations/operations-api.ts";
+import type { QueuedOperations } from "../operations/queued-operations.ts";
+import type { Principal, ServicePrincipal } from "../rules/principal.ts";
+import { requireService } from "../rules/service-scopes.ts";
+import type { QueueRule } from "./queue-rule.ts";
+import { readTicketData, type TicketPerson } from "./ticket-owner.ts";
+
+const idLength = 16;
+
+/** Service in whose name the gateway creates the operations of a queue's rule. */
+const gateway: ServicePrincipal = { kind: "service", name: "gateway:queues" };
+
+/** Operation that a new ticket will be. */
+export interface PlannedOperation {
+  readonly id: string;
+  /** Creates it for the ticket's person; does nothing for one that exists. */
+  create(person: TicketPerson): Promise<void>;
+}
+
+/** Operations that tickets are: created with the ticket, `waiting` with its place, and ended with it. */
+export class QueueOperations {
+  readonly #operations: Pick<Operations, "create" | "get"> & { readonly queued: QueuedOperations };
+  readonly #random: Random;
+
+  constructor(
+    operations: Pick<Operations, "create" | "get"> & { readonly queued: QueuedOperations },
+    random: Random,
+  ) {
+    this.#operations = operations;
+    this.#random = random;
+  }
+
+  /** Returns the operation that a new ticket will be, from what a service asked for or from the queue's rule. */
+  async plan(
+    principal: Principal,
+    rule: QueueRule,
+    asked: JoinQueue["operation"],
+  ): Promise<PlannedOperation | undefined> {
+    if (typeof asked === "string") return this.#existing(principal, asked);
+    if (asked !== undefined) {
+      const id = asked.operation_id ?? this.#random.id(idLength);
+      const service = requireService(principal, "operations", `operation:${encodeId(id)}`);
+      return this.#planned(service, id, { ...asked, operation_id: id });
+    }
+    if (rule.operation === undefined) return undefined;
+    const id = this.#random.id(idLength);
+    return this.#planned(gateway, id, { ...rule.operation, operation_id: id });
+  }
+
+  /**
+   * Takes the lease of a ticket's operation for the worker that has claimed it: `over` for an operation that has ended, undefined
+   * where the ticket is no operation.
+   */
+  async handOver(
+    ticket: StoredTicket,
+    service: ServicePrincipal,
+    leaseMs: number,
+  ): Promise<OperationLease | "over" | undefined> {
+    const { operation } = readTicketData(ticket.data);
+    if (operation === undefined) return undefined;
+    return this.#operations.queued.handOver(operation, service, leaseMs);
+  }
+
+  /** Brings the operation of a ticket to where its ticket is. */
+  async changed(stored: StoredTicket, ticket: QueueTicket): Promise<void> {
+    const { operation } = readTicketData(stored.data);
+    if (operation === undefined) return;
+    const { queued } = this.#operations;
+    const { position, total, queue, id, estimated_wait: wait, reason } = ticket;
+    switch (ticket.status) {
+      case "running":
+        return;
+      case "waiting":
+        await queued.waits(operation, {
+          position,
+          total,
+          queue,
+          ticket: id,
+          ...(wait === null ? {} : { estimated_wait_ms: wait.p50_ms, estimated_wait: wait }),
+        });
+        return;
+      case "left":
+      case "gone":
+        await queued.end(operation, {
+          event: "cancelled",
+          data: { reason: leavings[ticket.status] },
+        });
+        return;
+      case "failed": {
+        const message = reason === undefined ? "the work failed" : failureText(reason);
+        const error = { code: "failed", message, retryable: false };
+        await queued.end(operation, { event: "failed", data: { error } });
+        return;
+      }
+      case "finished": {
+        // A worker that reports on the operation ends it itself. One that never began has nothing more to say.
+        const state = await queued.read(operation);
+        if (state?.status === "waiting") await queued.end(operation, { event: "done", data: {} });
+      }
+    }
+  }
+
+  #planned(service: ServicePrincipal, id: string, input: CreateOperation): PlannedOperation {
+    return {
+      id,
+      create: async ({ user, session }) => {
+        await this.#operations.create(service, {
+          ...input,
+          ...(user === undefined ? {} : { user_id: user }),
+          ...(session === undefined ? {} : { session_id: session }),
+        });
+      },
+    };
+  }
+
+  async #existing(principal: Principal, id: string): Promise<PlannedOperation> {
+    requireService(principal, "operations", `operation:${encodeId(id)}`);
+    const { operation } = await this.#operations.get(principal, id);
+    if (isFinal(operation.status)) {
+      throw new MilepostError(
+        "not_possible_now",
+        `the operation is ${operation.status}, so it cannot wait in a queue; create another one`,
+      );
+    }
+    return { id, create: async () => {} };
+  }
+}
+
+const leavings = {
+  left: "left the queue",
+  gone: "nobody was there any more when it waited",
+} as const;
+
+function failureText(reason: string): string {
+  return reason === "lease" ? "its workers were lost too often" : reason;
+}
