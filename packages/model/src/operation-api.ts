@@ -41,7 +41,7 @@ export interface CreateOperation {
   readonly weight?: number;
   /** Words by which the operation can be found: at most 10, each a valid segment of a channel name. */
   readonly tags?: readonly string[];
-  /** Limit of a counter. When it passes, the gateway pauses the work once and asks whether to go on. */
+  /** Limit of a counter, which the state shows beside what is spent. The gateway only shows it. */
   readonly budget?: { readonly counter: string; readonly limit: AmountInput };
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;

@@ -34,7 +34,7 @@ export interface WorkSpec {
   readonly weight?: number;
   /** Words by which the operation can be found: letters, digits, `_`, `.`, `~` and `-`; at most 10. */
   readonly tags?: readonly string[];
-  /** Limit of a counter, descendants included. When it passes, the gateway asks whether to go on. */
+  /** Limit of a counter, which the state shows beside what is spent. The gateway only shows it. */
   readonly budget?: { readonly counter: string; readonly limit: AmountInput };
   readonly steps?: readonly StepPlan[];
   /** Input of the work. Everyone who may watch the operation can see it. */

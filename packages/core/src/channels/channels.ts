@@ -437,7 +437,13 @@ export class Channels implements ChannelService {
     const { id = this.#random.id(16), level = "info" } = read;
     const options = { key: `notification:${id}` };
     const data = { ...read, id, level };
-    return this.publish(principal, personalChannel(userId), "notification", data, options);
+    const channel = personalChannel(userId);
+    const published = await this.publish(principal, channel, "notification", data, options);
+    // A channel whose name has a hash of the id does not say whose it is.
+    if (userOfChannel(channel) === undefined && published.local !== true) {
+      await this.#onNotification(userId, data, published.position);
+    }
+    return published;
   }
 
   #refuseWhenClosed(): void {

@@ -46,6 +46,11 @@ describe("inbox", () => {
     await t.core.channels.notify(t.service, "ann@example.com", { message: "hello" });
     const ann = t.user("ann@example.com");
     expect((await t.core.inbox.list(ann, "ann@example.com")).items).toHaveLength(1);
+    // The channel's name has a hash of such an id.
+    const long = "é".repeat(300);
+    await t.core.channels.notify(t.service, long, { id: "n1", message: "hello" });
+    await t.core.channels.notify(t.service, long, { id: "n1", message: "hello" });
+    expect((await t.core.inbox.list(t.user(long), long)).items).toHaveLength(1);
   });
 
   test("[P-INB-6] a subscriber of the inbox starts with its state and sees every change", async () => {
