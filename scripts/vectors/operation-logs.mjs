@@ -18,7 +18,14 @@ const plain = on("created", { operation_id: "9", kind: "index" });
 /** One event of each name, valid in every status in which the event means something. */
 const oneOfEach = [
   on("created", { operation_id: "other", kind: "other" }),
-  on("waiting", { position: 2, total: 5 }),
+  on("waiting", {
+    position: 2,
+    total: 5,
+    estimated_wait_ms: 9_000,
+    estimated_wait: { p50_ms: 9_000, p90_ms: 20_000.5 },
+    queue: "preview",
+    ticket: "t1",
+  }),
   on("started"),
   on("steps", { steps: [{ id: "new" }] }),
   on("step", { id: "new", percent: 50 }),

@@ -350,7 +350,15 @@ EVENTS: Mapping[str, Reader] = {
             "budget": _object({"counter": _name, "limit": amount}, {}),
         },
     ),
-    "waiting": _object({"position": _count, "total": _count}, {"estimated_wait_ms": _positive}),
+    "waiting": _object(
+        {"position": _count, "total": _count},
+        {
+            "estimated_wait_ms": _positive,
+            "estimated_wait": _object({"p50_ms": _positive, "p90_ms": _positive}, {}),
+            "queue": _text(255),
+            "ticket": _text(255),
+        },
+    ),
     "started": _object({}, {"attempt": _integer(1, 1_000_000)}),
     "steps": _object({"steps": _plans}, {}),
     "step": _object(
