@@ -167,6 +167,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     maxQueues: limits.maxQueues,
     instruments,
     isConnected: (person) => slots.isConnected(person),
+    connected: () => [...connections.staying].map(({ principal }) => principal),
     onError,
   });
   const questionBoard = inboxBoard(() => inbox);

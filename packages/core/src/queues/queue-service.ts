@@ -73,6 +73,8 @@ export interface QueueContext {
   readonly instruments: Pick<CoreInstruments, QueueInstrument>;
   /** True if the person has a connection to this node. */
   readonly isConnected: (person: TicketPerson) => boolean;
+  /** Principals of the connections to this node. */
+  readonly connected: () => Iterable<Principal | undefined>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -425,9 +427,12 @@ export class QueueService implements Queues {
     return ticket;
   }
 
-  /** Tells the person of a new ticket its first position, and the nodes that it waits. */
+  /**
+   * Tells the person of a new ticket its first position, and the nodes that it waits. A person who is connected elsewhere, or
+   * later, is told by that node, so a line of people who are away takes no memory in their channels.
+   */
   async #joined(name: string, ticket: StoredTicket, person: TicketPerson): Promise<QueueTicket> {
-    const { instruments, onError } = this.#context;
+    const { instruments, onError, isConnected } = this.#context;
     const { id, place } = ticket;
     const estimate = await this.#estimates.ofNew(name, id, place?.position ?? 0);
     instruments.queueTickets.waiting.add(1);
@@ -438,7 +443,7 @@ export class QueueService implements Queues {
     this.#signals.changed(name, { id, person });
     const joined = viewOfTicket(name, ticket, estimate);
     await Promise.all([
-      this.#news.publish(ticket, joined),
+      isConnected(person) ? this.#news.publish(ticket, joined) : undefined,
       this.#operations.changed(ticket, joined),
     ]);
     this.#watch.seen(name, ticket);

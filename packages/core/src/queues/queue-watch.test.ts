@@ -67,6 +67,46 @@ describe("positions", () => {
     expect(tickets(socket).map(({ status }) => status)).toEqual(["running", "finished"]);
   });
 
+  test("[P-QUE-11] a person who is away when a service joins for it is told on connecting, and takes no memory before", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    engine.isShared = true;
+    const options = { limits, clock, engine: engine.factory, queues: [preview] };
+    await using one = testCore({ ...options, node: "one" });
+    await using two = testCore({ ...options, node: "two" });
+    await join(one, 2);
+    await one.core.queues.join(one.service, "preview", { user: "ada" });
+    await clock.advance(1_000);
+    const { entries } = await one.core.channels.history(one.service, "user:ada", {
+      since: "start",
+    });
+    expect(entries).toEqual([]);
+    const socket = await connected(two, two.user("ada"));
+    await clock.advance(1_000);
+    expect(told(socket)).toEqual([3]);
+  });
+
+  test("[P-QUE-12] a person who connected before the node heard of the queue is found, and keeps the ticket", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    engine.isShared = true;
+    const options = { limits, clock, engine: engine.factory, queues: [preview] };
+    await using one = testCore({ ...options, node: "one" });
+    await clock.advance(3_000);
+    const first = await connected(one, one.user("ada"));
+    const { id } = await one.core.queues.join(one.user("ada"), "preview", {});
+    await clock.advance(1_000);
+    engine.losesSignal = () => true;
+    await using two = testCore({ ...options, node: "two" });
+    const second = await connected(two, two.user("ada"));
+    first.drop();
+    for (let i = 0; i < 40; i++) await clock.advance(10_000);
+    second.take();
+    expect(await one.core.queues.get(one.user("ada"), "preview", id)).toMatchObject({
+      status: "waiting",
+    });
+  });
+
   test("[P-QUE-11] further positions are pushed when they have moved by a tenth, or after 30 s", async () => {
     await using t = testCore({ limits, queues: [preview] });
     await join(t, 99);

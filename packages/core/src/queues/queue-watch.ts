@@ -79,6 +79,8 @@ export interface QueueWatchContext {
   readonly wheel: TimerWheel;
   /** True if the person has a connection to this node. */
   readonly isConnected: (person: TicketPerson) => boolean;
+  /** Principals of the connections to this node. */
+  readonly connected: () => Iterable<Principal | undefined>;
   /** Publishes a ticket for its person. */
   readonly push: (queue: string, ticket: StoredTicket) => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -98,6 +100,8 @@ export class QueueWatch {
   readonly #byOwner = new Map<string, Map<string, WatchedQueue>>();
   /** Queues that may have live tickets. */
   #live: readonly string[] = [];
+  /** Queues of which this node has heard, so that it knows the tickets of those who are connected. */
+  #heardOf = new Set<string>();
   readonly #entered = new Map<string, TicketPerson>();
   readonly #left = new Map<string, TicketPerson>();
   #isSettling = false;
@@ -113,9 +117,15 @@ export class QueueWatch {
     return size;
   }
 
-  /** Sets the queues that may have live tickets. */
+  /**
+   * Sets the queues that may have live tickets. In one that this node has not heard of, it looks for the tickets of everybody
+   * who is connected: they may have connected before the node knew the queue, or the news of a join may have been lost.
+   */
   setLive(names: readonly string[]): void {
+    const fresh = names.filter((name) => !this.#heardOf.has(name)).slice(-maxSearched);
     this.#live = names;
+    this.#heardOf = new Set(names);
+    if (fresh.length > 0) void this.#searchAll(fresh).catch(this.#context.onError);
   }
 
   /** Looks for the tickets of a person who has connected. */
@@ -137,6 +147,7 @@ export class QueueWatch {
   /** Takes a change of a queue: how many tickets may have moved, and those that have joined. */
   changed(name: string, moves: number, joined: readonly NewTicket[]): void {
     if (!this.#live.includes(name)) this.#live = [...this.#live, name];
+    this.#heardOf.add(name);
     for (const { id, person } of joined) {
       if (this.#context.isConnected(person)) this.#watch(name, id, person);
     }
@@ -242,11 +253,25 @@ export class QueueWatch {
     await Promise.all([...reports, ...searches]);
   }
 
+  async #searchAll(names: readonly string[]): Promise<void> {
+    const people = new Map<string, TicketPerson>();
+    for (const principal of this.#context.connected()) {
+      for (const person of peopleOf(principal)) people.set(ownerOf(person), person);
+    }
+    const all = [...people.values()];
+    for (let i = 0; i < all.length; i += readTogether) {
+      const some = all.slice(i, i + readTogether);
+      for (const name of names) await Promise.all(some.map((person) => this.#find(name, person)));
+    }
+  }
+
   async #find(name: string, person: TicketPerson): Promise<void> {
     const ticket = await this.#context.store.find(name, ownerOf(person)).catch(() => undefined);
-    if (ticket !== undefined && this.#context.isConnected(person)) {
-      this.#watch(name, ticket.id, person);
-    }
+    if (ticket === undefined || !this.#context.isConnected(person)) return;
+    const watched = this.#watch(name, ticket.id, person);
+    const queue = this.#queues.get(name);
+    // The person may not have been told yet that a service has joined for it.
+    if (queue !== undefined && watched.position === 0) queue.byMoves.set(watched, queue.moves);
   }
 
   #lookSoon(queue: WatchedQueue, delayMs: number): void {
