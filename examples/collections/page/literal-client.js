@@ -124,8 +124,11 @@ export class LiteralClient {
     this.#failures = 0;
     const { event_id } = message;
     if (event_id !== undefined) {
-      if (message.timestamp !== undefined && this.#seen.has(event_id)) return;
-      this.#seen.add(event_id);
+      // Replies have the place of the event before them, and are no events.
+      if (message.channel !== undefined && message.timestamp !== undefined) {
+        if (this.#seen.has(event_id)) return;
+        this.#seen.add(event_id);
+      }
       const [oldest] = this.#seen;
       if (this.#seen.size > rememberedIds && oldest !== undefined) this.#seen.delete(oldest);
       this.#lastEventId = event_id;
