@@ -1,6 +1,8 @@
 import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { expect, test } from "vitest";
+import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { PageVisibility } from "./page-visibility.ts";
 
 function say(socket: TestSocket, visible: boolean): void {
   socket.send({ type: "request", id: 1, method: "connection.visible", params: { visible } });
@@ -59,4 +61,28 @@ test("[P-VIS-3] a node knows of a visible page at another node, and asks nobody 
   await clock.settle();
   expect(await isVisible(second, "ada")).toBe(false);
   expect(await isVisible(second, "bo")).toBe(false);
+});
+
+test("[P-VIS-3] a node searches its connections only for a user who is connected to it", async () => {
+  const clock = new ManualClock();
+  const searched: string[] = [];
+  const visibility = new PageVisibility({
+    node: "node-1",
+    engine: new SharedEngine(clock, new SeededRandom()).factory({
+      clock,
+      random: new SeededRandom(),
+    }),
+    wheel: new TimerWheel(clock, () => {}),
+    connections: {
+      get all() {
+        searched.push("all");
+        return [];
+      },
+    },
+    isConnected: (user) => user === "ada",
+  });
+  expect(await visibility.isVisible("bo")).toBe(false);
+  expect(searched).toEqual([]);
+  expect(await visibility.isVisible("ada")).toBe(false);
+  expect(searched).toEqual(["all"]);
 });

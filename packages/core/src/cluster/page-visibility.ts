@@ -1,4 +1,5 @@
 import type { Engine } from "@milepost/engine";
+import { MilepostError } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
 import { personOf } from "../rules/principal.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
@@ -16,6 +17,8 @@ export interface VisibilityParts {
   readonly engine: Pick<Engine, "registry" | "signals" | "isShared">;
   readonly wheel: TimerWheel;
   readonly connections: { readonly all: Iterable<ConnectedClient> };
+  /** True if the user has a connection to this node; spares the search among all connections for everybody else. */
+  readonly isConnected: (user: string) => boolean;
 }
 
 /**
@@ -33,13 +36,21 @@ export class PageVisibility {
     this.#parts = parts;
   }
 
-  /** Resolves with true if a page of the user is visible on any node; rejects if the registry cannot be read. */
+  /**
+   * Resolves with true if a page of the user is visible on any node. Rejects if the registry cannot be read, and with
+   * `rate_limited` while 10,000 users are looked for.
+   */
   async isVisible(user: string): Promise<boolean> {
     if (this.isVisibleHere(user)) return true;
     const { engine, wheel, node } = this.#parts;
     if (engine.isShared !== true) return false;
     if ((await engine.registry.list({ user }, 1)).length === 0) return false;
-    if (this.#asked.size >= maxAsked) return false;
+    if (this.#asked.size >= maxAsked) {
+      // To call the user away would tell somebody who is there.
+      throw new MilepostError("rate_limited", "too many users are looked for; try again later", {
+        retryAfterMs: answerMs,
+      });
+    }
     return new Promise<boolean>((resolve, reject) => {
       const waiting = this.#asked.get(user) ?? new Set();
       const isSeen = () => settle(true);
@@ -58,6 +69,7 @@ export class PageVisibility {
 
   /** True if a page of the user is visible at this node. */
   isVisibleHere(user: string): boolean {
+    if (!this.#parts.isConnected(user)) return false;
     for (const connection of this.#parts.connections.all) {
       if (connection.isVisible && personOf(connection.principal).user === user) return true;
     }

@@ -312,7 +312,13 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   if (options.reach !== undefined) inbox.observe((news) => reach.heard(news));
   const reaching = new ReachService({ engine, clock, random, sender: options.reach });
   const deliveries = deliveryLoop(options.reach);
-  const visibility = new PageVisibility({ node, engine, wheel, connections });
+  const visibility = new PageVisibility({
+    node,
+    engine,
+    wheel,
+    connections,
+    isConnected: (user) => slots.isConnected({ user }),
+  });
   const context: NodeContext = {
     node,
     reaching,
