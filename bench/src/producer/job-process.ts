@@ -15,7 +15,7 @@ export interface JobParams {
   readonly seconds: number;
 }
 
-/** What a job cost its process. */
+/** CPU time and delays that reporting cost the process of a job. */
 export interface JobCost {
   /** Share of a core that the whole process used, with all its threads. */
   readonly cores: number;

@@ -18,7 +18,7 @@ export interface CommandDefinition {
   readonly while?: readonly OperationStatus[];
 }
 
-/** What an operation accepts from people while it runs. A field that is absent keeps its value. */
+/** Commands and messages that an operation accepts from people while it runs. A field that is absent keeps its value. */
 export interface Accepts {
   /** Commands of its own. They replace the earlier ones. */
   readonly commands?: readonly CommandDefinition[];

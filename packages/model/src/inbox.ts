@@ -33,7 +33,7 @@ export interface InboxCounts {
   readonly snoozed: number;
 }
 
-/** What a person did with an item. */
+/** Action of a person on an item. */
 export type InboxItemMark = Pick<InboxItem, "id" | "revision" | "read_at" | "snoozed_until">;
 
 /** Item that has left the inbox. */

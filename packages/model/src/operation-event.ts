@@ -55,7 +55,7 @@ export interface OperationEvents {
     /** Limit of a counter, at which the gateway pauses the work and asks whether to go on. */
     readonly budget?: Budget;
     readonly steps?: readonly StepPlan[];
-    /** What the operation accepts from people while it runs. */
+    /** Commands and messages that the operation accepts from people while it runs. */
     readonly accepts?: Accepts;
     /** Input of the work. Subscribers can see it, so the producer includes only what they may see. */
     readonly input?: unknown;
@@ -145,7 +145,7 @@ export interface OperationEvents {
    * over. Any progress ends it, too.
    */
   beat: { readonly reason?: string; readonly until?: number };
-  /** What the children of the operation have done together. It replaces what was reported before. */
+  /** Sum of the work of the operation's children. It replaces the sum before. */
   children: ChildrenState;
   /** The counter of the budget passed its limit, or somebody decided what comes of it. */
   budget: {
@@ -165,7 +165,7 @@ export interface OperationEvents {
     readonly reason?: string;
     readonly args?: unknown;
   };
-  /** What the operation accepts from people has changed. */
+  /** The operation accepts other commands or messages than before. */
   accepts: Accepts;
   /** A message was sent to the operation (`queued`), or its producer reports on it. */
   input: {

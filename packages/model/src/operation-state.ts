@@ -130,7 +130,7 @@ export interface OperationState {
   /** Amounts that the operation and all its descendants have counted; absent before the first. Never reset. */
   readonly counters?: Counters;
   readonly budget?: BudgetState;
-  /** What the children have done together; absent if there are none. */
+  /** Sum of the work of the children; absent if there are none. */
   readonly children?: ChildrenState;
   /** Links, oldest first; absent before the first. */
   readonly links?: readonly OperationLink[];
@@ -155,7 +155,7 @@ export interface OperationState {
   readonly texts: Readonly<Record<string, TextState>>;
   /** The latest commands to the operation, oldest first. */
   readonly commands: readonly OperationCommand[];
-  /** What the operation accepts from people; absent until it says so. */
+  /** Commands and messages that the operation accepts from people; absent until it says so. */
   readonly accepts?: Accepts;
   /** The latest messages to the operation, oldest first; absent before the first. */
   readonly inputs?: readonly InputState[];

@@ -4,7 +4,7 @@ import type { OperationStatus } from "./operation-status.ts";
 /** Amounts by the name of their counter, such as `tokens` or `cost_usd`. */
 export type Counters = Readonly<Record<string, Amount>>;
 
-/** What the children of an operation have done together, all of their own descendants included. */
+/** Sum of the work of an operation's children, with all of their own descendants. */
 export interface ChildrenState {
   /** Number of children. */
   readonly total: number;

@@ -4,7 +4,7 @@ export type QuestionKind = "approve" | "choose" | "input";
 /** Phases of a question. `answered`, `expired` and `withdrawn` are final. */
 export type QuestionStatus = "open" | "answered" | "expired" | "withdrawn";
 
-/** What happened to a question, as an event of the operation's log says it. */
+/** Step in the life of a question, as an event of the operation's log says it. */
 export type QuestionPhase = "asked" | "escalated" | "answered" | "expired" | "withdrawn";
 
 /** An option of a question of the kind `choose`. The answer is its id. */

@@ -52,7 +52,7 @@ export interface DurationView {
   readonly p99_ms: number | null;
 }
 
-/** What happened to the tickets of a lane, or of all lanes, in a span of time. */
+/** Counts of the tickets of a lane, or of all lanes, in a span of time, by what became of them. */
 export interface QueueFigures {
   readonly joined: number;
   readonly served: number;
@@ -76,7 +76,7 @@ export interface QueueFigures {
   readonly estimates: EstimateView;
 }
 
-/** How true estimated waits were: the shares of the waits that lay below their bounds. Nominal: 0.5, 0.9 and 0.4. */
+/** Shares of the waits that lay below their estimated bounds. Nominal: 0.5, 0.9 and 0.4. */
 export interface EstimateView {
   readonly count: number;
   readonly below_p50: number | null;

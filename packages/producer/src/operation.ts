@@ -31,7 +31,7 @@ export interface TextStream {
   done(): void;
 }
 
-/** How work is held from outside, for work that has no pause points, such as another process. */
+/** Functions that pause and resume work from outside, for work without pause points, such as another process. */
 export interface Pausable {
   /** Holds the work. If it throws, the pause is refused with the message of the error. */
   pause(): void;

@@ -14,7 +14,7 @@ export type TextSource =
   | { readonly fullStream: AsyncIterable<object> }
   | { readonly textStream: AsyncIterable<string> };
 
-/** Where the pieces of a source go. */
+/** Receiver of the pieces of a source. */
 export interface TextSink {
   append(text: string): unknown;
   /** Resolves when the next piece may be read; rejects to end the reading. */

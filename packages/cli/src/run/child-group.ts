@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Readable } from "node:stream";
 
-/** How a command ended. */
+/** End of a command: its exit code, or the signal that ended it. */
 export interface Ending {
   /** Exit code as a shell reports it: 128 and the number of the signal if one ended the command. */
   readonly exitCode: number;

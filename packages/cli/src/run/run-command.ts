@@ -8,7 +8,7 @@ import { LiveOutput } from "./live-output.ts";
 import { OutputLines, progressOf } from "./progress-pattern.ts";
 import { TerminalProgressScanner } from "./terminal-progress.ts";
 
-/** What `milepost run` was asked to do. */
+/** Options of `milepost run`, as the command line gave them. */
 export interface RunRequest {
   readonly command: readonly string[];
   readonly url: URL;

@@ -2,7 +2,7 @@ import type { QueueTicket } from "@milepost/model";
 import type { MilepostError } from "@milepost/protocol";
 
 /**
- * What is known of a person's place in a queue. `loading`: the gateway has not answered yet. `none`: the person has no ticket.
+ * State of a person's place in a queue, as a page knows it. `loading`: the gateway has not answered yet. `none`: the person has no ticket.
  * `live`: `ticket` is the latest ticket, also after it has ended. `failed`: the gateway refused, and `error` says why.
  */
 export interface QueueView {

@@ -4,15 +4,15 @@ import type { LearnedRun } from "./learned-run.ts";
 import { type Mark, markOfCreation, markOfStart } from "./marks.ts";
 import { maxSamples, minSamples, type Sample } from "./samples.ts";
 
-/** What a deployment has learned about one kind of operation. */
+/** Finished runs of one kind of operation, from which a deployment estimates the next. */
 export interface LearnedKind {
   /** The newest finished runs, newest first. */
   readonly runs: readonly LearnedRun[];
-  /** What was told at each mark and how it came out. */
+  /** Estimates that were told, counted by mark and by whether the truth lay below them. */
   readonly tallies: readonly (Tally | undefined)[];
 }
 
-/** Where a run is when its time left is asked for. */
+/** Progress of a run at the moment its time left is estimated. */
 export interface RunSoFar {
   readonly mark: Mark;
   /** Time that the run has taken, without pauses and stalls, in milliseconds. */

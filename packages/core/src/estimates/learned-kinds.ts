@@ -26,7 +26,7 @@ interface Held {
   readonly readAt: number;
 }
 
-/** What the deployment has learned of its kinds, read from the store and held for a few seconds. */
+/** Learned durations of all kinds, read from the store and held for a few seconds. */
 export class LearnedKinds {
   readonly #context: LearnedKindsContext;
   readonly #held = new Map<string, Held>();

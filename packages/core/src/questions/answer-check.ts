@@ -2,7 +2,7 @@ import type { QuestionKind, QuestionOption } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import type { JsonSchemas } from "../input/json-schemas.ts";
 
-/** What an answer must fit. */
+/** Condition that an answer must fit: yes or no, one of the options, or a schema. */
 export interface Answerable {
   readonly kind: QuestionKind;
   readonly options?: readonly QuestionOption[];

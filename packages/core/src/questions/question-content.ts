@@ -10,7 +10,7 @@ import {
 } from "@milepost/model";
 import { definedFields } from "@milepost/protocol";
 
-/** What a question is, as the store keeps it in JSON. */
+/** Content of a question, as the store keeps it in JSON. */
 export interface QuestionContent
   extends Omit<Question, "id" | "operation_id" | "status" | "snoozed_until"> {
   /** User and session of the operation, whose question it is if it is for nobody else. */

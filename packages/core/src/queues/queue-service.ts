@@ -86,7 +86,7 @@ type QueueInstrument =
   | "queueWaits"
   | "queueServices";
 
-/** Who joins, and in which lane. */
+/** Person who joins, and the lane of its ticket. */
 interface Joining {
   readonly person: TicketPerson;
   readonly lane: string | undefined;

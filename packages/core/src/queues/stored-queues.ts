@@ -5,7 +5,7 @@ import { storedCapacity } from "./capacity.ts";
 import type { QueueBook, ResolvedQueue } from "./queue-book.ts";
 import type { QueueLanes } from "./queue-rule.ts";
 
-/** What an API key has configured for a queue; it replaces what the rule says. */
+/** Settings of a queue that an API key has changed; they replace those of the rule. */
 interface Configured {
   readonly capacity?: QueueCapacity;
   readonly lanes?: QueueLanes;

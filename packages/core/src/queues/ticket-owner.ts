@@ -8,7 +8,7 @@ export interface TicketPerson {
   readonly guest?: string;
 }
 
-/** What the store keeps with a ticket. */
+/** Data of a ticket: its person and its operation, as the store keeps them. */
 export interface TicketData extends TicketPerson {
   /** Id of the operation that the ticket is. */
   readonly operation?: string;

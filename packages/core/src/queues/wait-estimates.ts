@@ -19,7 +19,7 @@ const shortestMs = { p50: 500, p90: 2_000 };
 /** Distance of the quantile 0.9 from the median of a normal distribution, in standard deviations. */
 const z90 = 1.281_55;
 
-/** What is known of a queue's service times and of the pace at which it serves. */
+/** Service times of a queue and the pace at which it serves, as far as they are known. */
 interface QueuePace {
   readonly at: number;
   readonly running: number;

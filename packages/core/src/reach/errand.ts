@@ -4,7 +4,7 @@ import type { TargetName } from "./target-records.ts";
 import type { Thing } from "./thing.ts";
 
 /**
- * What a node does when a delivery is due:
+ * Task of a node when a delivery is due:
  *
  * - `watch`: looks at an operation that runs, since it may be slow, or its end may have gone unnoticed;
  * - `decide`: decides which targets are told of a thing;

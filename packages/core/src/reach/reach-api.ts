@@ -32,7 +32,7 @@ export interface PushSubscriptionView {
   readonly since: number;
 }
 
-/** When a webhook is called: only while no connection of the user is visible, or always. */
+/** Condition for calling a webhook: only while no page of the user is visible, or always. */
 export type ReachWhen = "away" | "always";
 
 /** Request to call an address for things that users who are away must know. */

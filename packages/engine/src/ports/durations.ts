@@ -5,7 +5,7 @@ export const maxDurationRecord = 256;
 /** Maximum number of counts of one kind. */
 export const maxDurationCounts = 64;
 
-/** What is known of one kind: the newest cases, and counts over about the last `maxCount` of them. */
+/** Record of one kind: the newest cases, and counts over about the last `maxCount` of them. */
 export interface KindDurations {
   readonly kind: string;
   /** Records of the newest cases, newest first; empty in a list. */

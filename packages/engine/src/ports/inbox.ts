@@ -57,7 +57,7 @@ export interface InboxState {
   readonly counts: InboxCounts;
 }
 
-/** What has happened to an item, as far as it has not been settled. */
+/** Change of an item that has not been settled. */
 export type InboxNews = "new" | "back" | "marked" | "gone";
 
 /** Change that may not have reached the person's pages yet. */
@@ -116,7 +116,7 @@ export interface SeenPosition {
   readonly at: number;
 }
 
-/** What a person has seen. */
+/** Positions up to which a person has seen its channels. */
 export interface Seen {
   /** Time up to which the person has seen everything, in milliseconds since 1970; absent at first. */
   readonly at?: number;
