@@ -59,6 +59,8 @@ describe("calls to addresses outside", () => {
       "[2001:db8::1]",
       "[2002:7f00:1::]",
       "[3fff::1]",
+      "localhost",
+      "hooks.localhost",
     ];
     for (const host of refused) {
       expect([host, egress().refusalOf(`https://${host}/`)]).toEqual([
@@ -96,6 +98,9 @@ describe("calls to addresses outside", () => {
     await expect(byName.check("https://mixed.example/")).rejects.toThrow(RefusedTarget);
     expect(byName.refusalOf("https://10.1.2.3/")).toBeDefined();
     expect(egress(["loopback"]).refusalOf("https://[::1]/")).toBeUndefined();
+    expect(egress(["loopback"]).refusalOf("https://localhost/")).toBeUndefined();
+    expect(egress(["localhost"]).refusalOf("https://localhost/")).toBeUndefined();
+    expect(egress(["10.1.2.3"]).refusalOf("https://10.1.2.4/")).toBeDefined();
   });
 
   test("[P-REACH-12] a host is resolved anew for each call, so one that moves inside is refused then", async () => {

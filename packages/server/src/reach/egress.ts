@@ -79,8 +79,9 @@ export class Egress {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || url.protocol !== "https:") return "must be an https: address";
     if (url.username !== "" || url.password !== "") return "must be without credentials";
-    const literal = literalOf(url);
-    return literal === undefined || this.#isOpen(literal) ? undefined : notPublic;
+    const literal = literalOf(url) ?? (isLocalhost(url) ? loopback : undefined);
+    if (literal === undefined || this.#isOpen(literal)) return undefined;
+    return this.#allowedHosts.has(url.hostname) ? undefined : notPublic;
   }
 
   /** Resolves a target. Rejects with an error whose message says why it may not or cannot be called. */
@@ -123,6 +124,13 @@ function literalOf({ hostname }: URL): IpAddress | undefined {
     ? parseIpAddress(hostname)
     : undefined;
 }
+
+/** True for the names that every machine has for itself. */
+function isLocalhost({ hostname }: URL): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost");
+}
+
+const loopback: IpAddress = { text: "127.0.0.1", family: "ipv4" };
 
 function addTo(list: BlockList, range: string, family: "ipv4" | "ipv6"): void {
   const [address = "", bits] = range.split("/");
