@@ -30,7 +30,7 @@ export interface OperationEstimate {
   readonly basis: number;
   /** Why there is no estimate: too few runs of this kind have finished. */
   readonly none?: "new_kind";
-  /** True if the operation takes longer than 90 % of its like. */
+  /** True if the operation takes longer than 90 % of the runs of its kind. */
   readonly slower_than_usual?: true;
   readonly marks?: readonly EstimateMark[];
 }

@@ -72,7 +72,7 @@ export interface QueueFigures {
   readonly wait: DurationView;
   /** Times from the claim of a ticket until it was finished. */
   readonly service: DurationView;
-  /** Estimates against the truth. */
+  /** Estimates compared with the actual waits. */
   readonly estimates: EstimateView;
 }
 

@@ -107,7 +107,7 @@ export interface GatewayOptions {
    * no registration.
    */
   readonly sessions?: GatewaySessions;
-  /** Ways to reach users who are away: web push and webhooks. Without them, nobody is told who has no page open. */
+  /** Ways to reach users who are away: web push and webhooks. Without them, users without a visible page get no messages. */
   readonly reach?: ReachOptions;
   /** Admits pages without a token as guests: true, or their settings. Default false. */
   readonly guests?: boolean | GuestOptions;

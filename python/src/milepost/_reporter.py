@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _MAX_BATCH = 200
 _MAX_BATCH_BYTES = 128 * 1024
-#: Size in bytes that nothing in between refuses for being too large, whatever it says.
+#: Size in bytes that no proxy refuses as too large, whatever its answer says.
 _ALWAYS_SMALL = 1_024
 _CAUSED_BY_ONE_REPORT = CAUSED_BY_A_VALUE | {"invalid_event", "not_possible_now"}
 _FINAL = frozenset({"done", "failed", "cancelled", "lost"})
@@ -138,7 +138,7 @@ class Reporter:
 
     @property
     def is_open(self) -> bool:
-        """True while the work runs and the gateway may hear of it."""
+        """True while the work runs and its reports may still reach the gateway."""
         return self._phase == "open"
 
     def hurry(self) -> None:
@@ -392,7 +392,7 @@ class Reporter:
         if not error.is_about_request:
             return False
         if len(batch) > 1:
-            # Something in between may dislike one report. Smaller batches let the reports before it pass.
+            # A proxy may refuse one report of the batch. Smaller batches let the reports before it pass.
             self._batch_limit = (len(batch) + 1) // 2
             return error.code == "too_large"
         only = batch[0]

@@ -7,7 +7,7 @@ from typing import Any
 from ._clean import cut
 from ._reports import Data
 
-#: Error codes of a refusal that may be caused by a value that something can do without.
+#: Error codes of a refusal that an optional value may have caused.
 CAUSED_BY_A_VALUE = frozenset({"bad_json", "bad_message", "invalid_data", "too_large", "too_deep"})
 _CAUSED_BY_A_CHANNEL = frozenset({"forbidden", "invalid_channel", "invalid_event"})
 #: Fields that an operation can do without, in the order in which they are left out.
@@ -23,7 +23,7 @@ _ORNAMENTS = (
 )
 _SHORT = 200
 
-#: Something smaller, and what it lost.
+#: A smaller request or report, and a text that names what was left out.
 Slimmer = tuple[Data, str]
 
 
@@ -37,7 +37,7 @@ def slimmer_create(create: Data, *, keeps_owner: bool) -> Slimmer | None:
 
 
 def slimmest_create(create: Data) -> Slimmer | None:
-    """Returns a create without all that it can do without, except user and session."""
+    """Returns a create without its optional fields, except user and session."""
     slim = create
     left_out = []
     while (slimmer := slimmer_create(slim, keeps_owner=True)) is not None:

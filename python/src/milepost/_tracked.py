@@ -97,7 +97,7 @@ class Tracked:
             self._released.wait()
 
     async def pause_point_async(self) -> None:
-        """The same for a task."""
+        """Waits in a task while the operation is paused. Raises :class:`Cancelled` once the work must end."""
         while self._needs_attention:
             self.check()
             loop = asyncio.get_running_loop()

@@ -5,7 +5,7 @@ import { personOf } from "../rules/principal.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { NodeSignal } from "./node-signal.ts";
 
-/** Time for which a connection that reports nothing counts as visible after its last sign, in milliseconds. */
+/** Time for which a connection that reports nothing counts as visible after its last message, in milliseconds. */
 export const unknownVisibleMs = 60_000;
 /** Time that other nodes have to say that a page is visible there, in milliseconds. */
 const answerMs = 1_000;
@@ -46,7 +46,7 @@ export class PageVisibility {
     if (engine.isShared !== true) return false;
     if ((await engine.registry.list({ user }, 1)).length === 0) return false;
     if (this.#asked.size >= maxAsked) {
-      // To call the user away would tell somebody who is there.
+      // If it assumed that the user is away, it would send messages to a user who sees the page.
       throw new MilepostError("rate_limited", "too many users are looked for; try again later", {
         retryAfterMs: answerMs,
       });

@@ -164,7 +164,7 @@ export class DeadLetterService implements DeadLetters {
     return { id, to: "subscriber" };
   }
 
-  /** Has the target of a dead letter told once more, then removes the dead letter. */
+  /** Schedules one more attempt to reach the target of a dead letter, then removes the dead letter. */
   async #reachAgain({ id, entry }: DeadLetter): Promise<Replayed> {
     if (entry.json === undefined) throw isGone();
     await this.#reach.again(id, entry.json);

@@ -1,10 +1,10 @@
-/** Tally of what was told and came true. */
+/** Counts of estimated ranges by how they compare with the actual times. */
 export interface Tally {
-  /** Number of ranges that were told and whose truth is known. */
+  /** Number of estimated ranges whose actual time is known. */
   readonly told: number;
-  /** Number of them whose truth lay below the p50. */
+  /** Number of them whose actual time was below the p50. */
   readonly below50: number;
-  /** Number of them whose truth lay below the p90. */
+  /** Number of them whose actual time was below the p90. */
   readonly below90: number;
 }
 
@@ -31,7 +31,7 @@ export function levelsAfter({ told, below50, below90 }: Tally): {
   };
 }
 
-/** Returns the tally after one more told range and its truth. */
+/** Returns the tally after one more estimated range and its actual time. */
 export function tallied(
   { told, below50, below90 }: Tally,
   { p50_ms, p90_ms }: { readonly p50_ms: number; readonly p90_ms: number },

@@ -1,5 +1,6 @@
 /**
- * Points of a run at which its time left is told and its truth learned: its creation, and the percentages it passes.
+ * Points of a run at which its time left is estimated, and later compared with the actual time: its creation, and the
+ * percentages it passes.
  * The index of a mark is part of what the store holds.
  */
 export const marks = ["created", 0, 10, 25, 50, 75, 90] as const;

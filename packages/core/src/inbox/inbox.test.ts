@@ -266,7 +266,7 @@ describe("inbox of a role", () => {
 });
 
 describe("observers of inboxes", () => {
-  test("[P-INB-10] an observer is told of each new and each returned item, again if it fails", async () => {
+  test("[P-INB-10] an observer is called for each new and each returned item, and again if it fails", async () => {
     await using t = testCore();
     const news: InboxNews[] = [];
     let fails = true;

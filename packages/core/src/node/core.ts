@@ -63,7 +63,7 @@ export interface CoreOptions {
   /** Settings of sessions that must be registered; without them, sessions need no registration. */
   readonly sessions?: SessionOptions;
   readonly log?: CoreLog;
-  /** Sends to users who are away; without it, nobody is told who has no page open. */
+  /** Sends messages to users who are away; without it, users without a visible page get none. */
   readonly reach?: ReachSender;
   /** Recorder of the node's metrics; `noMeter` when absent. */
   readonly meter?: Meter;

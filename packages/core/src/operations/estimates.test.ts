@@ -67,7 +67,7 @@ test("[P-EST-1] a producer cannot report an estimate", async () => {
   ]);
 });
 
-test("[P-EST-3] pauses and stalls are no part of what is learned, and after them what was told counts on", async () => {
+test("[P-EST-3] pauses and stalls are no part of a learned time, and after them the latest estimate continues", async () => {
   await using t = testCore();
   for (let i = 0; i < 20; i++) {
     const { report } = await begin(t, { lease_ms: 60_000 });
@@ -132,7 +132,7 @@ test("[P-EST-5] an operation that takes longer than its p90 is slower than usual
   expect(slowest?.remaining).toBeUndefined();
 });
 
-test("[P-EST-7] what is told follows the size of the work", async () => {
+test("[P-EST-7] an estimate follows the size of the work", async () => {
   await using t = testCore();
   const { normal, quarters } = randomOf(11);
   const took = (size: number) => quarters(size * 100 * Math.exp(0.1 * normal()), 0.1);
@@ -146,7 +146,7 @@ test("[P-EST-7] what is told follows the size of the work", async () => {
   expect(Math.abs((await told(300)) / 30_000 - 1)).toBeLessThan(0.3);
 });
 
-test("[P-EST-8] while an operation waits, its time left has the wait in front and follows it", async () => {
+test("[P-EST-8] while an operation waits, its time left includes the wait and follows its changes", async () => {
   await using t = testCore();
   await teach(t);
   const { report, look } = await begin(t);

@@ -151,7 +151,7 @@ export class OperationEstimates {
 /** Why an estimate is due. */
 type Reason =
   | { readonly why: "mark"; readonly mark: Mark }
-  /** The operation goes on after a break, so what was told counts from now on. */
+  /** The operation goes on after a break, so the latest estimate counts from now on. */
   | { readonly why: "moved" }
   /** The operation waits in a queue. */
   | { readonly why: "waits" };
@@ -176,7 +176,7 @@ function reasonFor(before: OperationState | undefined, now: OperationState): Rea
     : undefined;
 }
 
-/** Returns what was told last as it is now, after the work that has been done since then. */
+/** Returns the latest estimate, reduced by the work that has been done since then. */
 function movedOn(state: OperationState, at: number): OperationEstimate | undefined {
   const { estimate } = state;
   if (estimate?.remaining === undefined) return undefined;
@@ -201,7 +201,7 @@ function atLeast({ p50_ms, p90_ms }: DurationRange, elapsedMs: number): Duration
   return { p50_ms, p90_ms: Math.max(p90_ms, least) };
 }
 
-/** Returns what a run teaches: its times, and how what was told at its marks came out. */
+/** Returns what the gateway learns from a run: its times, and how the estimates at its marks came out. */
 function lessonOf(
   before: OperationState,
   after: OperationState,

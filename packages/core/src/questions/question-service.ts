@@ -181,7 +181,7 @@ export class Questioning implements QuestionService {
     const found = await keeper.list({ operationId });
     const seen = found.filter((question) => maySee(principal, question, rules));
     if (seen.length === 0) {
-      // Whoever may not read the operation learns nothing of it.
+      // A principal that may not read the operation must not learn that it exists.
       const state = await this.#context.operations.state(operationId);
       if (state === undefined || found.length > 0) throw noOperation();
     }

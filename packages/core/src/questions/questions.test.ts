@@ -116,7 +116,7 @@ describe("questions of operations", () => {
     ]);
   });
 
-  test("[P-QST-3] the first answer counts, its author may repeat it, and everybody else is told who answered", async () => {
+  test("[P-QST-3] the first answer counts, its author may repeat it, and anybody else receives already_answered with the author's name", async () => {
     await using t = node();
     const created = await running(t);
     const question = await ask(t, created, { for: { users: ["bob", "eve"] } });

@@ -33,7 +33,7 @@ export class QueueNews {
       queue: ticket.queue,
       ticket,
     };
-    // Two nodes that tell the same are told of once, and what a ticket becomes again later is told again.
+    // With this key, two nodes that publish the same change store it once, and a later return to the same state is stored again.
     const key = `${ticket.id}:${ticket.status}:${ticket.attempt}:${ticket.position}:${ticket.total}:${wait}`;
     await this.#publisher.publish(`${stored.owner} ${ticket.id}`, {
       channel: stored.owner,

@@ -15,7 +15,7 @@ async function stateOf(t: TestCore, id: string | undefined): Promise<OperationSt
 }
 
 describe("an operation that is a ticket first", () => {
-  test("[P-QUE-17] it waits with its place and runs under the same id, and never stalls while it waits", async () => {
+  test("[P-QUE-17] an operation that is a ticket waits with its place, never stalls while it waits, and runs under the same id", async () => {
     await using t = testCore({ queues: [preview] });
     const { queues, operations } = t.core;
     await queues.join(t.user("bob"), "preview", {});
@@ -46,7 +46,7 @@ describe("an operation that is a ticket first", () => {
     expect((await stateOf(t, id)).waiting).toBeUndefined();
   });
 
-  test("[P-QUE-17] cancelling it leaves the queue, and leaving the queue cancels it", async () => {
+  test("[P-QUE-17] cancelling a queued operation leaves the queue, and leaving the queue cancels the operation", async () => {
     await using t = testCore({ queues: [preview] });
     const { queues, operations } = t.core;
     const ada = t.user("ada");
@@ -61,7 +61,7 @@ describe("an operation that is a ticket first", () => {
     expect(await stateOf(t, next.operation_id)).toMatchObject({ status: "cancelled" });
   });
 
-  test("[P-QUE-17] when its worker dies it waits again, and the worker's later reports are refused", async () => {
+  test("[P-QUE-17] an operation whose worker dies waits again, and the dead worker's later reports are refused", async () => {
     await using t = testCore({ queues: [preview] });
     const { queues, operations } = t.core;
     const ticket = await queues.join(t.user("ada"), "preview", {});

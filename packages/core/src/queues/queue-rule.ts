@@ -35,7 +35,7 @@ export interface QueueRule {
   readonly capacity?: QueueCapacity;
   /** Time for which a person may be gone before its ticket leaves, in milliseconds; default 120,000 (2 minutes). */
   readonly graceMs?: number;
-  /** Maximum number of tickets that wait; default 100,000. Further ones are `rate_limited`. */
+  /** Maximum number of tickets that wait; default 100,000. Further ones are refused with `queue_full`. */
   readonly maxWaiting?: number;
   /** Lease of a claimed ticket for which its worker names none, in milliseconds; default 30,000. */
   readonly leaseMs?: number;

@@ -67,7 +67,7 @@ describe("positions", () => {
     expect(tickets(socket).map(({ status }) => status)).toEqual(["running", "finished"]);
   });
 
-  test("[P-QUE-11] a person who is away when a service joins for it is told on connecting, and takes no memory before", async () => {
+  test("[P-QUE-11] a person who is away when a service joins for it receives its position on connecting, and takes no memory before", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     engine.isShared = true;
@@ -86,7 +86,7 @@ describe("positions", () => {
     expect(told(socket)).toEqual([3]);
   });
 
-  test("[P-QUE-12] a person who connected before the node heard of the queue is found, and keeps the ticket", async () => {
+  test("[P-QUE-12] a person who connected before the node knew the queue is found, and keeps the ticket", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     engine.isShared = true;
@@ -211,14 +211,14 @@ describe("people who are gone", () => {
     expect(await t.core.queues.get(ada, "preview", ticket.id)).toMatchObject({ status: "gone" });
   });
 
-  test("[P-QUE-12] a person who was never here is not gone", async () => {
+  test("[P-QUE-12] a person who never connected does not count as gone", async () => {
     await using t = testCore({ limits, queues: [preview] });
     const { id } = await t.core.queues.join(t.service, "preview", { user: "ada" });
     await t.clock.advance(600_000);
     expect(await t.core.queues.get(t.service, "preview", id)).toMatchObject({ status: "waiting" });
   });
 
-  test("[P-QUE-12] a person with a connection at another node is not gone, and hears of it there", async () => {
+  test("[P-QUE-12] a person with a connection at another node is not gone, and receives its positions there", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     engine.isShared = true;
@@ -241,7 +241,7 @@ describe("people who are gone", () => {
     });
   });
 
-  test("[P-QUE-11] a claim at one node moves the people of another", async () => {
+  test("[P-QUE-11] a claim at one node updates the positions of people at another node", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     engine.isShared = true;
@@ -287,7 +287,7 @@ describe("workers", () => {
     expect(await given).toBeUndefined();
   });
 
-  test("[P-QUE-14] the ticket of a dead worker returns to its old place, and its person hears of it", async () => {
+  test("[P-QUE-14] the ticket of a dead worker returns to its old place, and the change is published to its person", async () => {
     await using t = testCore({ limits, queues: [preview] });
     const ada = t.user("ada");
     const socket = await connected(t, ada);

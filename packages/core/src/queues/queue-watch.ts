@@ -12,7 +12,7 @@ const exactPositions = 10;
 const materialShare = 0.1;
 /** Time after which any change is pushed, in milliseconds. */
 const pushMs = 30_000;
-/** Interval at which a watched queue is looked at although nothing was heard of it, in milliseconds. */
+/** Interval at which a watched queue is looked at although no signal about it came, in milliseconds. */
 const lookMs = 1_000;
 /** Time over which changes are collected before tickets are looked up, in milliseconds. */
 const collectMs = 100;
@@ -270,7 +270,7 @@ export class QueueWatch {
     if (ticket === undefined || !this.#context.isConnected(person)) return;
     const watched = this.#watch(name, ticket.id, person);
     const queue = this.#queues.get(name);
-    // The person may not have been told yet that a service has joined for it.
+    // The person may not know yet that a service has joined for it.
     if (queue !== undefined && watched.position === 0) queue.byMoves.set(watched, queue.moves);
   }
 

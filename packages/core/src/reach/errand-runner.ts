@@ -61,7 +61,7 @@ interface Chosen {
   readonly when: ReachWhen;
 }
 
-/** Does what is due: looks at operations, decides who is told of a thing, and tells one target. */
+/** Runs the errands that are due: checks operations, decides which targets get a message, and sends it to one target. */
 export class ErrandRunner {
   readonly #context: ErrandContext;
 
@@ -126,7 +126,7 @@ export class ErrandRunner {
   async #decide(thing: Thing): Promise<FurtherAttempt | undefined> {
     if (!(await this.#isWaiting(thing))) return undefined;
     const isLeft = await this.#tell(thing, await this.#targetsOf(thing));
-    // Whoever is there now may leave without an answer.
+    // A user with a visible page may leave without answering.
     if (!isLeft || thing.kind !== "question" || this.#isTooOld(thing)) return undefined;
     return { dueInMs: questionMs };
   }

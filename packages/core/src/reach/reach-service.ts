@@ -60,7 +60,7 @@ export class ReachService implements Reaching {
     const { endpoint } = subscription;
     const refusal = sender.refusalOf(endpoint) ?? sender.refusalOfKeys(subscription);
     if (refusal !== undefined) throw new MilepostError("bad_message", `subscription: ${refusal}`);
-    // A browser that subscribes again has the same endpoint, and must not be told twice.
+    // A browser that subscribes again has the same endpoint, and must not get each message twice.
     const id = sha256Hex(new TextEncoder().encode(endpoint)).slice(0, pushIdLength);
     const record: PushRecord = { subscription, rules, since: this.#now() };
     const target = { id, value: JSON.stringify(record) };

@@ -44,7 +44,7 @@ const failed = [
 ];
 
 describe("a user who is away", () => {
-  test("[P-REACH-1] is told once of the end of an operation, through each browser and webhook", async () => {
+  test("[P-REACH-1] a user who is away gets one message about the end of an operation through each browser and webhook", async () => {
     await using r = reaching();
     await r.subscribe();
     await r.subscribe({}, "https://push.example/phone");
@@ -88,7 +88,7 @@ describe("a user who is away", () => {
     expect(sent.get(hook)?.time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   });
 
-  test("[P-REACH-1] is told of an operation that was lost as of one that failed, and not of one that was cancelled", async () => {
+  test("[P-REACH-1] a lost operation is sent to its user as failed, and a cancelled one is not sent", async () => {
     await using r = reaching();
     await r.subscribe();
     await run(r.t, [started, { event: "cancelled", data: {} }]);
@@ -97,7 +97,7 @@ describe("a user who is away", () => {
     expect(r.sender.take()).toMatchObject([{ message: { kind: "failed", operation_id: "10" } }]);
   });
 
-  test("[P-REACH-3] is told again when a retry ends, since that is another thing", async () => {
+  test("[P-REACH-3] the end of a retry is sent as a thing of its own", async () => {
     await using r = reaching();
     await r.subscribe();
     const lease = await run(r.t, failed);
@@ -107,7 +107,7 @@ describe("a user who is away", () => {
     expect(ids).toEqual(["failed:9:1", "done:9:2"]);
   });
 
-  test("[P-REACH-4] is told only of the kinds that each target asks for", async () => {
+  test("[P-REACH-4] a target gets messages only of the kinds that its rules ask for", async () => {
     await using r = reaching();
     await r.subscribe({ done: false });
     await r.t.core.reaching.addWebhook(r.t.service, {
@@ -122,7 +122,7 @@ describe("a user who is away", () => {
     expect(r.sender.take()).toMatchObject([{ to: browser, message: { id: "failed:10:1" } }]);
   });
 
-  test("[P-REACH-5] is told once of an operation that takes longer than the target waits for", async () => {
+  test("[P-REACH-5] a target gets one message about an operation that runs longer than its slower_than_ms", async () => {
     await using r = reaching();
     await r.subscribe({ slower_than_ms: 10 * minuteMs });
     const lease = await run(r.t, [started], { ...operation, lease_ms: 600_000 });
@@ -152,7 +152,7 @@ describe("a user who is away", () => {
 });
 
 describe("a user who is there", () => {
-  test("[P-REACH-2] is not told while a page is open; a webhook that is called always is", async () => {
+  test("[P-REACH-2] while a page is visible, only webhooks with when: always are called", async () => {
     const meter = new RecordingMeter();
     await using r = reaching({ meter });
     await r.subscribe();
@@ -171,7 +171,7 @@ describe("a user who is there", () => {
     expect(r.sender.take()).toHaveLength(3);
   });
 
-  test("[P-REACH-2] is not told when the page comes back between two attempts", async () => {
+  test("[P-REACH-2] a further attempt sends nothing if a page has become visible since the first", async () => {
     await using r = reaching();
     await r.subscribe();
     r.sender.answer = () => ({ kind: "later", reason: "answered 503" });
@@ -191,7 +191,7 @@ describe("an item of the inbox", () => {
   } as const;
   const ada = { users: ["ada"] };
 
-  test("[P-REACH-1] a question is told once, to a browser and as a CloudEvent, with what is asked", async () => {
+  test("[P-REACH-1] a question is sent once to each target, to a browser and as a CloudEvent, with its prompt", async () => {
     await using r = reaching();
     await r.subscribe();
     await r.t.core.reaching.addWebhook(r.t.service, { url: hook });
@@ -225,7 +225,7 @@ describe("an item of the inbox", () => {
     expect(JSON.stringify(told)).not.toContain("Deploy?");
   });
 
-  test("[P-REACH-2] a question is told once its user has left, and not after it was answered", async () => {
+  test("[P-REACH-2] a question is sent after its user has left, and not after it was answered", async () => {
     await using r = reaching();
     await r.subscribe();
     const page = r.t.connect({ principal: r.t.user("ada") });
@@ -242,7 +242,7 @@ describe("an item of the inbox", () => {
     expect(r.sender.take()).toEqual([]);
   });
 
-  test("[P-REACH-2] what was read, answered or snoozed before it was told is not told", async () => {
+  test("[P-REACH-2] an item that was read, answered or snoozed before its message went out is not sent", async () => {
     await using r = reaching();
     await r.subscribe({ notification: true });
     const { inbox } = r.t.core;
@@ -262,7 +262,7 @@ describe("an item of the inbox", () => {
 });
 
 describe("a target that cannot be reached", () => {
-  test("[P-REACH-7] is tried again, later each time, until it answers", async () => {
+  test("[P-REACH-7] a target that cannot be reached is tried again, with longer waits, until it answers", async () => {
     const meter = new RecordingMeter();
     await using r = reaching({ meter });
     await r.subscribe();
@@ -283,7 +283,7 @@ describe("a target that cannot be reached", () => {
     expect(meter.count("milepost_reach_attempts_total", { way: "push", outcome: "sent" })).toBe(1);
   });
 
-  test("[P-REACH-7] is given up after a day, as a dead letter that can be replayed", async () => {
+  test("[P-REACH-7] a message that reached no target for a day becomes a dead letter that can be replayed", async () => {
     await using r = reaching();
     await r.t.core.reaching.addWebhook(r.t.service, { url: hook });
     r.sender.answer = () => ({ kind: "later", reason: "answered 503" });
@@ -306,7 +306,7 @@ describe("a target that cannot be reached", () => {
     expect((await r.t.core.deadLetters.list(r.t.service, {})).letters).toEqual([]);
   });
 
-  test("[P-REACH-7] is not tried again when it refuses, which becomes a dead letter at once", async () => {
+  test("[P-REACH-7] a message that its target refuses becomes a dead letter at once", async () => {
     await using r = reaching();
     await r.subscribe();
     r.sender.answer = () => ({ kind: "refused", reason: "answered 400" });
@@ -317,7 +317,7 @@ describe("a target that cannot be reached", () => {
     expect(letters).toMatchObject([{ reason: "not_reached: answered 400", attempts: 1 }]);
   });
 
-  test("[P-REACH-7] is removed when it says that it is gone", async () => {
+  test("[P-REACH-7] a target that answers that it is gone is removed", async () => {
     await using r = reaching();
     await r.subscribe();
     r.sender.answer = () => ({ kind: "gone" });
@@ -346,7 +346,7 @@ describe("a target that cannot be reached", () => {
 });
 
 describe("several nodes", () => {
-  test("[P-REACH-6] tell of a thing once, also when the node that knew of it dies", async () => {
+  test("[P-REACH-6] several nodes send one message about a thing, also when the node that noticed it dies", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     engine.isShared = true;
@@ -372,7 +372,7 @@ describe("several nodes", () => {
     expect(sender.take()).toEqual([]);
   });
 
-  test("[P-REACH-6] an end whose note was lost is noticed by the next look at the operation", async () => {
+  test("[P-REACH-6] the end of an operation whose delivery was lost is found by the next check of the operation", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     const sender = new RecordingSender();
@@ -505,7 +505,7 @@ describe("targets", () => {
     });
   });
 
-  test("[P-REACH-10] without anything to reach anybody with, an operation stores no delivery", async () => {
+  test("[P-REACH-10] an operation stores no delivery where neither web push nor webhooks are set up", async () => {
     const clock = new ManualClock();
     const shared = new SharedEngine(clock, new SeededRandom());
     await using t = testCore({ clock, engine: shared.factory });

@@ -3,7 +3,7 @@ import type { OperationState } from "@milepost/model";
 /** Name under which dead letters of things that reached nobody are kept. */
 export const reachPublisher = "gateway:reach";
 
-/** Kinds of things of which somebody who is away is told. */
+/** Kinds of things about which a user who is away gets messages. */
 export const reachKinds = ["done", "failed", "slow", "question", "notification"] as const;
 
 /** Kind of a thing. `failed` includes operations that were lost. */
@@ -19,9 +19,9 @@ export interface ThingOperation {
   readonly percent: number;
 }
 
-/** Something that happened and of which a user is told who is away. */
+/** Thing that happened and about which the gateway sends messages to a user who is away. */
 export interface Thing {
-  /** Name of the thing, the same whichever node tells of it; each target is told once. */
+  /** Id of the thing, the same on every node; each target gets one message with it. */
   readonly id: string;
   readonly kind: ReachKind;
   readonly user: string;

@@ -133,7 +133,7 @@ export class MemoryInboxList {
     }
   }
 
-  /** Drops notifications that are too old, too many or too much. */
+  /** Drops the oldest notifications beyond the bounds on age, number and length. */
   prune({ maxItems, maxLength, maxAgeMs }: InboxBounds, now: number): void {
     const notifications = [...this.#items.values()].filter(({ kind }) => kind === "notification");
     let length = 0;

@@ -384,7 +384,7 @@ export class MemoryQueue {
     this.#ended.add(ticket.forgetAt, ticket.number, ticket.id);
   }
 
-  /** Every call forgets more tickets than it can end, so that a queue shrinks as it is used. */
+  /** Removes expired tickets: at each call more than the call can end, so that a queue shrinks as it is used. */
   #forgetEnded(now: number): void {
     for (let n = 0; n < 4; n++) {
       const ticket = this.#due(this.#ended, now);

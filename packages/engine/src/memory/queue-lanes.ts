@@ -67,7 +67,7 @@ export class QueueLanes {
       lane.weight = weight;
       lane.cost = cost;
       lane.isDraining = false;
-      // A lane that becomes faster must not get the time back that it has waited at its old speed.
+      // A lane that becomes heavier must get no turns for the time in which it was light.
       lane.base = Math.max(lane.base, this.#virtual - cost);
       return lane;
     });

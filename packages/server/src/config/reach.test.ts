@@ -36,7 +36,7 @@ function mistakes(settings: object): readonly string[] {
 }
 
 describe("the ways to reach people who are away, in the configuration", () => {
-  test("are VAPID keys, a secret for webhooks, and what may be called; none is set by default", () => {
+  test("the configuration takes VAPID keys, a secret for webhooks and addresses that may be called; none is set by default", () => {
     expect(load({}).reach).toBeUndefined();
     const egress = { allow: ["hooks.internal", "10.0.0.0/8", "loopback"], caFile: "ca.pem" };
     const config = load({ push, webhookSecret: secret, egress }, { "ca.pem": "PEM" });
@@ -47,7 +47,7 @@ describe("the ways to reach people who are away, in the configuration", () => {
     });
   });
 
-  test("come from the environment too", () => {
+  test("VAPID keys, the webhook secret and allowed addresses are read from the environment too", () => {
     const env = {
       MILEPOST_TOKEN_SECRET: secret,
       MILEPOST_PUSH: JSON.stringify(push),
@@ -61,7 +61,7 @@ describe("the ways to reach people who are away, in the configuration", () => {
     });
   });
 
-  test("[P-REACH-11] each mistake is named with what it must be", () => {
+  test("[P-REACH-11] each mistake in push, webhookSecret and egress is reported with its fix", () => {
     for (const [settings, words] of [
       [{ push: { ...push, publicKey: push.privateKey } }, "push.publicKey must be the public key"],
       [{ push: { ...push, privateKey: "…" } }, "push.privateKey must be the private key"],
@@ -74,7 +74,7 @@ describe("the ways to reach people who are away, in the configuration", () => {
     }
   });
 
-  test("[X1] neither the private key nor the secret is ever shown", () => {
+  test("[X1] the private VAPID key and the webhook secret are never shown", () => {
     const shown = JSON.stringify(redacted(load({ push, webhookSecret: secret })));
     expect(shown).not.toContain(push.privateKey);
     expect(shown).not.toContain(secret);

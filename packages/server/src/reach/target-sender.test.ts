@@ -117,7 +117,7 @@ function vapid() {
 }
 
 describe.skipIf(isMissing)("a call of a webhook", () => {
-  it("[P-REACH-9] is a CloudEvent with a signature of the webhook's own secret", async () => {
+  it("[P-REACH-9] a webhook call is a CloudEvent signed with the webhook's own secret", async () => {
     await using server = await target(answering(204));
     const { sender, clock } = senderOf();
     const event = JSON.stringify({ specversion: "1.0", id: "done:9:1" });
@@ -137,7 +137,7 @@ describe.skipIf(isMissing)("a call of a webhook", () => {
     expect([verified("w1"), verified("w2")]).toEqual([true, false]);
   });
 
-  it("[P-REACH-7] tells what each answer means: sent, gone, try later, or refused", async () => {
+  it("[P-REACH-7] each answer to a webhook call means sent, gone, try later, or refused", async () => {
     let status = 0;
     let headers: Record<string, string> = {};
     await using server = await target((response) => answering(status, headers)(response));
@@ -157,7 +157,7 @@ describe.skipIf(isMissing)("a call of a webhook", () => {
     }
   });
 
-  it("[P-REACH-12] follows no redirect", async () => {
+  it("[P-REACH-12] a webhook call follows no redirect", async () => {
     await using elsewhere = await target(answering(200));
     await using server = await target(answering(307, { Location: elsewhere.url }));
     const { sender } = senderOf();
@@ -166,7 +166,7 @@ describe.skipIf(isMissing)("a call of a webhook", () => {
     expect(elsewhere.arrived).toEqual([]);
   });
 
-  it("[P-REACH-12] reads at most 64 KiB of an answer, and the status alone counts", async () => {
+  it("[P-REACH-12] a webhook call reads at most 64 KiB of the answer, and only its status counts", async () => {
     let written = 0;
     await using server = await target((response) => {
       response.writeHead(200);
@@ -182,7 +182,7 @@ describe.skipIf(isMissing)("a call of a webhook", () => {
     expect(written).toBeLessThan(64 * 1_048_576);
   });
 
-  it("[P-REACH-12] does not reach a private address that is not allowed, nor a target with an unknown certificate", async () => {
+  it("[P-REACH-12] a webhook call reaches neither a private address that is not allowed nor a target with an unknown certificate", async () => {
     await using server = await target(answering(200));
     const closed = senderOf({ egress: { ca: egress.ca } });
     expect(await closed.sender.post({ id: "w", url: server.url }, "{}", signal)).toMatchObject({
@@ -196,7 +196,7 @@ describe.skipIf(isMissing)("a call of a webhook", () => {
     expect(server.arrived).toEqual([]);
   });
 
-  it("[P-REACH-7] stops calling a target that fails, until a probe succeeds", async () => {
+  it("[P-REACH-7] the sender stops calling a target that fails, until a probe succeeds", async () => {
     let status = 500;
     await using server = await target((response) => answering(status)(response));
     const { sender, clock } = senderOf();
@@ -210,7 +210,7 @@ describe.skipIf(isMissing)("a call of a webhook", () => {
     expect(await post()).toEqual({ kind: "sent" });
   });
 
-  it("[P-REACH-7] ends when the node shuts down, and is to be tried later", async () => {
+  it("[P-REACH-7] a webhook call ends when the node shuts down, and is tried again later", async () => {
     await using server = await target(() => {});
     const { sender } = senderOf();
     const controller = new AbortController();
@@ -222,7 +222,7 @@ describe.skipIf(isMissing)("a call of a webhook", () => {
 });
 
 describe.skipIf(isMissing)("a push", () => {
-  it("[P-REACH-8] reaches a browser encrypted for its keys, from a sender that its VAPID key names", async () => {
+  it("[P-REACH-8] a push is encrypted with the browser's keys and signed with the gateway's VAPID key", async () => {
     await using server = await target(answering(201));
     const keys = vapid();
     const { sender } = senderOf({ push: keys });
@@ -239,7 +239,7 @@ describe.skipIf(isMissing)("a push", () => {
     expect(headers.authorization).toContain(keys.publicKey);
   });
 
-  it("[P-REACH-7] to a subscription that the push service no longer knows says that it is gone", async () => {
+  it("[P-REACH-7] a push to a subscription that the push service no longer knows results in gone", async () => {
     let status = 404;
     await using server = await target((response) => answering(status)(response));
     const { sender } = senderOf({ push: vapid() });
@@ -250,7 +250,7 @@ describe.skipIf(isMissing)("a push", () => {
     expect(await sender.push(subscription, message, signal)).toEqual({ kind: "gone" });
   });
 
-  it("[P-REACH-11] with keys that are no keys is refused when it is added", () => {
+  it("[P-REACH-11] a push subscription with unusable keys is refused when it is added", () => {
     const { sender } = senderOf({ push: vapid() });
     const { keys } = browser();
     for (const wrong of [
@@ -266,7 +266,7 @@ describe.skipIf(isMissing)("a push", () => {
 });
 
 describe.skipIf(isMissing)("a gateway that reaches users who are away", () => {
-  it("[P-REACH-1] [P-REACH-2] calls a webhook and pushes for an operation that ends while no page is open", async () => {
+  it("[P-REACH-1] [P-REACH-2] a gateway calls a webhook and sends a push for an operation that ends while no page is open", async () => {
     await using server = await target(answering(201));
     const page = browser();
     await using t = await startGateway({ reach: { webhookSecret, push: vapid(), egress } });
