@@ -83,13 +83,17 @@ export class InboxAnnouncer {
       ...(marks.length > 0 ? [`"marks":${JSON.stringify(marks)}`] : []),
       ...(gone.length > 0 ? [`"gone":${JSON.stringify(gone)}`] : []),
     ];
-    await this.#append(user, `{${parts.join()}}`);
+    const [first] = changes;
+    // Changes that are announced again because they could not be settled need no second entry.
+    const key = `${first?.revision}-${changes.at(-1)?.revision}-${changes.length}-${revision}`;
+    await this.#append(user, `{${parts.join()}}`, key);
   }
 
-  async #append(user: string, json: string): Promise<void> {
+  async #append(user: string, json: string, key?: string): Promise<void> {
     const { log, rules } = this.#parts;
     const { name, policy } = rules.of(inboxChannel(user));
-    await log.append(name, { event: "inbox", json, publisher: inboxPublisher }, policy);
+    const entry = { event: "inbox", json, publisher: inboxPublisher };
+    await log.append(name, key === undefined ? entry : { ...entry, key }, policy);
   }
 
   async #tell(user: string, { item, news }: PendingChange): Promise<void> {

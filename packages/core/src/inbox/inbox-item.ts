@@ -1,6 +1,9 @@
 import type { InboxOwner, StoredInboxItem } from "@milepost/engine";
 import { encodeId } from "@milepost/protocol";
 
+/** Longest data of an item, in bytes of JSON. */
+export const maxItemBytes = 16_384;
+
 /** Returns the owner of a user's inbox. */
 export function inboxOf(user: string): InboxOwner {
   return `user:${user}`;

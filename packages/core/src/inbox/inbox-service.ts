@@ -36,11 +36,10 @@ import type {
   SnoozeInput,
 } from "./inbox-api.ts";
 import { readListInput, readSnooze, requireItems } from "./inbox-input.ts";
-import { inboxChannel, inboxOf, itemText, roleOf, userOf } from "./inbox-item.ts";
+import { inboxChannel, inboxOf, itemText, maxItemBytes, roleOf, userOf } from "./inbox-item.ts";
 import { rolesOf, syncRoles } from "./inbox-roles.ts";
 import { ReturnTimes } from "./return-times.ts";
 
-const maxItemBytes = 16_384;
 const dueAtOnce = 100;
 const rounds = 20;
 const membersAtOnce = 20;

@@ -231,6 +231,20 @@ describe("inbox of several nodes", () => {
   });
 });
 
+test("[P-INB-1] a change that is announced again, because an observer failed, is published once", async () => {
+  await using t = testCore();
+  let calls = 0;
+  t.core.inbox.observe(() => {
+    calls++;
+    if (calls < 5) throw new Error("the observer is down");
+  });
+  await t.core.inbox.put({ users: ["ada"] }, { id: "n1", kind: "notification", data: {} });
+  for (let n = 0; n < 12; n++) await t.clock.advance(5_000);
+  expect(calls).toBe(5);
+  const { entries } = await t.core.channels.history(t.service, "inbox:ada", { since: "start" });
+  expect(entries).toHaveLength(1);
+});
+
 describe("inbox of a role", () => {
   const ops = { claims: { roles: ["ops", "dev"] } };
 

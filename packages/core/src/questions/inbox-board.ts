@@ -1,9 +1,11 @@
 import type { Question } from "@milepost/model";
+import { cutText, utf8 } from "@milepost/protocol";
 import type { InboxAddress, Inboxes } from "../inbox/inbox-api.ts";
+import { maxItemBytes } from "../inbox/inbox-item.ts";
 import type { QuestionBoard } from "./questions-api.ts";
 
-/** Longest schema that an item of an inbox carries, in characters; a page reads a longer one from the question. */
-const maxSchema = 6_000;
+/** Longest prompt in an item whose data are too long otherwise, in characters. */
+const shortPrompt = 2_000;
 
 /** Returns the board that shows questions in the inboxes of the people that may answer them. */
 export function inboxBoard(inbox: () => Inboxes): QuestionBoard {
@@ -34,10 +36,11 @@ function addressOf(lists: readonly string[]): InboxAddress | undefined {
   return users.length + roles.length === 0 ? undefined : { users, roles };
 }
 
+/** Returns the item of a question. What does not fit a page reads from the question itself. */
 function dataOf({ schema, options, ...question }: Question): object {
   const { id, operation_id, title, operation_kind, kind, prompt, asked_at, deadline_at } = question;
-  const fits = (value: unknown) => value !== undefined && JSON.stringify(value).length <= maxSchema;
-  return {
+  const rest = { options, schema };
+  const whole = {
     question_id: id,
     operation_id,
     title,
@@ -46,7 +49,20 @@ function dataOf({ schema, options, ...question }: Question): object {
     prompt,
     asked_at,
     ...(deadline_at !== undefined && { deadline_at }),
-    ...(fits(options) && { options }),
-    ...(fits(schema) && { schema }),
+    ...(question.private === true && { private: true }),
   };
+  const isLong = bytesOf(whole) > maxItemBytes;
+  const item = isLong ? { ...whole, prompt: cutText(prompt, shortPrompt) } : whole;
+  let left = maxItemBytes - bytesOf(item);
+  const fitting = Object.entries(rest).filter(([name, value]) => {
+    const bytes = value === undefined ? Number.POSITIVE_INFINITY : bytesOf({ [name]: value });
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
+  });
+  return { ...item, ...Object.fromEntries(fitting) };
+}
+
+function bytesOf(value: unknown): number {
+  return utf8.encode(JSON.stringify(value)).length;
 }

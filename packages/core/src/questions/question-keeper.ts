@@ -5,7 +5,14 @@ import {
   SerialQueues,
   type StoredQuestion,
 } from "@milepost/engine";
-import { isFinal, type OperationState, type QuestionStatus, questionBounds } from "@milepost/model";
+import {
+  isFinal,
+  type OperationState,
+  type Question,
+  type QuestionStatus,
+  questionBounds,
+} from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
 import type { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
@@ -259,18 +266,33 @@ export class QuestionKeeper {
   }
 
   async #publish(found: FoundQuestion): Promise<void> {
-    const { operations, store, board, clock } = this.#context;
+    const { operations, store, clock } = this.#context;
     const { stored, content } = found;
     const { id, operationId, revision, status, lists } = stored;
     await operations.publishOwn(operationId, publisher, (state) => missingEvents(found, state));
     const shown = shownQuestion(found, "");
-    if (status === "open") await board?.put(shown, lists);
-    else await board?.close(shown, lists);
+    await this.#show(shown, lists);
     if (status !== "open") await this.#wakeReaders(found);
     const due = status === "open" ? dueAt(content) : undefined;
     const dueInMs = due === undefined ? undefined : Math.max(due - clock.now(), 0);
     await store.schedule(id, revision, dueInMs);
     this.#wakeIn(id, dueInMs);
+  }
+
+  /**
+   * Shows a question on the board, or takes it off. A board that refuses it for good, such as an inbox that is full of
+   * questions, keeps the question from nobody else: that is reported, and the question goes on without the board.
+   */
+  async #show(question: Question, lists: readonly string[]): Promise<void> {
+    const { board, onError } = this.#context;
+    try {
+      if (question.status === "open") await board?.put(question, lists);
+      else await board?.close(question, lists);
+    } catch (error) {
+      const isForGood = error instanceof MilepostError && error.code !== "store_unavailable";
+      if (!isForGood) throw error;
+      onError(error);
+    }
   }
 
   /** Wakes the calls that wait for the end of the question. */
