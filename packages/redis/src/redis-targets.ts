@@ -16,9 +16,15 @@ export class RedisTargets implements Targets {
     this.#clock = clock;
   }
 
-  async put(owner: string, target: Target, { maxTargets, keepMs }: TargetBounds): Promise<boolean> {
+  async put(
+    owner: string,
+    target: Target,
+    { maxTargets, keepMs, isRenewal = false }: TargetBounds,
+  ): Promise<boolean> {
     requireTargetFits(owner, target);
-    const rest = [target.value, Math.ceil(keepMs).toFixed(0), String(maxTargets)];
+    // A renewal finds no room for a target that is not there.
+    const most = isRenewal ? 0 : maxTargets;
+    const rest = [target.value, Math.ceil(keepMs).toFixed(0), String(most)];
     return (await this.#run(owner, "put", fieldOf(target.id), ...rest)) === 1;
   }
 

@@ -75,11 +75,11 @@ export class ErrandRunner {
     if (errand === undefined) return undefined;
     switch (errand.do) {
       case "watch":
-        return this.#watch(errand);
+        return asLook(delivery, await this.#watch(errand));
       case "end":
-        return this.#end(errand);
+        return asLook(delivery, await this.#end(errand));
       case "decide":
-        return this.#decide(errand.thing);
+        return asLook(delivery, await this.#decide(errand.thing));
       case "send":
         return this.#send(errand, delivery, signal);
     }
@@ -148,15 +148,16 @@ export class ErrandRunner {
 
   async #send(
     { thing, to, when }: Errand & { do: "send" },
-    { id, attempt }: TakenDelivery,
+    delivery: TakenDelivery,
     signal: AbortSignal,
   ): Promise<FurtherAttempt | undefined> {
+    const { id, attempt } = delivery;
     const { isVisible, instruments } = this.#context;
     if (when === "away" && (await isVisible(thing.user))) {
       instruments.reachSkipped.add(1);
       // The user reads it on the page, except for a question, which the user may leave again.
       return thing.kind === "question" && !this.#isTooOld(thing) && (await this.#isWaiting(thing))
-        ? { dueInMs: questionMs }
+        ? asLook(delivery, { dueInMs: questionMs })
         : undefined;
     }
     if (!(await this.#isWaiting(thing))) return undefined;
@@ -166,6 +167,9 @@ export class ErrandRunner {
     instruments.reached[way][outcome.kind].add(1);
     if (outcome.kind === "gone") await this.#context.engine.targets.remove(to.owner, to.id);
     if (outcome.kind === "sent" || outcome.kind === "gone") return undefined;
+    if (outcome.kind === "later" && outcome.isUntried === true && !this.#isTooOld(thing)) {
+      return asLook(delivery, { dueInMs: outcome.afterMs ?? firstRetryMs });
+    }
     if (outcome.kind === "later" && !this.#isTooOld(thing)) {
       return { dueInMs: Math.max(outcome.afterMs ?? 0, this.retryMs(attempt)) };
     }
@@ -197,7 +201,9 @@ export class ErrandRunner {
     const outcome = await sender.post({ id: to.id, url: webhook.url }, cloudEventOf(thing), signal);
     if (outcome.kind === "sent" && clock.now() - webhook.since > renewAfterMs) {
       const value = JSON.stringify({ ...webhook, since: Math.round(clock.now()) });
-      await engine.targets.put(webhookOwner, { id: to.id, value }, webhookBounds);
+      // A webhook that was removed meanwhile stays removed.
+      const bounds = { ...webhookBounds, isRenewal: true };
+      await engine.targets.put(webhookOwner, { id: to.id, value }, bounds);
     }
     return outcome;
   }
@@ -251,4 +257,12 @@ export class ErrandRunner {
       deadLetterBounds,
     );
   }
+}
+
+/** Returns a further attempt after a look, which was no failure: attempts count from 1 again. */
+function asLook(
+  { content }: TakenDelivery,
+  further: FurtherAttempt | undefined,
+): FurtherAttempt | undefined {
+  return further === undefined ? undefined : { ...further, content };
 }

@@ -6,7 +6,13 @@ export type SendOutcome =
   /** The target does not exist any more, and says so. */
   | { readonly kind: "gone" }
   /** A later attempt may succeed, at the earliest after `afterMs` milliseconds. */
-  | { readonly kind: "later"; readonly reason: string; readonly afterMs?: number }
+  | {
+      readonly kind: "later";
+      readonly reason: string;
+      readonly afterMs?: number;
+      /** True if nothing was sent, so that the outcome says nothing about this message. */
+      readonly isUntried?: true;
+    }
   /** No later attempt succeeds. */
   | { readonly kind: "refused"; readonly reason: string };
 

@@ -345,6 +345,45 @@ describe("a target that cannot be reached", () => {
   });
 });
 
+describe("attempts", () => {
+  test("[P-REACH-7] looks at a user with a visible page are no failed attempts, so an error is retried soon", async () => {
+    await using r = reaching();
+    await r.subscribe();
+    const page = r.t.connect({ principal: r.t.user("ada") });
+    await r.t.core.inbox.put(
+      { users: ["ada"] },
+      { id: "q1", kind: "question", data: { prompt: "Deploy?" } },
+    );
+    for (let n = 0; n < 60; n++) {
+      await r.t.clock.advance(10_000);
+      page.send({ type: "request", id: n + 1, method: "gateway.store" });
+    }
+    expect(r.sender.take()).toEqual([]);
+    let tries = 0;
+    r.sender.answer = () => {
+      tries++;
+      return tries === 1 ? { kind: "later", reason: "answered 503" } : { kind: "sent" };
+    };
+    page.drop();
+    for (let n = 0; n < 6; n++) await r.t.clock.advance(10_000);
+    expect(tries).toBe(2);
+  });
+
+  test("[P-REACH-7] a target that is busy is tried again when it says, and is not called failing", async () => {
+    await using r = reaching();
+    await r.subscribe();
+    const at: number[] = [];
+    r.sender.answer = () => {
+      at.push(r.t.clock.now());
+      if (at.length > 6) return { kind: "sent" };
+      return { kind: "later", reason: "too many attempts", afterMs: 1_000, isUntried: true };
+    };
+    await run(r.t, done);
+    for (let n = 0; n < 20; n++) await r.t.clock.advance(1_000);
+    expect(at).toHaveLength(7);
+  });
+});
+
 describe("several nodes", () => {
   test("[P-REACH-6] several nodes send one message about a thing, also when the node that noticed it dies", async () => {
     const clock = new ManualClock();

@@ -1,5 +1,6 @@
 import type { DeliveryBounds, Engine } from "@milepost/engine";
 import type { OperationState } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
 import type { InboxNews } from "../inbox/inbox-api.ts";
 import { type Errand, writeErrand } from "./errand.ts";
 import { thingOfItem } from "./inbox-thing.ts";
@@ -10,6 +11,8 @@ import type { Thing } from "./thing.ts";
 export const deliveryBounds: DeliveryBounds = { maxWaiting: 100_000, keepMs: 8 * 24 * 3_600_000 };
 /** Time that a page has to come back after a reload before its user counts as away, in milliseconds. */
 const graceMs = 3_000;
+/** Bounds for looks at operations that run, so that these leave half of the room to what has happened. */
+const lookBounds: DeliveryBounds = { ...deliveryBounds, maxWaiting: 50_000 };
 /** Time until the first look at an operation that runs, in milliseconds. */
 const firstLookMs = 60_000;
 
@@ -45,7 +48,7 @@ export class Reach {
       }
     } else if (before === undefined || isOver(before) || before.attempt !== attempt) {
       const errand = { do: "watch", operation, attempt } as const;
-      await this.#note(`watch:${operation}:${attempt}`, errand, firstLookMs);
+      await this.#note(`watch:${operation}:${attempt}`, errand, firstLookMs, lookBounds);
     }
   }
 
@@ -54,8 +57,19 @@ export class Reach {
     if (!this.#context.isOn) return;
     const thing = thingOfItem(news);
     const errand = writeErrand({ do: "decide", thing });
-    const { deliveries } = this.#context.engine;
-    await deliveries.add(`decide:${thing.id}`, errand, graceMs, deliveryBounds);
+    try {
+      await this.#context.engine.deliveries.add(
+        `decide:${thing.id}`,
+        errand,
+        graceMs,
+        deliveryBounds,
+      );
+    } catch (error) {
+      const isAway = error instanceof MilepostError && error.code === "store_unavailable";
+      if (isAway) throw error;
+      // Telling the item once more would find as little room.
+      this.#context.onError(error);
+    }
   }
 
   /**
@@ -67,9 +81,14 @@ export class Reach {
     await this.#context.engine.deliveries.add(`again:${letterId}`, errand, 0, deliveryBounds);
   }
 
-  async #note(id: string, errand: Errand, dueInMs: number): Promise<void> {
+  async #note(
+    id: string,
+    errand: Errand,
+    dueInMs: number,
+    bounds: DeliveryBounds = deliveryBounds,
+  ): Promise<void> {
     try {
-      await this.#context.engine.deliveries.add(id, writeErrand(errand), dueInMs, deliveryBounds);
+      await this.#context.engine.deliveries.add(id, writeErrand(errand), dueInMs, bounds);
     } catch (error) {
       this.#context.onError(error);
     }

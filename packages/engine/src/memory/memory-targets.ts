@@ -23,11 +23,15 @@ export class MemoryTargets implements Targets {
     this.#maxOwners = maxOwners;
   }
 
-  async put(owner: string, target: Target, { maxTargets, keepMs }: TargetBounds): Promise<boolean> {
+  async put(
+    owner: string,
+    target: Target,
+    { maxTargets, keepMs, isRenewal = false }: TargetBounds,
+  ): Promise<boolean> {
     requireTargetFits(owner, target);
     this.#forgetOne();
     const held = this.#held(owner) ?? new Map<string, Held>();
-    if (!held.has(target.id) && held.size >= maxTargets) return false;
+    if (!held.has(target.id) && (isRenewal || held.size >= maxTargets)) return false;
     if (!this.#owners.has(owner) && this.#owners.size >= this.#maxOwners) {
       throw new MilepostError(
         "rate_limited",

@@ -9,6 +9,8 @@ export interface TargetBounds {
   readonly maxTargets: number;
   /** Time for which a target is kept after it was last put, in milliseconds. */
   readonly keepMs: number;
+  /** True to put the target only if the owner still has one with its id; default false. */
+  readonly isRenewal?: boolean;
 }
 
 /** Place at which somebody who is away is reached. */
@@ -27,7 +29,7 @@ export interface Target {
 export interface Targets {
   /**
    * Adds a target, or replaces the one with its id. Resolves with false, and changes nothing, when the owner has
-   * `maxTargets` others.
+   * `maxTargets` others, and for a renewal when it has none with this id.
    *
    * Rejects with `bad_message` for a name or value that is too long, and with `rate_limited` when the store has as
    * many owners as it may.

@@ -147,12 +147,17 @@ export class TargetSender implements ReachSender {
   async #attempt(url: string, send: () => Promise<GuardedAnswer>): Promise<SendOutcome> {
     const origin = this.#originOf(new URL(url).origin);
     if (origin.running >= maxAtOnce) {
-      return { kind: "later", reason: "too many attempts at this target", afterMs: busyMs };
+      return {
+        kind: "later",
+        reason: "too many attempts at this target",
+        afterMs: busyMs,
+        isUntried: true,
+      };
     }
     const permit = origin.breaker.take();
     if (permit === undefined) {
       const afterMs = Math.max(origin.breaker.retryAfterMs, busyMs);
-      return { kind: "later", reason: "the target is failing", afterMs };
+      return { kind: "later", reason: "the target is failing", afterMs, isUntried: true };
     }
     origin.running++;
     try {

@@ -38,6 +38,21 @@ export function targetsContract(name: string, make: MakeEngine): void {
       expect(await put("e")).toBe(true);
     });
 
+    test("[P-REACH-10] a renewal keeps a target for longer, and does not bring back one that was removed", async () => {
+      await using harness = await make();
+      const { targets } = harness.engine;
+      const renewal = { ...bounds, isRenewal: true };
+      expect(await targets.put("ada", { id: "a", value: "1" }, renewal)).toBe(false);
+      await targets.put("ada", { id: "a", value: "1" }, bounds);
+      await harness.advance(600);
+      expect(await targets.put("ada", { id: "a", value: "2" }, renewal)).toBe(true);
+      await harness.advance(600);
+      expect(await targets.list("ada")).toEqual([{ id: "a", value: "2" }]);
+      await targets.remove("ada", "a");
+      expect(await targets.put("ada", { id: "a", value: "3" }, renewal)).toBe(false);
+      expect(await targets.list("ada")).toEqual([]);
+    });
+
     test("owners and ids may be any text, and are told apart however they are split", async () => {
       await using harness = await make();
       const { targets } = harness.engine;
