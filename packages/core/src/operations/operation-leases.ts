@@ -40,6 +40,18 @@ export class OperationLeases {
     return lease;
   }
 
+  /**
+   * Takes the lease from its current holder without a new one, if the check that follows the look at it passes. A lease that
+   * somebody acquires meanwhile stays. Returns what the check says.
+   */
+  async revokeIf(operationId: string, check: () => Promise<boolean>): Promise<boolean> {
+    const name = operationChannel(operationId);
+    const lease = await this.#leases.get(name);
+    if (!(await check())) return false;
+    if (lease !== undefined) await this.#leases.release(name, lease.token);
+    return true;
+  }
+
   /** Renews the lease that has this token; rejects with `stale_lease` when the token does not hold it. */
   async renew(operationId: string, token: string | undefined): Promise<Lease> {
     const name = operationChannel(operationId);

@@ -20,6 +20,13 @@ export type QueuedPlace = OperationEvents["waiting"] & {
   readonly ticket: string;
 };
 
+/** Step after which a ticket waits that did not wait before. */
+export interface NewWait {
+  readonly by: "join" | "return";
+  /** True if the ticket still waits as it did after the step: no worker has claimed it since. */
+  readonly isStill: () => Promise<boolean>;
+}
+
 /** Parts of the operations that {@link QueuedOperations} uses. */
 export interface QueuedOperationsContext {
   readonly log: OperationLog;
@@ -41,14 +48,25 @@ export class QueuedOperations {
   }
 
   /**
-   * Publishes the place of an operation. An operation that ran is taken from its worker, whose later reports are refused.
-   * Does nothing for one that has ended.
+   * Publishes the place of an operation that waits. With a `wait` that has just begun, an operation that ran waits again: it is
+   * taken from its worker, whose later reports are refused. Does nothing for one that has ended, and for one whose ticket a
+   * worker has claimed meanwhile.
    */
-  async waits(operationId: string, place: QueuedPlace): Promise<void> {
+  async waits(operationId: string, place: QueuedPlace, wait?: NewWait): Promise<void> {
     await this.#withLive(operationId, async (operation) => {
-      if (operation.state.status !== "waiting") await this.#context.leases.take(operationId);
+      const isWaiting = operation.state.status === "waiting";
+      if (wait === undefined ? !isWaiting : !(await this.#begins(operationId, wait, isWaiting))) {
+        return;
+      }
       await this.#publish(operation, { event: "waiting", data: place });
     });
+  }
+
+  /** Takes the operation of a ticket that waits anew from its worker; false if the ticket no longer waits. */
+  async #begins(id: string, { by, isStill }: NewWait, isWaiting: boolean): Promise<boolean> {
+    // The service whose waiting operation joins may go on to report on it.
+    if (by === "join" && isWaiting) return true;
+    return this.#context.leases.revokeIf(id, isStill);
   }
 
   /**

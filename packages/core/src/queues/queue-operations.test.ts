@@ -1,4 +1,5 @@
-import type { OperationState } from "@milepost/model";
+import { type Engine, type EngineFactory, memoryEngine } from "@milepost/engine";
+import type { ClaimedTicket, OperationState } from "@milepost/model";
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
 import type { QueueRule } from "./queue-rule.ts";
@@ -14,7 +15,101 @@ async function stateOf(t: TestCore, id: string | undefined): Promise<OperationSt
   return (await t.core.operations.get(t.service, id ?? "")).operation;
 }
 
+/** Memory engine whose queues a test changes. */
+function engineWith(change: (queues: Engine["queues"]) => void): EngineFactory {
+  return (context) => {
+    const engine = memoryEngine()(context);
+    change(engine.queues);
+    return engine;
+  };
+}
+
+/** Calls that a test holds back once they have their result. */
+class Held {
+  isHolding = false;
+  readonly #release: (() => void)[] = [];
+
+  get size(): number {
+    return this.#release.length;
+  }
+
+  through<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      const result = await call(...args);
+      if (this.isHolding) await new Promise<void>((resolve) => this.#release.push(resolve));
+      return result;
+    };
+  }
+
+  release(): void {
+    this.isHolding = false;
+    for (const release of this.#release.splice(0)) release();
+  }
+}
+
+/** Reports an event as the worker that has claimed a ticket. */
+async function report(t: TestCore, claimed: ClaimedTicket | undefined, event: string) {
+  const lease = claimed?.operation_lease?.token ?? "";
+  const events = [{ event, data: event === "progress" ? { percent: 10 } : {} }];
+  return t.core.operations.report(t.service, claimed?.operation_id ?? "", { lease, events });
+}
+
 describe("an operation that is a ticket first", () => {
+  test("[P-QUE-17] a place that is told late takes no operation from the worker that has started it meanwhile", async () => {
+    const held = new Held();
+    const engine = engineWith((store) => {
+      store.get = held.through(store.get.bind(store));
+    });
+    await using t = testCore({ queues: [preview], engine });
+    const { queues } = t.core;
+    const ada = t.user("ada");
+    t.connect({ principal: ada });
+    const bob = await queues.join(t.user("bob"), "preview", {});
+    const ticket = await queues.join(ada, "preview", {});
+    await t.clock.advance(200);
+    await queues.leave(t.user("bob"), "preview", bob.id);
+    held.isHolding = true;
+    await t.clock.advance(200);
+    expect(held.size).toBe(1);
+    const claimed = await queues.claim(t.service, "preview", { worker: "w" });
+    expect(claimed?.id).toBe(ticket.id);
+    await report(t, claimed, "started");
+    held.release();
+    await t.clock.advance(200);
+    expect(await stateOf(t, ticket.operation_id)).toMatchObject({ status: "running" });
+    expect(await report(t, claimed, "progress")).toMatchObject([{ duplicate: false }]);
+  });
+
+  test("[P-QUE-17] a return that is told late takes no operation from the next worker", async () => {
+    const held = new Held();
+    const engine = engineWith((store) => {
+      store.sweep = held.through(store.sweep.bind(store));
+    });
+    await using t = testCore({ queues: [preview], engine });
+    const { queues } = t.core;
+    const ticket = await queues.join(t.user("ada"), "preview", {});
+    const lost = await queues.claim(t.service, "preview", { worker: "w", lease_ms: 5_000 });
+    await report(t, lost, "started");
+    await t.clock.advance(4_500);
+    held.isHolding = true;
+    await t.clock.advance(1_000);
+    const next = await queues.claim(t.service, "preview", { worker: "w2" });
+    expect(next).toMatchObject({ id: ticket.id, attempt: 2 });
+    await report(t, next, "started");
+    held.release();
+    await t.clock.advance(200);
+    expect(await stateOf(t, ticket.operation_id)).toMatchObject({ status: "running" });
+    expect(await report(t, next, "progress")).toMatchObject([{ duplicate: false }]);
+  });
+
+  test("[P-QUE-17] a worker that loses its ticket before its first report loses the operation too", async () => {
+    await using t = testCore({ queues: [preview] });
+    await t.core.queues.join(t.user("ada"), "preview", {});
+    const lost = await t.core.queues.claim(t.service, "preview", { worker: "w", lease_ms: 5_000 });
+    await t.clock.advance(8_000);
+    await expect(report(t, lost, "started")).rejects.toMatchObject({ code: "stale_lease" });
+  });
+
   test("[P-QUE-17] an operation that is a ticket waits with its place, never stalls while it waits, and runs under the same id", async () => {
     await using t = testCore({ queues: [preview] });
     const { queues, operations } = t.core;

@@ -8,7 +8,7 @@ import {
 } from "@milepost/model";
 import { encodeId, MilepostError } from "@milepost/protocol";
 import type { Operations } from "../operations/operations-api.ts";
-import type { QueuedOperations } from "../operations/queued-operations.ts";
+import type { NewWait, QueuedOperations } from "../operations/queued-operations.ts";
 import type { Principal, ServicePrincipal } from "../rules/principal.ts";
 import { requireService } from "../rules/service-scopes.ts";
 import type { QueueRule } from "./queue-rule.ts";
@@ -70,23 +70,30 @@ export class QueueOperations {
     return this.#operations.queued.handOver(operation, service, leaseMs);
   }
 
-  /** Brings the operation of a ticket to where its ticket is. */
-  async changed(stored: StoredTicket, ticket: QueueTicket): Promise<void> {
+  /** Brings the operation of a ticket to where its ticket is. With a `wait`, the ticket has just begun to wait. */
+  async changed(stored: StoredTicket, ticket: QueueTicket, wait?: NewWait): Promise<void> {
     const { operation } = readTicketData(stored.data);
     if (operation === undefined) return;
     const { queued } = this.#operations;
-    const { position, total, queue, id, estimated_wait: wait, reason } = ticket;
+    const { position, total, queue, id, estimated_wait: estimate, reason } = ticket;
     switch (ticket.status) {
       case "running":
         return;
       case "waiting":
-        await queued.waits(operation, {
-          position,
-          total,
-          queue,
-          ticket: id,
-          ...(wait === null ? {} : { estimated_wait_ms: wait.p50_ms, estimated_wait: wait }),
-        });
+        await queued.waits(
+          operation,
+          {
+            position,
+            total,
+            queue,
+            ticket: id,
+            ...(estimate !== null && {
+              estimated_wait_ms: estimate.p50_ms,
+              estimated_wait: estimate,
+            }),
+          },
+          wait,
+        );
         return;
       case "left":
       case "gone":

@@ -23,7 +23,7 @@ import { MilepostError } from "@milepost/protocol";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { orThrow } from "../input/input.ts";
 import type { Operations } from "../operations/operations-api.ts";
-import type { QueuedOperations } from "../operations/queued-operations.ts";
+import type { NewWait, QueuedOperations } from "../operations/queued-operations.ts";
 import type { Principal, ServicePrincipal, UserPrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { isInScope, type QueueAction, requireService } from "../rules/service-scopes.ts";
@@ -444,7 +444,7 @@ export class QueueService implements Queues {
     const joined = viewOfTicket(name, ticket, estimate);
     await Promise.all([
       isConnected(person) ? this.#news.publish(ticket, joined) : undefined,
-      this.#operations.changed(ticket, joined),
+      this.#operations.changed(ticket, joined, this.#newWait(name, ticket, "join")),
     ]);
     this.#watch.seen(name, ticket);
     return joined;
@@ -473,14 +473,27 @@ export class QueueService implements Queues {
     instruments.queueTickets[ticket.state === "waiting" ? "returned" : ticket.state].add(1);
     if (ticket.state !== "waiting") this.#estimates.left(ticket.id);
     this.#signals.changed(name);
-    return this.#tell(name, ticket);
+    return this.#tell(name, ticket, this.#newWait(name, ticket, "return"));
   }
 
-  /** Publishes a ticket for its person, as it is. */
-  async #tell(name: string, ticket: StoredTicket): Promise<QueueTicket> {
+  /** Publishes a ticket for its person, as it is. With a `wait`, it has just begun to wait. */
+  async #tell(name: string, ticket: StoredTicket, wait?: NewWait): Promise<QueueTicket> {
     const view = await this.#ticket(name, ticket);
-    await Promise.all([this.#news.publish(ticket, view), this.#operations.changed(ticket, view)]);
+    await Promise.all([
+      this.#news.publish(ticket, view),
+      this.#operations.changed(ticket, view, wait),
+    ]);
     return view;
+  }
+
+  #newWait(name: string, { id, claims }: StoredTicket, by: NewWait["by"]): NewWait {
+    return {
+      by,
+      isStill: async () => {
+        const [now] = (await this.#known(() => this.#store.get(name, [id]))) ?? [];
+        return now?.state === "waiting" && now.claims === claims;
+      },
+    };
   }
 
   async #ticket(name: string, ticket: StoredTicket): Promise<QueueTicket> {
