@@ -139,15 +139,19 @@ export class OperationService implements Operations {
     this.#tree = new TreeRollUp({
       index,
       wheel,
-      tell: (parent, children) =>
+      tell: (parent, read) =>
         this.#queues.run(parent, async () => {
           const before = await this.#log.read(parent);
-          const data = before && nextReport(before.state, children);
-          if (before === undefined || data === undefined) return;
+          if (before === undefined) return true;
+          const children = await read();
+          const data = nextReport(before.state, children);
+          if (data === undefined) return true;
           const author = { publisher: "gateway:operations" };
           const after = await this.#log.append(parent, before, { event: "children", data }, author);
           await this.#notifier.changed(before, after);
           await this.#monitor.refresh(after.state, { before: before.state });
+          // Of two reports with one revision, the log keeps the first.
+          return nextReport(after.state, children) === undefined;
         }),
       onError,
     });

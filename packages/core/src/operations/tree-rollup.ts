@@ -19,12 +19,18 @@ const rolledUpTogether = 8;
 /** Number of parents that one sweep compares with their children. */
 const sweptParents = 50;
 
+/** Sum of the work of an operation's children, before it has a revision. */
+export type ChildrenReport = Omit<ChildrenState, "revision">;
+
 /** Parts of the node that a {@link TreeRollUp} uses. */
 export interface TreeRollUpContext {
   readonly index: OperationIndex;
   readonly wheel: TimerWheel;
-  /** Appends the report to the parent's log, if it still differs from the parent's state. */
-  readonly tell: (parent: string, children: Omit<ChildrenState, "revision">) => Promise<void>;
+  /**
+   * Reads the parent's state, then its children, and appends the report to the parent's log if it differs from the state.
+   * Resolves with false if another node appended a report meanwhile, of which nobody knows whether it is the newer one.
+   */
+  readonly tell: (parent: string, read: () => Promise<ChildrenReport>) => Promise<boolean>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -94,13 +100,13 @@ export class TreeRollUp extends Deadline {
 
   async #one(parent: string): Promise<void> {
     const { index, tell } = this.#context;
-    const children = await index.list({ parent, limit: maxRead });
-    await tell(parent, rolledUp(children));
+    const read = async () => rolledUp(await index.list({ parent, limit: maxRead }));
+    if (!(await tell(parent, read))) this.changed(parent);
   }
 }
 
 /** Returns what children have done together. All sums are of whole numbers, so they are exact. */
-export function rolledUp(children: readonly IndexedOperation[]): Omit<ChildrenState, "revision"> {
+export function rolledUp(children: readonly IndexedOperation[]): ChildrenReport {
   let weights = 0;
   let complete = 0;
   const counts = new Map<OperationStatus, number>();
@@ -132,7 +138,7 @@ const maxCounters = 32;
 /** Returns the report of the children, with the next revision; undefined if the parent's state has it already. */
 export function nextReport(
   { children: before }: OperationState,
-  children: Omit<ChildrenState, "revision">,
+  children: ChildrenReport,
 ): ChildrenState | undefined {
   if (before === undefined && children.total === 0) return undefined;
   const revision = (before?.revision ?? 0) + 1;

@@ -1,4 +1,5 @@
-import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
+import type { EngineFactory } from "@milepost/engine";
+import { altered, ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
 import { rolledUp } from "./tree-rollup.ts";
@@ -51,6 +52,43 @@ describe("trees of operations", () => {
     const { offset } = await stateOf(node, "mid");
     await node.clock.advance(60_000);
     expect((await stateOf(node, "mid")).offset).toBe(offset);
+  });
+
+  test("[P-TREE-3] a node that read the children before another node reported does not leave its older report", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    let hold: Promise<void> | undefined;
+    let release: () => void = () => {};
+    const slow: EngineFactory = (context) => {
+      const made = engine.factory(context);
+      const list: typeof made.operations.list = async (query) => {
+        const found = await made.operations.list(query);
+        if (query.parent !== undefined) await hold;
+        return found;
+      };
+      return { ...made, operations: altered(made.operations, { list }) };
+    };
+    await using a = testCore({ clock, engine: slow, node: "a" });
+    await using b = testCore({ clock, engine: engine.factory, node: "b" });
+    await create(a, "root");
+    const lease = await create(a, "child", { parent: "root" });
+    await clock.advance(1_000);
+    for (const releasedFirst of [true, false]) {
+      hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      const percent = releasedFirst ? 10 : 50;
+      await report(a, "child", lease, ["progress", { percent }]);
+      await clock.advance(300);
+      // Node a has read the children, and its report is on the way.
+      if (releasedFirst) release();
+      await report(b, "child", lease, ["progress", { percent: percent + 30 }]);
+      await clock.advance(300);
+      release();
+      hold = undefined;
+      await clock.advance(2_000);
+      expect(await stateOf(b, "root")).toMatchObject({ percent: percent + 30 });
+    }
   });
 
   test("[P-TREE-3] many changes of many children become a few reports to the parent", async () => {
