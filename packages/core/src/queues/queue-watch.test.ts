@@ -1,5 +1,7 @@
+import { type Engine, type EngineFactory, memoryEngine } from "@milepost/engine";
 import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import type { QueueTicket } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { UserPrincipal } from "../rules/principal.ts";
 import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
@@ -33,6 +35,19 @@ function tickets(socket: TestSocket): readonly QueueTicket[] {
     .take()
     .filter(({ event }) => event === "queue:position")
     .map(({ data }) => (data as { ticket: QueueTicket }).ticket);
+}
+
+/** Memory engine that a test changes. */
+function engineWith(change: (engine: Engine) => void): EngineFactory {
+  return (context) => {
+    const engine = memoryEngine()(context);
+    change(engine);
+    return engine;
+  };
+}
+
+function away(): MilepostError {
+  return new MilepostError("store_unavailable", "the store is away");
 }
 
 /** Claims and finishes the next ticket. */
@@ -209,6 +224,32 @@ describe("people who are gone", () => {
     expect(await t.core.queues.get(ada, "preview", ticket.id)).toMatchObject({ status: "waiting" });
     await t.clock.advance(5_000);
     expect(await t.core.queues.get(ada, "preview", ticket.id)).toMatchObject({ status: "gone" });
+  });
+
+  test("[P-QUE-12] a person whose look-up fails at the reconnect is looked up again, and keeps the ticket", async () => {
+    let isDown = false;
+    const engine = engineWith(({ queues: store }) => {
+      const find = store.find.bind(store);
+      store.find = (queue, owner) => {
+        if (isDown) return Promise.reject(away());
+        return find(queue, owner);
+      };
+    });
+    await using t = testCore({ limits, queues: [preview], engine });
+    await join(t, 1);
+    const ada = t.user("ada");
+    const socket = await connected(t, ada);
+    const ticket = await t.core.queues.join(ada, "preview", {});
+    await t.clock.advance(200);
+    socket.drop();
+    await t.clock.advance(1_000);
+    isDown = true;
+    await connected(t, ada);
+    await t.clock.advance(3_000);
+    expect(t.faults.length).toBeGreaterThan(0);
+    isDown = false;
+    await t.clock.advance(120_000);
+    expect(await t.core.queues.get(ada, "preview", ticket.id)).toMatchObject({ status: "waiting" });
   });
 
   test("[P-QUE-12] a person who never connected does not count as gone", async () => {

@@ -1,4 +1,5 @@
 import type { Clock, Queues as QueueStore, QueueTicket as StoredTicket } from "@milepost/engine";
+import { MilepostError } from "@milepost/protocol";
 import type { Principal } from "../rules/principal.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { DueHeap, type HeapItem } from "./due-heap.ts";
@@ -71,6 +72,16 @@ class WatchedQueue extends Deadline {
   }
 }
 
+/** Next attempt to look up the tickets of people whose look-up has failed. */
+class Retry extends Deadline {
+  override readonly onDue: () => void;
+
+  constructor(onDue: () => void) {
+    super();
+    this.onDue = onDue;
+  }
+}
+
 /** Parts of the node that a {@link QueueWatch} uses. */
 export interface QueueWatchContext {
   readonly store: QueueStore;
@@ -104,6 +115,7 @@ export class QueueWatch {
   #heardOf = new Set<string>();
   readonly #entered = new Map<string, TicketPerson>();
   readonly #left = new Map<string, TicketPerson>();
+  readonly #retry = new Retry(() => this.#settleSoon());
   #isSettling = false;
 
   constructor(context: QueueWatchContext) {
@@ -167,16 +179,19 @@ export class QueueWatch {
     if (queue !== undefined) this.#noteTold(queue, watched, ticket);
   }
 
-  /** Reports all people again, after the store was away from this node. */
+  /** Reports all people again and looks for their tickets, after the store was away from this node. */
   async restored(): Promise<void> {
     for (const queue of this.#queues.values()) {
       await this.#context.store.suspend(queue.name).catch(this.#context.onError);
       queue.touchedAt = Number.NEGATIVE_INFINITY;
       this.#lookSoon(queue, 0);
     }
+    await this.#searchAll(this.#live.slice(-maxSearched));
   }
 
   close(): void {
+    this.#entered.clear();
+    this.#context.wheel.clear(this.#retry);
     for (const queue of this.#queues.values()) this.#context.wheel.clear(queue);
     this.#queues.clear();
     this.#byOwner.clear();
@@ -266,7 +281,15 @@ export class QueueWatch {
   }
 
   async #find(name: string, person: TicketPerson): Promise<void> {
-    const ticket = await this.#context.store.find(name, ownerOf(person)).catch(() => undefined);
+    const { store, wheel, onError } = this.#context;
+    const ticket = await store.find(name, ownerOf(person)).catch((error: unknown) => {
+      if (isForNoQueue(error)) return undefined;
+      onError(error);
+      // Without the look-up the person would count as gone, so it is repeated.
+      this.#entered.set(ownerOf(person), person);
+      if (this.#retry.dueAt === undefined) wheel.set(this.#retry, lookMs);
+      return undefined;
+    });
     if (ticket === undefined || !this.#context.isConnected(person)) return;
     const watched = this.#watch(name, ticket.id, person);
     const queue = this.#queues.get(name);
@@ -386,6 +409,13 @@ export class QueueWatch {
     const untilNear = position - exactPositions;
     queue.byMoves.set(watched, queue.moves + Math.max(1, Math.min(toMove, untilNear)));
   }
+}
+
+/** True if the store says that it does not know the queue, or keeps none. */
+function isForNoQueue(error: unknown): boolean {
+  return (
+    error instanceof MilepostError && (error.code === "not_found" || error.code === "not_supported")
+  );
 }
 
 /** Returns the people as whom a principal may have tickets. */
