@@ -145,6 +145,39 @@ describe("positions", () => {
     expect(told(socket)).toEqual([]);
   });
 
+  test("[P-QUE-11] a position that could not be told is told with the next look", async () => {
+    let isDown = false;
+    const engine = engineWith(({ log }) => {
+      const append = log.append.bind(log);
+      log.append = (channel, entry, policy) =>
+        isDown && channel.startsWith("operation:")
+          ? Promise.reject(away())
+          : append(channel, entry, policy);
+    });
+    const rule = { ...preview, operation: { kind: "preview" } };
+    await using t = testCore({ limits, queues: [rule], engine });
+    const { queues, operations } = t.core;
+    await join(t, 2);
+    const people = [t.user("ada"), t.user("bob")];
+    for (const person of people) {
+      await connected(t, person);
+      await queues.join(person, "preview", {});
+    }
+    await t.clock.advance(200);
+    isDown = true;
+    const first = await queues.own(t.user("other0"), "preview");
+    const left = queues.leave(t.user("other0"), "preview", first?.id ?? "");
+    await expect(left).rejects.toMatchObject({ code: "store_unavailable" });
+    await t.clock.advance(300);
+    isDown = false;
+    await t.clock.advance(1_500);
+    for (const [n, person] of people.entries()) {
+      const ticket = await queues.own(person, "preview");
+      const { operation } = await operations.get(person, ticket?.operation_id ?? "");
+      expect(operation.waiting).toMatchObject({ position: n + 2 });
+    }
+  });
+
   test("[P-QUE-11] a person who leaves, and one ahead, move those behind, and pages of the studio can read it", async () => {
     await using t = testCore({ limits, queues: [preview] });
     const ada = await t.core.queues.join(t.user("ada"), "preview", {});

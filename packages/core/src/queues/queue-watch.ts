@@ -342,39 +342,50 @@ export class QueueWatch {
       due.push(watched);
     }
     const unique = [...new Set(due)];
-    for (let i = 0; i < unique.length; i += readTogether) {
-      const some = unique.slice(i, i + readTogether);
-      const found = await store
-        .get(
-          queue.name,
-          some.map(({ id }) => id),
-        )
-        .catch((error: unknown) => {
-          // They are due still, and are looked up again with the next change or the next look.
-          for (const watched of some) queue.byMoves.set(watched, queue.moves);
-          throw error;
+    const open = new Set(unique);
+    try {
+      for (let i = 0; i < unique.length; i += readTogether) {
+        const some = unique.slice(i, i + readTogether);
+        const ids = some.map(({ id }) => id);
+        const { moves } = queue;
+        const found = await store.get(queue.name, ids);
+        const material = some.flatMap((watched, n) => {
+          const ticket = this.#weigh(queue, watched, found[n], moves);
+          if (ticket === undefined) open.delete(watched);
+          return ticket === undefined ? [] : [{ watched, ticket }];
         });
-      const pushes: (() => Promise<void>)[] = [];
-      for (const [n, watched] of some.entries()) this.#weigh(queue, watched, found[n], pushes);
-      for (let p = 0; p < pushes.length; p += pushTogether) {
-        await Promise.all(pushes.slice(p, p + pushTogether).map((push) => push()));
+        for (let p = 0; p < material.length; p += pushTogether) {
+          const pushes = material.slice(p, p + pushTogether).map(async ({ watched, ticket }) => {
+            await this.#context.push(queue.name, ticket);
+            open.delete(watched);
+            this.#noteTold(queue, watched, ticket, moves);
+          });
+          for (const pushed of await Promise.allSettled(pushes)) {
+            if (pushed.status === "rejected") this.#context.onError(pushed.reason);
+          }
+        }
+      }
+    } finally {
+      // Those whom nobody could tell are due still: they are looked up again with the next change or the next look.
+      for (const watched of open) {
+        if (queue.tickets.get(watched.id) === watched) queue.byMoves.set(watched, queue.moves);
       }
     }
   }
 
-  /** Decides whether a ticket has moved materially since it was last pushed. */
+  /** Returns the ticket if it has moved materially since it was last pushed. */
   #weigh(
     queue: WatchedQueue,
     watched: Watched,
     ticket: StoredTicket | undefined,
-    pushes: (() => Promise<void>)[],
-  ): void {
-    if (queue.tickets.get(watched.id) !== watched) return;
+    moves: number,
+  ): StoredTicket | undefined {
+    if (queue.tickets.get(watched.id) !== watched) return undefined;
     const isOver =
       ticket === undefined || (ticket.state !== "waiting" && ticket.state !== "running");
     if (isOver) {
       this.#unwatch(queue, watched);
-      return;
+      return undefined;
     }
     const now = this.#context.clock.monotonic();
     const { position = 0, total = 0 } = ticket.place ?? {};
@@ -384,30 +395,35 @@ export class QueueWatch {
       ? moved > 0
       : moved >= watched.position * materialShare ||
         (now - watched.pushedAt >= pushMs && (moved > 0 || total !== watched.total));
-    if (isMaterial && ticket.place !== undefined) {
-      pushes.push(() => this.#context.push(queue.name, ticket));
-      this.#noteTold(queue, watched, ticket);
-    } else this.#wait(queue, watched, position);
+    if (isMaterial && ticket.place !== undefined) return ticket;
+    this.#wait(queue, watched, position, moves);
+    return undefined;
   }
 
-  /** Records that the person of a ticket knows its place. */
-  #noteTold(queue: WatchedQueue, watched: Watched, { place }: StoredTicket): void {
+  /** Records that the person of a ticket knows its place, as it was after this number of moves. */
+  #noteTold(
+    queue: WatchedQueue,
+    watched: Watched,
+    { place }: StoredTicket,
+    moves = queue.moves,
+  ): void {
+    if (queue.tickets.get(watched.id) !== watched) return;
     const { position = 0, total = 0 } = place ?? {};
     watched.position = position;
     watched.total = total;
     watched.pushedAt = this.#context.clock.monotonic();
-    this.#wait(queue, watched, position);
+    this.#wait(queue, watched, position, moves);
   }
 
   /** Makes a ticket due when enough has changed that it may have moved materially. */
-  #wait(queue: WatchedQueue, watched: Watched, position: number): void {
+  #wait(queue: WatchedQueue, watched: Watched, position: number, moves: number): void {
     watched.lookedAt = this.#context.clock.monotonic();
     queue.tickets.delete(watched.id);
     queue.tickets.set(watched.id, watched);
     const toMove =
       Math.ceil(watched.position * materialShare) - Math.abs(position - watched.position);
     const untilNear = position - exactPositions;
-    queue.byMoves.set(watched, queue.moves + Math.max(1, Math.min(toMove, untilNear)));
+    queue.byMoves.set(watched, moves + Math.max(1, Math.min(toMove, untilNear)));
   }
 }
 
