@@ -102,6 +102,57 @@ describe("an operation that is a ticket first", () => {
     expect(await report(t, next, "progress")).toMatchObject([{ duplicate: false }]);
   });
 
+  test("[P-QUE-17] a worker that claims a ticket at once gets the lease of its operation", async () => {
+    const claims: Promise<ClaimedTicket | undefined>[] = [];
+    const claim = () => t.core.queues.claim(t.service, "preview", { worker: "w" });
+    const engine = engineWith((store) => {
+      const join = store.join.bind(store);
+      store.join = async (queue, request) => {
+        const joined = await join(queue, request);
+        claims.push(claim());
+        await claims[0];
+        return joined;
+      };
+    });
+    await using t: TestCore = testCore({ queues: [preview], engine });
+    const ticket = await t.core.queues.join(t.user("ada"), "preview", {});
+    const claimed = await claims[0];
+    expect(claimed).toMatchObject({ id: ticket.id, operation_id: ticket.operation_id });
+    expect(await report(t, claimed, "started")).toMatchObject([{ duplicate: false }]);
+  });
+
+  test("[P-QUE-17] a join that is repeated creates the operation that its ticket lacks, and no other one", async () => {
+    let store: Engine["queues"] | undefined;
+    const engine = engineWith((queues) => {
+      store = queues;
+    });
+    await using t = testCore({ queues: [preview], engine });
+    const { queues, operations } = t.core;
+    await queues.configure(t.service, "preview", { capacity: 1 });
+    const data = JSON.stringify({ user: "ada", operation: "lost" });
+    await store?.join("preview", { id: "t1", owner: "user:ada", data });
+    const ticket = await queues.join(t.user("ada"), "preview", {});
+    expect(ticket).toMatchObject({ id: "t1", operation_id: "lost", duplicate: true });
+    expect(await stateOf(t, "lost")).toMatchObject({
+      status: "waiting",
+      user_id: "ada",
+      waiting: { position: 1, ticket: "t1" },
+    });
+    await queues.join(t.user("ada"), "preview", {});
+    const list = await operations.list(t.service, { kind: "preview" });
+    expect(list.operations).toHaveLength(1);
+  });
+
+  test("[P-QUE-17] a join that is refused leaves no operation that waits", async () => {
+    await using t = testCore({ queues: [{ ...preview, maxWaiting: 1 }] });
+    const { queues, operations } = t.core;
+    await queues.join(t.user("ada"), "preview", {});
+    const refused = queues.join(t.user("bob"), "preview", {});
+    await expect(refused).rejects.toMatchObject({ code: "queue_full" });
+    const { operations: found } = await operations.list(t.service, { user: "bob" });
+    expect(found.map(({ status }) => status)).toEqual(["cancelled"]);
+  });
+
   test("[P-QUE-17] a worker that loses its ticket before its first report loses the operation too", async () => {
     await using t = testCore({ queues: [preview] });
     await t.core.queues.join(t.user("ada"), "preview", {});

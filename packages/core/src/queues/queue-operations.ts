@@ -7,6 +7,7 @@ import {
   type QueueTicket,
 } from "@milepost/model";
 import { encodeId, MilepostError } from "@milepost/protocol";
+import { isQueued } from "../operations/is-queued.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { NewWait, QueuedOperations } from "../operations/queued-operations.ts";
 import type { Principal, ServicePrincipal } from "../rules/principal.ts";
@@ -22,8 +23,11 @@ const gateway: ServicePrincipal = { kind: "service", name: "gateway:queues" };
 /** Operation that a new ticket will be. */
 export interface PlannedOperation {
   readonly id: string;
-  /** Creates it for the ticket's person; does nothing for one that exists. */
-  create(person: TicketPerson): Promise<void>;
+  /**
+   * Creates it for the ticket's person, under another id if one is given. False if there was nothing to create: the operation
+   * exists, or its service had to create it.
+   */
+  create(person: TicketPerson, id?: string): Promise<boolean>;
 }
 
 /** Operations that tickets are: created with the ticket, `waiting` with its place, and ended with it. */
@@ -49,11 +53,11 @@ export class QueueOperations {
     if (asked !== undefined) {
       const id = asked.operation_id ?? this.#random.id(idLength);
       const service = requireService(principal, "operations", `operation:${encodeId(id)}`);
-      return this.#planned(service, id, { ...asked, operation_id: id });
+      return this.#planned(service, id, asked);
     }
     if (rule.operation === undefined) return undefined;
     const id = this.#random.id(idLength);
-    return this.#planned(gateway, id, { ...rule.operation, operation_id: id });
+    return this.#planned(gateway, id, rule.operation);
   }
 
   /**
@@ -68,6 +72,24 @@ export class QueueOperations {
     const { operation } = readTicketData(ticket.data);
     if (operation === undefined) return undefined;
     return this.#operations.queued.handOver(operation, service, leaseMs);
+  }
+
+  /** Ends an operation that was created for a ticket that there will not be. */
+  async abandon(id: string): Promise<void> {
+    const data = { reason: "there is no new ticket for it" };
+    await this.#operations.queued.end(id, { event: "cancelled", data });
+  }
+
+  /**
+   * Creates the operation of a ticket that waits, if there is none: the node may have died, or the store failed, before it
+   * existed. True if the operation does not show yet that it waits.
+   */
+  async ensure(ticket: StoredTicket, planned: PlannedOperation | undefined): Promise<boolean> {
+    const { operation, ...person } = readTicketData(ticket.data);
+    if (operation === undefined || ticket.state !== "waiting") return false;
+    const state = await this.#operations.queued.read(operation);
+    if (state !== undefined) return !isQueued(state);
+    return (await planned?.create(person, operation)) ?? false;
   }
 
   /** Brings the operation of a ticket to where its ticket is. With a `wait`, the ticket has just begun to wait. */
@@ -119,12 +141,14 @@ export class QueueOperations {
   #planned(service: ServicePrincipal, id: string, input: CreateOperation): PlannedOperation {
     return {
       id,
-      create: async ({ user, session }) => {
-        await this.#operations.create(service, {
+      create: async ({ user, session }, operation_id = id) => {
+        const { duplicate } = await this.#operations.create(service, {
           ...input,
+          operation_id,
           ...(user === undefined ? {} : { user_id: user }),
           ...(session === undefined ? {} : { session_id: session }),
         });
+        return !duplicate;
       },
     };
   }
@@ -138,7 +162,7 @@ export class QueueOperations {
         `the operation is ${operation.status}, so it cannot wait in a queue; create another one`,
       );
     }
-    return { id, create: async () => {} };
+    return { id, create: async () => false };
   }
 }
 

@@ -2,6 +2,7 @@ import type {
   Clock,
   Engine,
   HeldResult,
+  JoinResult,
   Queues as QueueStore,
   Random,
   QueueTicket as StoredTicket,
@@ -40,14 +41,21 @@ import {
   readJoin,
 } from "./queue-inputs.ts";
 import { QueueNews } from "./queue-news.ts";
-import { QueueOperations } from "./queue-operations.ts";
+import { type PlannedOperation, QueueOperations } from "./queue-operations.ts";
 import { QueueSignals } from "./queue-signals.ts";
 import { QueueUpkeep } from "./queue-upkeep.ts";
 import { queueViewOf } from "./queue-view.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import type { Queues } from "./queues-api.ts";
 import { missingQueue, StoredQueues } from "./stored-queues.ts";
-import { ownerOf, ownersOf, personIn, type TicketPerson, ticketDataText } from "./ticket-owner.ts";
+import {
+  ownerOf,
+  ownersOf,
+  personIn,
+  readTicketData,
+  type TicketPerson,
+  ticketDataText,
+} from "./ticket-owner.ts";
 import { claimedTicket, viewOfTicket } from "./ticket-view.ts";
 import { WaitEstimates } from "./wait-estimates.ts";
 
@@ -216,25 +224,50 @@ export class QueueService implements Queues {
         : joinOfService(principal, queue, request);
     const planned = await this.#operations.plan(principal, queue.rule, request.operation);
     const data = planned === undefined ? person : { ...person, operation: planned.id };
-    const { ticket, isNew } = await this.#stored.through(queue, () =>
-      this.#store.join(name, {
-        id: this.#context.random.id(ticketIdLength),
-        owner: ownerOf(person),
-        data: ticketDataText(data),
-        ...(lane === undefined ? {} : { lane }),
-        ...(request.key === undefined ? {} : { key: request.key }),
-      }),
-    );
-    if (isNew && planned !== undefined) {
-      await planned.create(person).catch(async (error: unknown) => {
-        await this.#store.leave(name, ticket.id);
-        throw error;
-      });
+    const join = () =>
+      this.#stored.through(queue, () =>
+        this.#store.join(name, {
+          id: this.#context.random.id(ticketIdLength),
+          owner: ownerOf(person),
+          data: ticketDataText(data),
+          ...(lane === undefined ? {} : { lane }),
+          ...(request.key === undefined ? {} : { key: request.key }),
+        }),
+      );
+    const { ticket, isNew } =
+      planned === undefined ? await join() : await this.#joinAs(planned, name, person, join);
+    if (isNew) return { ...(await this.#joined(name, ticket, person)), duplicate: false };
+    const view = await this.#ticket(name, ticket);
+    if (await this.#operations.ensure(ticket, planned)) {
+      await this.#operations.changed(ticket, view, this.#newWait(name, ticket, "join"));
     }
-    const joined = isNew
-      ? await this.#joined(name, ticket, person)
-      : await this.#ticket(name, ticket);
-    return { ...joined, duplicate: !isNew };
+    return { ...view, duplicate: true };
+  }
+
+  /** Joins with an operation, which exists before a worker can claim the ticket, and ends with a join that brings no new one. */
+  async #joinAs(
+    planned: PlannedOperation,
+    name: string,
+    person: TicketPerson,
+    join: () => Promise<JoinResult>,
+  ): Promise<JoinResult> {
+    const known = await this.#known(() => this.#store.find(name, ownerOf(person)));
+    // A person who has a ticket gets it again. Nobody shall see an operation come and go for that.
+    const isMade = known === undefined && (await planned.create(person));
+    const abandon = () => this.#operations.abandon(planned.id).catch(this.#context.onError);
+    try {
+      const joined = await join();
+      // The ticket that the person had has ended meanwhile.
+      if (known !== undefined && joined.isNew) await planned.create(person);
+      if (isMade && !joined.isNew && readTicketData(joined.ticket.data).operation !== planned.id) {
+        await abandon();
+      }
+      return joined;
+    } catch (error) {
+      // Where the store gave no answer there may be a ticket. Without one, nobody reports on the operation, and it is lost.
+      if (isMade && !isUnanswered(error)) await abandon();
+      throw error;
+    }
   }
 
   async get(principal: Principal, name: string, id: string): Promise<QueueTicket> {
@@ -518,6 +551,11 @@ export class QueueService implements Queues {
       hours,
     );
   }
+}
+
+/** True for an error after which it is unknown what the store has done. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof MilepostError && error.code === "store_unavailable";
 }
 
 /** Resolves with `otherwise` where the engine keeps no queues. */
