@@ -154,6 +154,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     ended: (operationId, reason) => questionKeeper.withdrawAll(operationId, reason),
     instruments,
     leaveQueue: (queue, ticket) => queues.leaveForOperation(queue, ticket),
+    settleQueued: (state) => queues.settleOperation(state),
   });
   const queues: QueueService = new QueueService({
     engine,

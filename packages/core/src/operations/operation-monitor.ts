@@ -6,6 +6,7 @@ import type { ServicePrincipal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { isQueued } from "./is-queued.ts";
 import { type CommandTimeouts, OperationDeadlines } from "./operation-deadlines.ts";
 import type { OperationEstimates } from "./operation-estimates.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
@@ -21,6 +22,8 @@ const adoptTogether = 32;
 const firstRetryMs = 1_000;
 const maxRetryMs = 30_000;
 const retryEndMs = 1_000;
+/** Interval at which some node looks whether the ticket of an operation that waits in a queue has ended, in milliseconds. */
+const lookAtTicketMs = 300_000;
 /** Number of consecutive failures after which a dead letter records them. Retries continue. */
 const failuresToTell = 5;
 
@@ -41,6 +44,8 @@ export interface MonitorContext {
   readonly deadLetters: DeadLetterStore;
   readonly errorLog: ErrorLog;
   readonly ended: (operationId: string, reason: string) => Promise<void>;
+  /** Ends an operation that waits in a queue although its ticket has ended. */
+  readonly settleQueued: (state: OperationState) => Promise<void>;
   readonly instruments: Pick<CoreInstruments, "operationsStalled" | "operationsLost">;
 }
 
@@ -87,7 +92,7 @@ export class OperationMonitor {
   }
 
   /**
-   * Looks after operations that have been overdue for more than 2 s. A live node would have acted by then, so
+   * Looks after operations that have been overdue for more than 2 s, and after those that wait in a queue. A live node would have acted by then, so
    * the node that knew the deadline has died. This node may know the operation too, yet by an older state or an
    * older lease, so it reads both again.
    */
@@ -113,11 +118,11 @@ export class OperationMonitor {
 
   /** Never rejects: an operation that cannot be read must not keep the others waiting. */
   async #adopt(id: string): Promise<void> {
-    const { index, queues, log, shared, notifier, errorLog } = this.#context;
+    const { index, queues, log, shared, notifier, settleQueued, errorLog } = this.#context;
     // Publishing its overdue events has failed here and is retried with a growing delay.
     if ((this.#deadlines.get(id)?.failures ?? 0) > 0) return;
     try {
-      await queues.run(id, async () => {
+      const adopted = await queues.run(id, async () => {
         const operation = await log.read(id);
         if (operation !== undefined) {
           await shared.settle(operation);
@@ -127,7 +132,9 @@ export class OperationMonitor {
           this.end(id);
           await index.remove(id);
         }
+        return operation?.state;
       });
+      if (adopted !== undefined && isQueued(adopted)) await settleQueued(adopted);
     } catch (error) {
       errorLog.report(error);
     }
@@ -139,7 +146,12 @@ export class OperationMonitor {
     let dueInMs = shared.dueIn(state.id, deadlines.observe(state));
     if (!(await this.#endedWith(state))) dueInMs = Math.min(dueInMs ?? retryEndMs, retryEndMs);
     // The index also serves other nodes: if this node dies, another node finds the overdue operation there.
-    await notifier.index(state, deadlines, dueInMs);
+    // A ticket may end without its operation if a node dies or the store fails in between.
+    await notifier.index(
+      state,
+      deadlines,
+      dueInMs ?? (isQueued(state) ? lookAtTicketMs : undefined),
+    );
     this.#context.onIndexed(state);
     if (dueInMs === undefined) this.end(state.id);
     else wheel.set(deadlines, dueInMs);

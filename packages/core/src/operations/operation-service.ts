@@ -80,6 +80,8 @@ export interface OperationContext {
   readonly ended: (operationId: string, reason: string) => Promise<void>;
   /** Lets a ticket leave its queue because its operation is to be cancelled. */
   readonly leaveQueue: (queue: string, ticket: string) => Promise<void>;
+  /** Ends an operation that waits in a queue although its ticket has ended. */
+  readonly settleQueued: (state: OperationState) => Promise<void>;
   readonly instruments: Pick<
     CoreInstruments,
     | "operationsCreated"
@@ -183,6 +185,7 @@ export class OperationService implements Operations {
       deadLetters: engine.deadLetters,
       errorLog,
       ended: context.ended,
+      settleQueued: context.settleQueued,
       instruments,
     });
     this.queued = new QueuedOperations({

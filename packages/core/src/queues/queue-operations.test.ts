@@ -1,5 +1,6 @@
 import { type Engine, type EngineFactory, memoryEngine } from "@milepost/engine";
 import type { ClaimedTicket, OperationState } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
 import type { QueueRule } from "./queue-rule.ts";
@@ -21,6 +22,22 @@ function engineWith(change: (queues: Engine["queues"]) => void): EngineFactory {
     const engine = memoryEngine()(context);
     change(engine.queues);
     return engine;
+  };
+}
+
+/** Memory engine that refuses the events of chosen operations. */
+class RefusingEngine {
+  /** Selects the operations by their channel. */
+  refuses: (channel: string) => boolean = () => false;
+
+  readonly factory: EngineFactory = (context) => {
+    const engine = memoryEngine()(context);
+    const append = engine.log.append.bind(engine.log);
+    engine.log.append = (channel, entry, policy) =>
+      channel.startsWith("operation:") && this.refuses(channel)
+        ? Promise.reject(new MilepostError("store_unavailable", "the store is away"))
+        : append(channel, entry, policy);
+    return { ...engine, isShared: true };
   };
 }
 
@@ -225,6 +242,52 @@ describe("an operation that is a ticket first", () => {
     const fence = again?.lease.fence ?? 0;
     await queues.fail(t.service, "preview", ticket.id, { fence, reason: "no disk" });
     expect(await stateOf(t, id)).toMatchObject({ status: "failed", error: { message: "no disk" } });
+  });
+
+  test("[P-QUE-17] a step that is repeated ends the operation that the first attempt could not end", async () => {
+    const engine = new RefusingEngine();
+    await using t = testCore({ queues: [preview], engine: engine.factory });
+    const { queues } = t.core;
+    const ada = t.user("ada");
+    const outcomes: string[] = [];
+    for (const end of ["leave", "finish", "fail"] as const) {
+      const { id, operation_id } = await queues.join(ada, "preview", {});
+      const claimed =
+        end === "leave" ? undefined : await queues.claim(t.service, "preview", { worker: "w" });
+      const fence = claimed?.lease.fence ?? 0;
+      const step = () =>
+        end === "leave"
+          ? queues.leave(ada, "preview", id)
+          : queues[end](t.service, "preview", id, { fence });
+      engine.refuses = () => true;
+      await expect(step()).rejects.toMatchObject({ code: "store_unavailable" });
+      engine.refuses = () => false;
+      await step();
+      outcomes.push((await stateOf(t, operation_id)).status);
+    }
+    expect(outcomes).toEqual(["cancelled", "done", "failed"]);
+  });
+
+  test("[P-QUE-17] an operation whose ticket ended unnoticed ends within minutes, and keeps no other one waiting", async () => {
+    const engine = new RefusingEngine();
+    const rule = { ...preview, graceMs: 10_000 };
+    await using t = testCore({ queues: [rule], engine: engine.factory });
+    const people = [t.user("ada"), t.user("bob")];
+    const ids: string[] = [];
+    for (const principal of people) {
+      const socket = t.connect({ principal });
+      const ticket = await t.core.queues.join(principal, "preview", {});
+      ids.push(ticket.operation_id ?? "");
+      await t.clock.advance(100);
+      socket.drop();
+    }
+    engine.refuses = (channel) => channel === `operation:${ids[0]}`;
+    await t.clock.advance(20_000);
+    expect(await stateOf(t, ids[0])).toMatchObject({ status: "waiting" });
+    expect(await stateOf(t, ids[1])).toMatchObject({ status: "cancelled" });
+    engine.refuses = () => false;
+    await t.clock.advance(310_000);
+    expect(await stateOf(t, ids[0])).toMatchObject({ status: "cancelled" });
   });
 
   test("[P-QUE-17] a service names an operation of its own, and a ticket whose operation has ended is skipped", async () => {

@@ -74,9 +74,9 @@ export class QueueOperations {
     return this.#operations.queued.handOver(operation, service, leaseMs);
   }
 
-  /** Ends an operation that was created for a ticket that there will not be. */
+  /** Ends an operation for which there is no ticket. */
   async abandon(id: string): Promise<void> {
-    const data = { reason: "there is no new ticket for it" };
+    const data = { reason: "there is no ticket for it" };
     await this.#operations.queued.end(id, { event: "cancelled", data });
   }
 

@@ -16,6 +16,7 @@ import type {
   FinishTicket,
   JoinedTicket,
   JoinQueue,
+  OperationState,
   QueueList,
   QueueTicket,
   QueueView,
@@ -301,13 +302,22 @@ export class QueueService implements Queues {
       );
     }
     const isNew = before.state === "waiting" && left.state === "left";
-    return isNew ? this.#moved(name, left) : this.#ticket(name, left);
+    return isNew ? this.#moved(name, left) : this.#again(name, left);
   }
 
   /** Lets a ticket leave because its operation is to be cancelled. Does nothing once a worker has claimed it. */
   async leaveForOperation(name: string, id: string): Promise<void> {
     const left = await this.#known(() => this.#store.leave(name, id));
     if (left?.state === "left") await this.#moved(name, left);
+  }
+
+  /** Ends an operation that waits in a queue although its ticket has ended, or is not remembered. */
+  async settleOperation({ id, waiting }: OperationState): Promise<void> {
+    const { queue, ticket: ticketId } = waiting ?? {};
+    if (queue === undefined || ticketId === undefined) return;
+    const [ticket] = (await this.#known(() => this.#store.get(queue, [ticketId]))) ?? [];
+    if (ticket === undefined) await this.#operations.abandon(id);
+    else if (ticket.endedAt !== undefined) await this.#again(queue, ticket);
   }
 
   async claim(
@@ -488,7 +498,7 @@ export class QueueService implements Queues {
     name: string,
     { ticket, isRepeat }: Extract<HeldResult, { status: "held" }>,
   ): Promise<QueueTicket> {
-    if (isRepeat) return this.#ticket(name, ticket);
+    if (isRepeat) return this.#again(name, ticket);
     const { claimedAt, endedAt, state } = ticket;
     if (state === "finished" && claimedAt !== undefined && endedAt !== undefined) {
       this.#context.instruments.queueServices.observe(endedAt - claimedAt);
@@ -507,6 +517,13 @@ export class QueueService implements Queues {
     if (ticket.state !== "waiting") this.#estimates.left(ticket.id);
     this.#signals.changed(name);
     return this.#tell(name, ticket, this.#newWait(name, ticket, "return"));
+  }
+
+  /** Brings the operation of a ticket that has moved before to where it is: the node may have died, or the store failed, then. */
+  async #again(name: string, ticket: StoredTicket): Promise<QueueTicket> {
+    const view = await this.#ticket(name, ticket);
+    await this.#operations.changed(ticket, view, this.#newWait(name, ticket, "return"));
+    return view;
   }
 
   /** Publishes a ticket for its person, as it is. With a `wait`, it has just begun to wait. */

@@ -60,10 +60,12 @@ export class QueueUpkeep extends Deadline {
   }
 
   async #sweep(name: string): Promise<void> {
-    const { store, onMoved, renew, now } = this.#context;
+    const { store, onMoved, renew, now, onError } = this.#context;
     for (let i = 0; i < maxSweeps; i++) {
       const { returned, failed, gone, hasMore } = await store.sweep(name, sweptTogether);
-      for (const ticket of [...returned, ...failed, ...gone]) await onMoved(name, ticket);
+      for (const ticket of [...returned, ...failed, ...gone]) {
+        await onMoved(name, ticket).catch(onError);
+      }
       if (!hasMore) break;
     }
     if (now() - (this.#renewedAt.get(name) ?? Number.NEGATIVE_INFINITY) < renewMs) return;
