@@ -1,8 +1,8 @@
 -- Does what the worker of a running ticket asks for.
 --
 -- KEYS  as in queue.lua
--- ARGV  as in queue.lua; 2 ticket  3 fence  4 extend, finish, fail or back  5 for extend the duration of the lease, empty for that of the
---       queue; for fail and back the reason as JSON
+-- ARGV  as in queue.lua; 2 ticket  3 fence  4 extend, finish, fail, back or unserved  5 for extend the duration of the lease, empty
+--       for that of the queue; otherwise the reason as JSON
 -- Returns {"held", "repeated" or "stale", ticket}, {"forgotten"} or {"unknown"}.
 if not load_queue() then return { 'unknown' } end
 touch()
@@ -11,7 +11,7 @@ if not t then return { 'forgotten' } end
 local result = 'held'
 if t.state ~= 'running' or t.fence ~= fence then
   local done = (action == 'finish' and t.state == 'finished') or (action == 'fail' and t.state == 'failed') or
-    (action == 'back' and (t.state == 'waiting' or t.state == 'failed'))
+    ((action == 'back' or action == 'unserved') and (t.state == 'waiting' or t.state == 'failed'))
   result = done and t.fence == fence and 'repeated' or 'stale'
 elseif action == 'extend' then
   local ends = now + (tonumber(ARGV[5]) or q.lease)
@@ -27,6 +27,10 @@ elseif action == 'finish' then
 elseif action == 'fail' then
   fail(t, ARGV[5])
 else
+  if action == 'unserved' then
+    t.claims = t.claims - 1
+    redis.call('HSET', t.key, 'claims', whole(t.claims))
+  end
   give_back(t, ARGV[5])
 end
 count_lanes()

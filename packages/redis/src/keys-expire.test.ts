@@ -333,6 +333,11 @@ const steps: Steps = {
       inQueue(
         onRunning(({ queues }, id, fence) => queues.fail("q", id, fence, { giveBack: true })),
       ),
+      inQueue(
+        onRunning(({ queues }, id, fence) =>
+          queues.fail("q", id, fence, { giveBack: true, unserved: true }),
+        ),
+      ),
     ],
     markSeen: [inQueue(({ queues }) => queues.markSeen("q", ["s", "t"], 1_000))],
     markGone: [inQueue(({ queues }) => queues.markGone("q", ["s", "t"]))],

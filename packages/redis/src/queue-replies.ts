@@ -12,18 +12,17 @@ export function ticketOf([flat, place]: TicketReply): QueueTicket {
   const text = (name: string) => JSON.parse(fields.get(name) ?? '""') as string;
   const number = (name: string) => Number(fields.get(name) ?? 0);
   const state = fields.get("state") as TicketState;
-  const claims = number("claims");
   return {
     id: text("id"),
     owner: text("owner"),
     lane: fields.get("lane") ?? "",
     state,
     joinedAt: number("joined"),
-    claims,
+    claims: number("claims"),
     ...(fields.has("data") ? { data: text("data") } : {}),
-    ...(claims === 0
-      ? {}
-      : { fence: number("fence"), worker: text("worker"), claimedAt: number("claimed") }),
+    ...(fields.has("fence")
+      ? { fence: number("fence"), worker: text("worker"), claimedAt: number("claimed") }
+      : {}),
     ...(state === "running" ? { leaseEndsAt: number("ends") } : {}),
     ...(fields.has("ended") ? { endedAt: number("ended") } : {}),
     ...(fields.has("reason") ? { reason: text("reason") } : {}),

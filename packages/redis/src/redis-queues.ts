@@ -1,6 +1,7 @@
 import {
   type ClaimRequest,
   type ClaimResult,
+  type FailOptions,
   type FullQueueSettings,
   fullQueueSettings,
   type HeldResult,
@@ -203,10 +204,10 @@ export class RedisQueues implements Queues {
     queue: string,
     id: string,
     fence: number,
-    options: { readonly giveBack?: boolean; readonly reason?: string } = {},
+    { giveBack = false, unserved = false, reason = "failed" }: FailOptions = {},
   ): Promise<HeldResult> {
-    const { giveBack = false, reason = "failed" } = options;
-    return this.#hold(queue, id, fence, giveBack ? "back" : "fail", JSON.stringify(reason));
+    const back = unserved ? "unserved" : "back";
+    return this.#hold(queue, id, fence, giveBack ? back : "fail", JSON.stringify(reason));
   }
 
   markSeen(queue: string, ids: readonly string[], forMs: number): Promise<number> {

@@ -4,8 +4,10 @@ import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 const retryMs = 2_000;
 
 /** Parts of the node that {@link ClaimWaiters} uses. */
-export interface ClaimWaitersContext {
+export interface ClaimWaitersContext<T> {
   readonly wheel: TimerWheel;
+  /** Returns what an attempt has claimed for a worker that no longer waits for it. */
+  readonly giveBack: (result: T) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -16,6 +18,9 @@ class Waiter<T> extends Deadline {
   readonly attempt: Attempt<T>;
   readonly settle: (result: T | undefined) => void;
   readonly refuse: (error: unknown) => void;
+  isTrying = false;
+  /** True if its time was over while an attempt ran; it waits for the result of that. */
+  isOver = false;
 
   constructor(
     attempt: Attempt<T>,
@@ -29,7 +34,8 @@ class Waiter<T> extends Deadline {
   }
 
   override onDue(): void {
-    this.settle(undefined);
+    if (this.isTrying) this.isOver = true;
+    else this.settle(undefined);
   }
 }
 
@@ -58,15 +64,20 @@ class WaitingLine<T> extends Deadline {
  * a signal that brings nothing costs one attempt.
  */
 export class ClaimWaiters<T> {
-  readonly #context: ClaimWaitersContext;
+  readonly #context: ClaimWaitersContext<T>;
   readonly #lines = new Map<string, WaitingLine<T>>();
+  /** Attempts that run, each until nothing more can be claimed. */
+  readonly #running = new Set<Promise<void>>();
   #isClosed = false;
 
-  constructor(context: ClaimWaitersContext) {
+  constructor(context: ClaimWaitersContext<T>) {
     this.#context = context;
   }
 
-  /** Waits up to `waitMs` milliseconds until an attempt succeeds. Undefined at the timeout or when the signal aborts. */
+  /**
+   * Waits up to `waitMs` milliseconds until an attempt succeeds, and longer for one that runs then. Undefined at the timeout or
+   * when the signal aborts. What an attempt claims after an abort is given back.
+   */
   wait(
     queue: string,
     waitMs: number,
@@ -111,30 +122,40 @@ export class ClaimWaiters<T> {
     if (line === undefined) return;
     this.#context.wheel.set(line, retryMs);
     line.isStale = true;
-    if (!line.isTrying) void this.#try(line).catch(this.#context.onError);
+    if (line.isTrying) return;
+    const running = this.#try(line)
+      .catch(this.#context.onError)
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
   }
 
-  /** Ends all waits. */
-  close(): void {
+  /** Ends all waits, and resolves once what running attempts have claimed is given back. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     for (const { waiters } of this.#lines.values()) {
       for (const waiter of [...waiters]) waiter.settle(undefined);
     }
+    await Promise.all(this.#running);
   }
 
   async #try(line: WaitingLine<T>): Promise<void> {
+    const { giveBack, onError } = this.#context;
     line.isTrying = true;
     try {
       while (line.isStale) {
         line.isStale = false;
         for (const waiter of [...line.waiters]) {
           if (!line.waiters.has(waiter)) continue;
+          waiter.isTrying = true;
           const result = await waiter.attempt().catch((error: unknown) => {
             waiter.refuse(error);
             return undefined;
           });
+          waiter.isTrying = false;
+          const isHere = line.waiters.has(waiter);
+          if (isHere && (result !== undefined || waiter.isOver)) waiter.settle(result);
           if (result === undefined) break;
-          waiter.settle(result);
+          if (!isHere) await giveBack(result).catch(onError);
         }
       }
     } finally {

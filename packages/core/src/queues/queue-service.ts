@@ -126,7 +126,11 @@ export class QueueService implements Queues {
       new AssuredPublisher({ engine, rules, clock, wheel, random, onError }),
     );
     this.#operations = new QueueOperations(context.operations, random);
-    this.#waiters = new ClaimWaiters({ wheel, onError });
+    this.#waiters = new ClaimWaiters({
+      wheel,
+      giveBack: (claimed) => this.#giveBack(claimed),
+      onError,
+    });
     this.#watch = new QueueWatch({
       ...context,
       store,
@@ -179,7 +183,7 @@ export class QueueService implements Queues {
   /** Ends all waits and stops watching. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#waiters.close();
+    await this.#waiters.close();
     this.#upkeep.close();
     this.#watch.close();
     await this.#news.close();
@@ -332,6 +336,10 @@ export class QueueService implements Queues {
     const request = orThrow(readClaim(input));
     const attempt = () => this.#claim(service, queue, request);
     const first = await attempt();
+    if (first !== undefined && signal?.aborted === true) {
+      await this.#giveBack(first);
+      return undefined;
+    }
     const wait = Math.min(waitMs, maxWaitMs);
     if (first !== undefined || !(wait > 0) || this.#isClosed) return first;
     const { worker, slots = 1 } = request;
@@ -440,6 +448,13 @@ export class QueueService implements Queues {
       const held = await this.#store.finish(queue.name, ticket.id, ticket.fence ?? 0);
       if (held.status === "held") await this.#ended(queue.name, held);
     }
+  }
+
+  /** Returns a ticket to its place that was claimed for a worker that no longer waits for it. */
+  async #giveBack({ queue, id, lease }: ClaimedTicket): Promise<void> {
+    const options = { giveBack: true, unserved: true, reason: "unserved" };
+    const held = await this.#store.fail(queue, id, lease.fence, options);
+    if (held.status === "held") await this.#ended(queue, held);
   }
 
   async #claimTicket(

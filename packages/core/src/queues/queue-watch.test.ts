@@ -361,6 +361,51 @@ describe("workers", () => {
     expect(await given).toBeUndefined();
   });
 
+  test("[P-QUE-13] a claim whose time ends while it is tried waits for the result, and one whose worker has gone gives it back", async () => {
+    let release: (() => void) | undefined;
+    let isHolding = false;
+    const engine = engineWith(({ queues: store }) => {
+      const claim = store.claim.bind(store);
+      store.claim = async (queue, request) => {
+        const result = await claim(queue, request);
+        if (isHolding) {
+          await new Promise<void>((resolve) => {
+            release = resolve;
+          });
+        }
+        return result;
+      };
+    });
+    await using t = testCore({ limits, queues: [{ ...preview, maxAttempts: 1 }], engine });
+    const { queues } = t.core;
+    const controller = new AbortController();
+    const gone = queues.claim(t.service, "preview", { worker: "w1" }, 5_000, controller.signal);
+    await t.clock.advance(10);
+    isHolding = true;
+    const ada = await queues.join(t.user("ada"), "preview", {});
+    await t.clock.advance(10);
+    controller.abort();
+    isHolding = false;
+    release?.();
+    expect(await gone).toBeUndefined();
+    await t.clock.advance(10);
+    expect(await queues.get(t.user("ada"), "preview", ada.id)).toMatchObject({
+      status: "waiting",
+      position: 1,
+      attempt: 0,
+    });
+    await queues.leave(t.user("ada"), "preview", ada.id);
+    const late = queues.claim(t.service, "preview", { worker: "w2" }, 5_000);
+    await t.clock.advance(4_000);
+    isHolding = true;
+    const bob = await queues.join(t.user("bob"), "preview", {});
+    await t.clock.advance(2_000);
+    isHolding = false;
+    release?.();
+    await t.clock.advance(10);
+    expect(await late).toMatchObject({ id: bob.id, attempt: 1 });
+  });
+
   test("[P-QUE-14] the ticket of a dead worker returns to its old place, and the change is published to its person", async () => {
     await using t = testCore({ limits, queues: [preview] });
     const ada = t.user("ada");

@@ -2,6 +2,7 @@ import {
   type ClaimRequest,
   type ClaimResult,
   endedTicketMs,
+  type FailOptions,
   type HeldResult,
   type JoinRequest,
   type JoinResult,
@@ -260,7 +261,7 @@ export class MemoryQueue {
   fail(
     id: string,
     fence: number,
-    { giveBack = false, reason = "failed" }: { giveBack?: boolean; reason?: string },
+    { giveBack = false, unserved = false, reason = "failed" }: FailOptions,
     now: number,
   ): HeldResult {
     this.touch(now);
@@ -270,6 +271,7 @@ export class MemoryQueue {
       const states: TicketState[] = giveBack ? ["waiting", "failed"] : ["failed"];
       return repeatOrStale(this.#shown(ticket), fence, states);
     }
+    if (giveBack && unserved) ticket.claims--;
     if (giveBack) this.#giveBack(ticket, reason, now);
     else this.#fail(ticket, reason, now);
     return { status: "held", ticket: this.#shown(ticket), isRepeat: false };
@@ -427,7 +429,7 @@ export class MemoryQueue {
       joinedAt,
       claims,
       ...(data === undefined ? {} : { data }),
-      ...(claims === 0
+      ...(ticket.fence === 0
         ? {}
         : { fence: ticket.fence, worker: ticket.worker ?? "", claimedAt: ticket.claimedAt }),
       ...(state === "running" ? { leaseEndsAt: ticket.leaseEndsAt } : {}),

@@ -1,6 +1,7 @@
 import type { Clock } from "../ports/clock.ts";
 import {
   type ClaimRequest,
+  type FailOptions,
   type HeldResult,
   type JoinRequest,
   type QueueSettings,
@@ -107,7 +108,7 @@ export class MemoryQueues implements Queues {
     queue: string,
     id: string,
     fence: number,
-    options: { readonly giveBack?: boolean; readonly reason?: string } = {},
+    options: FailOptions = {},
   ): Promise<HeldResult> {
     return this.#queue(queue).fail(id, fence, options, this.#now());
   }

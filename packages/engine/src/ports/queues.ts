@@ -143,6 +143,15 @@ export type ClaimResult =
   /** As many tickets run as the capacity allows. */
   | { readonly status: "full"; readonly running: number; readonly capacity: number };
 
+/** How a worker ends a ticket that it does not finish. */
+export interface FailOptions {
+  /** Returns the ticket to its old place. */
+  readonly giveBack?: boolean;
+  /** With `giveBack`: no worker began with the ticket, so the claim does not count. */
+  readonly unserved?: boolean;
+  readonly reason?: string;
+}
+
 /** Result of a worker's call about a ticket that it claimed. */
 export type HeldResult =
   | { readonly status: "held"; readonly ticket: QueueTicket; readonly isRepeat: boolean }
@@ -282,14 +291,10 @@ export interface Queues {
   finish(queue: string, id: string, fence: number): Promise<HeldResult>;
   /**
    * Ends a running ticket as `failed`, or with `giveBack` returns it to its old place, unless it was claimed too often. A
-   * repeated call with the same fence is `held` with `isRepeat`, also if the ticket waits again.
+   * repeated call with the same fence is `held` with `isRepeat`, also if the ticket waits again. A return that is `unserved`
+   * takes the claim back: nobody began with the ticket, so the claim does not count.
    */
-  fail(
-    queue: string,
-    id: string,
-    fence: number,
-    options?: { readonly giveBack?: boolean; readonly reason?: string },
-  ): Promise<HeldResult>;
+  fail(queue: string, id: string, fence: number, options?: FailOptions): Promise<HeldResult>;
   /**
    * Records that the persons of these tickets are here, and will be for `forMs` milliseconds unless somebody says so
    * again. A ticket whose person was never seen does not leave by itself. Returns the number of tickets that wait or run.

@@ -121,6 +121,24 @@ export function queueLeasesContract(name: string, make: MakeEngine): void {
       expect(await q.serve(2)).toEqual(["b", "c"]);
     });
 
+    test("[P-QUE-59] a claim that reached no worker is taken back and does not count", async () => {
+      await using q = await makeQueue(make, { maxClaims: 1 });
+      await q.join("a", "b");
+      const { fence } = await q.claim();
+      const options = { giveBack: true, unserved: true };
+      const back = await q.queues.fail("q", "a", fence, options);
+      expect(back).toMatchObject({
+        status: "held",
+        ticket: { state: "waiting", claims: 0, place: { position: 1 } },
+      });
+      const repeated = await q.queues.fail("q", "a", fence, options);
+      expect(repeated).toMatchObject({ isRepeat: true, ticket: { claims: 0 } });
+      const again = await q.claim();
+      expect(again).toMatchObject({ id: "a", claims: 1 });
+      await q.queues.fail("q", "a", again.fence, { giveBack: true });
+      expect(await q.tickets("a")).toMatchObject([{ state: "failed" }]);
+    });
+
     test("[P-QUE-60] an extended lease holds, also when it had ended and no sweep had taken it", async () => {
       await using q = await makeQueue(make, { leaseMs: 5_000 });
       await q.join("a");
