@@ -285,6 +285,26 @@ describe("people who are gone", () => {
     expect(await t.core.queues.get(ada, "preview", ticket.id)).toMatchObject({ status: "waiting" });
   });
 
+  test("[P-QUE-12] a person who connects again keeps the ticket, however many queues there are", async () => {
+    const rule = { ...preview, queue: "tenant:{tenant}" };
+    await using t = testCore({ limits, queues: [rule] });
+    for (let i = 0; i < 600; i++) {
+      await t.core.queues.configure(t.service, `tenant:${1_000 + i}`, { capacity: 1 });
+    }
+    const ada = t.user("ada");
+    const socket = await connected(t, ada);
+    const names = ["tenant:1000", "tenant:1599"];
+    for (const name of names) await t.core.queues.join(ada, name, {});
+    await t.clock.advance(200);
+    socket.drop();
+    await t.clock.advance(1_000);
+    await connected(t, ada);
+    await t.clock.advance(200_000);
+    for (const name of names) {
+      expect(await t.core.queues.own(ada, name)).toMatchObject({ status: "waiting" });
+    }
+  });
+
   test("[P-QUE-12] a person who never connected does not count as gone", async () => {
     await using t = testCore({ limits, queues: [preview] });
     const { id } = await t.core.queues.join(t.service, "preview", { user: "ada" });

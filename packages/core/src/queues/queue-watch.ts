@@ -21,8 +21,6 @@ const collectMs = 100;
 const maxTouchMs = 30_000;
 const readTogether = 500;
 const pushTogether = 50;
-/** Most queues in which the tickets of a person who connects are looked up. */
-const maxSearched = 50;
 
 /** A ticket whose person is connected to this node. */
 class Watched implements HeapItem {
@@ -134,7 +132,7 @@ export class QueueWatch {
    * who is connected: they may have connected before the node knew the queue, or the news of a join may have been lost.
    */
   setLive(names: readonly string[]): void {
-    const fresh = names.filter((name) => !this.#heardOf.has(name)).slice(-maxSearched);
+    const fresh = names.filter((name) => !this.#heardOf.has(name));
     this.#live = names;
     this.#heardOf = new Set(names);
     if (fresh.length > 0) void this.#searchAll(fresh).catch(this.#context.onError);
@@ -186,7 +184,7 @@ export class QueueWatch {
       queue.touchedAt = Number.NEGATIVE_INFINITY;
       this.#lookSoon(queue, 0);
     }
-    await this.#searchAll(this.#live.slice(-maxSearched));
+    await this.#searchAll(this.#live);
   }
 
   close(): void {
@@ -261,11 +259,7 @@ export class QueueWatch {
     const reports = [...gone].map(([name, ids]) =>
       inBatches(ids, (some) => store.markGone(name, some)),
     );
-    const searched = this.#live.slice(-maxSearched);
-    const searches = entered.flatMap((person) =>
-      isConnected(person) ? searched.map((name) => this.#find(name, person)) : [],
-    );
-    await Promise.all([...reports, ...searches]);
+    await Promise.all([...reports, this.#search(this.#live, entered)]);
   }
 
   async #searchAll(names: readonly string[]): Promise<void> {
@@ -273,24 +267,37 @@ export class QueueWatch {
     for (const principal of this.#context.connected()) {
       for (const person of peopleOf(principal)) people.set(ownerOf(person), person);
     }
-    const all = [...people.values()];
-    for (let i = 0; i < all.length; i += readTogether) {
-      const some = all.slice(i, i + readTogether);
-      for (const name of names) await Promise.all(some.map((person) => this.#find(name, person)));
+    await this.#search(names, [...people.values()]);
+  }
+
+  /** Looks for the tickets of people in queues, with a bounded number of look-ups at a time. */
+  async #search(names: readonly string[], people: readonly TicketPerson[]): Promise<void> {
+    for (let i = 0; i < people.length; i += readTogether) {
+      const some = people.slice(i, i + readTogether);
+      const width = Math.floor(readTogether / some.length);
+      for (let n = 0; n < names.length; n += width) {
+        const finds = names
+          .slice(n, n + width)
+          .flatMap((name) => some.map((person) => this.#find(name, person)));
+        await Promise.all(finds);
+      }
     }
   }
 
   async #find(name: string, person: TicketPerson): Promise<void> {
-    const { store, wheel, onError } = this.#context;
-    const ticket = await store.find(name, ownerOf(person)).catch((error: unknown) => {
+    const { store, wheel, isConnected, onError } = this.#context;
+    const owner = ownerOf(person);
+    // The next attempt looks in every queue.
+    if (!isConnected(person) || this.#entered.has(owner)) return;
+    const ticket = await store.find(name, owner).catch((error: unknown) => {
       if (isForNoQueue(error)) return undefined;
-      onError(error);
+      if (!this.#entered.has(owner)) onError(error);
       // Without the look-up the person would count as gone, so it is repeated.
-      this.#entered.set(ownerOf(person), person);
+      this.#entered.set(owner, person);
       if (this.#retry.dueAt === undefined) wheel.set(this.#retry, lookMs);
       return undefined;
     });
-    if (ticket === undefined || !this.#context.isConnected(person)) return;
+    if (ticket === undefined || !isConnected(person)) return;
     const watched = this.#watch(name, ticket.id, person);
     const queue = this.#queues.get(name);
     // The person may not know yet that a service has joined for it.
