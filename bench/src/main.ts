@@ -7,14 +7,17 @@ import { layOut } from "./table.ts";
 import { runAcrossNodes } from "./workloads/across-nodes.ts";
 import { runBurst } from "./workloads/burst.ts";
 import { runComeback } from "./workloads/comeback.ts";
+import { runConnect } from "./workloads/connect.ts";
 import { runFanout } from "./workloads/fanout.ts";
 import { runHostile } from "./workloads/hostile.ts";
 import { runMemory } from "./workloads/memory.ts";
 import { runNeverReading } from "./workloads/never-reading.ts";
 import { runProducer } from "./workloads/producer.ts";
+import { runPublish } from "./workloads/publish.ts";
 import { runReconnect } from "./workloads/reconnect.ts";
 import { runRedisAppend } from "./workloads/redis-append.ts";
 import { runTenNodes } from "./workloads/ten-nodes.ts";
+import { runUnicast } from "./workloads/unicast.ts";
 import type { OnProgress, WorkloadReport } from "./workloads/workload.ts";
 
 const workloads = {
@@ -29,6 +32,9 @@ const workloads = {
   reconnect: runReconnect,
   hostile: runHostile,
   producer: runProducer,
+  publish: runPublish,
+  connect: runConnect,
+  unicast: runUnicast,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

@@ -14,6 +14,9 @@ export const workloadNames = [
   "reconnect",
   "hostile",
   "producer",
+  "publish",
+  "connect",
+  "unicast",
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
@@ -35,7 +38,7 @@ export interface Options {
   readonly rate: number | undefined;
   /** Bursts a second in the workload `burst`. */
   readonly bursts: number;
-  /** Connections in the workloads `memory`, `comeback` and `ten-nodes`. */
+  /** Connections in the workloads `memory`, `comeback`, `ten-nodes` and `connect`. */
   readonly connections: number;
   /** Connections that never read, in the workload `never-reading`. */
   readonly deaf: number;
@@ -60,7 +63,7 @@ workloads: ${workloadNames.join(", ")} (default: ${byDefault.join(", ")})
                      ten-nodes: publications a second (default 10)
   --bursts N         burst: bursts of 50 publications a second (default 10)
   --deaf N           never-reading: connections that never read (default 500)
-  --connections N    memory: idle connections; comeback, ten-nodes: readers (default 10000, at most 18000)
+  --connections N    memory, connect: connections; comeback, ten-nodes: readers (default 10000, at most 18000)
   --attacks a,b      hostile: attacks to run, from ${attackNames.join(", ")} (default: all)
   --profile DIR      also write CPU profiles of the servers to DIR; figures of such a run do not count
   --json             print the report as JSON to standard output`;

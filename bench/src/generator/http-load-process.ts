@@ -1,0 +1,156 @@
+import { monotonicUs } from "../measure/monotonic.ts";
+import { makePayload } from "../payload.ts";
+import { answerCalls } from "../process/answer-calls.ts";
+import { HttpConnection, publishRequest } from "./http-connection.ts";
+
+/** What a load has achieved. */
+export interface HttpLoadReport {
+  readonly requests: number;
+  readonly published: number;
+  /** First answer that was not a success; absent when all were. */
+  readonly refusal?: string;
+}
+
+/** Where and with what key a load publishes. */
+interface Aim {
+  readonly port: number;
+  readonly apiKey: string;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** Longest wait for the last answers, in milliseconds. */
+const graceMs = 1_000;
+const channels = 100;
+const position = Buffer.from('"position":"');
+
+const methods = {
+  /**
+   * Publishes `items` entries a request for `seconds` seconds. Each connection sends its next request when the last one
+   * has been answered.
+   */
+  async saturate({ items, ...aim }: Aim & { items: number }): Promise<HttpLoadReport> {
+    let sent = 0;
+    const bodies = () => {
+      const lines: string[] = [];
+      for (let i = 0; i < items; i++) {
+        lines.push(lineOf(`bench:${(sent + i) % channels}`, sent + i, 0));
+      }
+      sent += items;
+      return publishRequest(lines.join("\n"), aim.apiKey, items > 1);
+    };
+    return await run(aim, (connections, isOver) => {
+      for (const connection of connections) connection.send(bodies());
+      return (connection) => {
+        if (!isOver()) connection.send(bodies());
+      };
+    });
+  },
+
+  /**
+   * Publishes to `channels` channels in turn at a fixed rate, whether or not requests before have been answered. Each
+   * payload carries the moment at which it was due, and the numbers of each channel begin with `firstSeq`.
+   */
+  async pace({
+    rate,
+    channels: count,
+    channel,
+    firstSeq = 0,
+    ...aim
+  }: Aim & {
+    rate: number;
+    channels: number;
+    channel: string;
+    firstSeq?: number;
+  }): Promise<HttpLoadReport> {
+    let next = 0;
+    const total = rate * aim.seconds;
+    return await run(aim, (connections) => {
+      const free = [...connections];
+      const begun = monotonicUs();
+      const send = () => {
+        const now = monotonicUs();
+        while (next < total && free.length > 0) {
+          const due = begun + Math.round((next * 1e6) / rate);
+          if (due > now) break;
+          const line = lineOf(
+            channel.replace("{i}", String(next % count)),
+            firstSeq + Math.floor(next / count),
+            due,
+          );
+          free.pop()?.send(publishRequest(line, aim.apiKey, false));
+          next++;
+        }
+        if (next < total) timer = setTimeout(send, 1);
+      };
+      let timer = setTimeout(send, 0);
+      return (connection) => {
+        free.push(connection);
+        // A request that is overdue goes out at once, not at the next tick.
+        if (begun + (next * 1e6) / rate < monotonicUs()) {
+          clearTimeout(timer);
+          send();
+        }
+      };
+    });
+  },
+};
+
+function lineOf(channel: string, seq: number, atUs: number): string {
+  return JSON.stringify({ channel, event: "tick", data: makePayload(seq, atUs) });
+}
+
+/**
+ * Opens the connections, starts the load, and ends it when its time is over. `start` returns what happens after each
+ * answer.
+ */
+async function run(
+  { port, connections: count, seconds }: Aim,
+  start: (
+    connections: readonly HttpConnection[],
+    isOver: () => boolean,
+  ) => (connection: HttpConnection) => void,
+): Promise<HttpLoadReport> {
+  let requests = 0;
+  let published = 0;
+  let refusal: string | undefined;
+  let over = false;
+  let answered: (connection: HttpConnection) => void = () => {};
+  const connections: HttpConnection[] = [];
+  for (let i = 0; i < count; i++) {
+    const connection: HttpConnection = new HttpConnection(
+      port,
+      (status, body) => {
+        requests++;
+        published += positionsIn(body);
+        if (status !== 200) refusal ??= `${status} ${body.toString("utf8")}`;
+        answered(connection);
+      },
+      (reason) => {
+        if (!over) refusal ??= reason;
+      },
+    );
+    connections.push(connection);
+  }
+  answered = start(connections, () => over);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  over = true;
+  for (let waited = 0; waited < graceMs; waited += 5) {
+    if (connections.every(({ unanswered }) => unanswered === 0)) break;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const report = { requests, published };
+  for (const connection of connections) connection.destroy();
+  return refusal === undefined ? report : { ...report, refusal };
+}
+
+function positionsIn(body: Buffer): number {
+  let count = 0;
+  for (let at = body.indexOf(position); at >= 0; at = body.indexOf(position, at + 1)) count++;
+  return count;
+}
+
+/** Methods that the benchmark's main process can call in the load generator. */
+export type HttpLoadMethods = typeof methods;
+
+answerCalls(methods);
