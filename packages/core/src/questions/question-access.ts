@@ -4,7 +4,7 @@ import { owns, permissionFor } from "../rules/permissions.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { isInScope } from "../rules/service-scopes.ts";
-import type { FoundQuestion } from "./question-content.ts";
+import { type FoundQuestion, isForOwner } from "./question-content.ts";
 
 /** Claim of a token with the roles of its user. */
 export const rolesClaim = "roles";
@@ -30,7 +30,7 @@ export function mayAnswer(
   const { users = [], roles = [] } = content.for ?? {};
   if (principal.user !== undefined && users.includes(principal.user)) return true;
   if (roles.length > 0 && rolesOf(principal).some((role) => roles.includes(role))) return true;
-  return content.for === undefined && isPermitted(principal, { stored, content }, rules, "command");
+  return isForOwner(content) && isPermitted(principal, { stored, content }, rules, "command");
 }
 
 /**

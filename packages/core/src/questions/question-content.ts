@@ -15,6 +15,8 @@ export interface QuestionContent
   extends Omit<Question, "id" | "operation_id" | "status" | "snoozed_until"> {
   /** User and session of the operation, whose question it is if it is for nobody else. */
   readonly owner: { readonly user_id?: string; readonly session_id?: string };
+  /** True if the people of the operation may answer besides those of `for`: it was for nobody by name when it was asked. */
+  readonly for_owner?: true;
   /** Publisher name of the API key that asked. */
   readonly asker: string;
   /** Attempt of the operation in which it was asked. */
@@ -49,30 +51,53 @@ export function revised(
 }
 
 /** Returns the names of the lists in which people find a question that is open. */
-export function listsOf({ for: audience, owner }: Pick<QuestionContent, "for" | "owner">) {
-  if (audience === undefined) {
-    const { user_id, session_id } = owner;
-    return [
+export function listsOf(content: QuestionContent) {
+  const { user_id, session_id } = isForOwner(content) ? content.owner : {};
+  const { users = [], roles = [] } = content.for ?? {};
+  return [
+    ...new Set([
       ...(user_id === undefined ? [] : [`user:${user_id}`]),
       ...(session_id === undefined ? [] : [`session:${session_id}`]),
-    ];
-  }
-  const { users = [], roles = [] } = audience;
-  return [
-    ...new Set([...users.map((user) => `user:${user}`), ...roles.map((role) => `role:${role}`)]),
+      ...users.map((user) => `user:${user}`),
+      ...roles.map((role) => `role:${role}`),
+    ]),
   ];
 }
 
-/** Returns the people of both audiences. */
-export function joined(a: QuestionAudience | undefined, b: QuestionAudience): QuestionAudience {
-  const users = [...new Set([...(a?.users ?? []), ...(b.users ?? [])])];
-  const roles = [...new Set([...(a?.roles ?? []), ...(b.roles ?? [])])];
+/** True if whoever may command the operation may answer. */
+export function isForOwner({ for: audience, for_owner }: QuestionContent): boolean {
+  return audience === undefined || for_owner === true;
+}
+
+/** Returns a question that the people of a further step of its escalation may answer, besides those who may already. */
+export function escalated(content: QuestionContent, level: number, more: QuestionAudience) {
+  const { user_id } = content.owner;
+  const before = content.for ?? (user_id === undefined ? {} : { users: [user_id] });
+  return {
+    ...content,
+    level,
+    for: joined(before, more),
+    ...(isForOwner(content) && { for_owner: true as const }),
+  };
+}
+
+function joined(a: QuestionAudience, b: QuestionAudience): QuestionAudience {
+  const users = [...new Set([...(a.users ?? []), ...(b.users ?? [])])];
+  const roles = [...new Set([...(a.roles ?? []), ...(b.roles ?? [])])];
   return { ...(users.length > 0 && { users }), ...(roles.length > 0 && { roles }) };
 }
 
 /** Returns a question as the API shows it to a reader, whose publisher name is given. */
 export function shownQuestion({ stored, content }: FoundQuestion, reader: string): Question {
-  const { owner: _, asker: _a, attempt: _b, answerer: _c, snoozed, ...rest } = content;
+  const {
+    owner: _,
+    for_owner: _f,
+    asker: _a,
+    attempt: _b,
+    answerer: _c,
+    snoozed,
+    ...rest
+  } = content;
   const until = snoozed?.[reader];
   return {
     id: stored.id,

@@ -19,9 +19,9 @@ import type { CoreLimits } from "../runtime/limits.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import {
   dueAt,
+  escalated,
   type FoundQuestion,
   foundQuestion,
-  joined,
   listsOf,
   missingEvents,
   type QuestionContent,
@@ -216,8 +216,7 @@ export class QuestionKeeper {
       const step = escalate[level];
       if (question.stored.status !== "open" || step === undefined) return undefined;
       if (asked_at + step.after_ms > now) return undefined;
-      const audience = joined(question.content.for, step.for);
-      return revised(question, { ...question.content, level: level + 1, for: audience });
+      return revised(question, escalated(question.content, level + 1, step.for));
     });
   }
 

@@ -418,6 +418,29 @@ describe("questions of operations", () => {
     ]);
   });
 
+  test("[P-QST-7] the people of the operation still may answer after an escalation of a question for nobody by name", async () => {
+    await using t = node();
+    const escalate = [{ after_ms: 1_000, for: { users: ["eve"] } }];
+    const created = await running(t);
+    const question = await ask(t, created, { escalate });
+    const forGuest = await running(t, { user_id: undefined, session_id: "s1" });
+    const another = await ask(t, forGuest, { escalate });
+    await t.clock.advance(1_100);
+    const open = async (principal: ReturnType<TestCore["user"]>) =>
+      (await t.core.questions.open(principal, {})).questions.map(({ id }) => id);
+    const guest = t.user(undefined, { guest: "g", session: "s1" });
+    expect(await open(t.user(owner))).toEqual([question.id]);
+    expect(await open(guest)).toEqual([another.id]);
+    expect(new Set(await open(t.user("eve")))).toEqual(new Set([question.id, another.id]));
+    await answer(t, question, owner);
+    await t.core.questions.answer(guest, another.operation_id, another.id, { answer: true });
+    expect(await events(t, created)).toMatchObject([
+      { phase: "asked" },
+      { phase: "escalated", level: 1, for: { users: [owner, "eve"] } },
+      { phase: "answered", by: owner },
+    ]);
+  });
+
   test("[P-QST-9] a question that somebody puts aside stays open for everybody, and only that person sees until when", async () => {
     await using t = node();
     const created = await running(t);
