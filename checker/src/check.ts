@@ -5,6 +5,7 @@ import { FeedChecks } from "./feeds.ts";
 import { FenceChecks } from "./fences.ts";
 import { ChannelHistory } from "./logs.ts";
 import { PublishChecks } from "./publishes.ts";
+import { QuestionChecks } from "./questions.ts";
 import { QueueChecks } from "./queues.ts";
 import type { BeginRecord, JournalRecord } from "./records.ts";
 import { StreamChecks } from "./streams.ts";
@@ -35,6 +36,7 @@ export class Checker {
   readonly #feeds = new FeedChecks(this.#logs);
   readonly #durable = new DurableChecks();
   readonly #queues = new QueueChecks();
+  readonly #questions = new QuestionChecks();
   #t = 0;
   #line = 0;
   #healed: { readonly until: number } | undefined;
@@ -195,6 +197,13 @@ export class Checker {
       case "drain":
       case "queue_end":
         this.#queues.take(record, t, accuse);
+        return;
+      case "asked":
+      case "answer_taken":
+      case "question_over":
+      case "question_state":
+      case "questions_end":
+        this.#questions.take(record, t, accuse);
         return;
       case "end":
         if (!this.#converged) accuse("journal", "the journal has no dump of the logs");

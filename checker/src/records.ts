@@ -1,3 +1,4 @@
+import type { QuestionFact } from "./question-records.ts";
 import type { QueueFact } from "./queue-records.ts";
 
 /** Channel of the run: its retention, projection and writer. */
@@ -354,6 +355,7 @@ export type Fact =
   | AckedRecord
   | LetterRecord
   | DurableEndRecord
+  | QuestionFact
   | QueueFact
   | EndRecord;
 

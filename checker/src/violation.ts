@@ -1,6 +1,6 @@
 /** Violation of a guarantee, found in a journal. */
 export interface Violation {
-  /** Id of the guarantee in docs/delivery.md, W7 for a queue, or `journal` when the journal itself is invalid. */
+  /** Id of the guarantee in docs/delivery.md, W6 for a question, W7 for a queue, or `journal` when the journal itself is invalid. */
   readonly id: string;
   readonly says: string;
   /** Time of the violation on the journal's clock, in milliseconds. */

@@ -8,6 +8,7 @@ import {
   type UserPrincipal,
 } from "@milepost/core";
 import { testEncoder } from "@milepost/core/testing/test-encoder";
+import type { Engine } from "@milepost/engine";
 import { chooseSubprotocol, MilepostError, parseCursor } from "@milepost/protocol";
 import { readToken } from "./credential.ts";
 import type { Journal } from "./journal.ts";
@@ -26,6 +27,8 @@ export interface NodeParts {
   readonly rules: readonly Rule[];
   readonly limits: Partial<CoreLimits>;
   readonly mutant: Mutant | undefined;
+  /** Alters the engine of every node, for mutants of a single port. */
+  readonly alter?: (engine: Engine) => Engine;
   /** Called with an error that the node logged; a correct run logs none. */
   onFault(error: unknown): void;
 }
@@ -72,7 +75,7 @@ export class ClusterNode {
 
   start(): void {
     if (this.#process !== undefined || this.#isRetired) return;
-    const { time, store, rules, limits, mutant, seed } = this.#parts;
+    const { time, store, rules, limits, mutant, seed, alter = (engine) => engine } = this.#parts;
     this.#starts++;
     const clock = new ProcessClock(time);
     const spoil = mutant?.log;
@@ -82,7 +85,7 @@ export class ClusterNode {
       mutant?.leases,
     );
     const core = createCore({
-      engine: line.factory,
+      engine: (context) => alter(line.factory(context)),
       clock,
       random: SeededRandom.named(seed, `${this.name}/${this.#starts}`),
       node: this.name,

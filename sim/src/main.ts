@@ -6,8 +6,8 @@ import { judgeSeed, type Verdict } from "./judge.ts";
 import type { Mutant } from "./mutants/mutant.ts";
 import { mutants } from "./mutants/mutants.ts";
 import { type Options, readOptions, usage } from "./options.ts";
-import { judgeQueue } from "./queue-run.ts";
 import { shrink } from "./shrink.ts";
+import { judgeSubject } from "./subject.ts";
 import { sweep } from "./workers.ts";
 
 function print(line: string): void {
@@ -15,9 +15,9 @@ function print(line: string): void {
 }
 
 /** Runs the seeds and resolves with true when no seed broke a guarantee. */
-async function run({ first, seeds, workers, mutant, queues, verbose }: Options): Promise<boolean> {
+async function run({ first, seeds, workers, mutant, subject, verbose }: Options): Promise<boolean> {
   const began = performance.now();
-  const found = await sweep(first, seeds, workers, mutant?.name, queues);
+  const found = await sweep(first, seeds, workers, mutant?.name, subject);
   const seconds = (performance.now() - began) / 1_000;
   print(
     `${found.seeds} seeds in ${seconds.toFixed(1)} s: ${(found.seeds / seconds).toFixed(1)} seeds/s, ` +
@@ -29,9 +29,9 @@ async function run({ first, seeds, workers, mutant, queues, verbose }: Options):
     return true;
   }
   print(`seeds that break a guarantee: ${found.bad.join(", ")}`);
-  if (queues) {
-    for (const { line, t, says } of (await judgeQueue(worst)).violations) {
-      print(`  W7 line ${line}, ${t} ms: ${says}`);
+  if (subject !== "clusters") {
+    for (const { id, line, t, says } of (await judgeSubject(subject, worst)).violations) {
+      print(`  ${id} line ${line}, ${t} ms: ${says}`);
     }
     return false;
   }

@@ -2,6 +2,9 @@ import { parseArgs } from "node:util";
 import type { Mutant } from "./mutants/mutant.ts";
 import { mutants } from "./mutants/mutants.ts";
 
+/** What a run simulates: whole clusters, one queue, or questions to people. */
+export type Subject = "clusters" | "queues" | "questions";
+
 /** Options of the command line. */
 export interface Options {
   readonly seeds: number;
@@ -11,11 +14,10 @@ export interface Options {
   readonly mutant: Mutant | undefined;
   /** True when the run tries every mutant instead, each until the checker has found it. */
   readonly everyMutant: boolean;
-  /** True when the run simulates queues instead of clusters. */
-  readonly queues: boolean;
+  readonly subject: Subject;
 }
 
-export const usage = `npm run sim -- [--seeds N] [--seed S] [--workers N] [--mutant NAME | --mutants | --queues] [--verbose]
+export const usage = `npm run sim -- [--seeds N] [--seed S] [--workers N] [--mutant NAME | --mutants | --queues | --questions] [--verbose]
 
   --seeds N      number of seeds (default: 1,000)
   --seed S       first seed (default: 1)
@@ -23,6 +25,7 @@ export const usage = `npm run sim -- [--seeds N] [--seed S] [--workers N] [--mut
   --mutant NAME  run with this defect put into the product
   --mutants      run every mutant until the checker finds it, at most N seeds each
   --queues       simulate a queue and the people and workers around it, instead of a cluster
+  --questions    simulate operations that ask questions, and the people who answer
   --verbose      print every violation and the whole plan`;
 
 /** Parses the command line; throws an error that says what is wrong with it. */
@@ -36,6 +39,7 @@ export function readOptions(args: readonly string[], cores: number): Options {
       mutant: { type: "string" },
       mutants: { type: "boolean", default: false },
       queues: { type: "boolean", default: false },
+      questions: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
     },
   });
@@ -45,7 +49,7 @@ export function readOptions(args: readonly string[], cores: number): Options {
     workers: wholeNumber("workers", values.workers),
     mutant: values.mutant === undefined ? undefined : mutantNamed(values.mutant),
     everyMutant: values.mutants,
-    queues: values.queues,
+    subject: values.questions ? "questions" : values.queues ? "queues" : "clusters",
     verbose: values.verbose,
   };
 }

@@ -59,6 +59,8 @@ export class Store {
   readonly held = new Set<string>();
   /** Fraction of appends that are stored although the answer is lost. */
   answerLoss = 0;
+  /** Fraction of changes of questions and inboxes that are stored although the answer is lost. */
+  sideAnswerLoss = 0;
   /** Longest delay of a call in each direction, in milliseconds. */
   callMs = 2;
   #waiting: { readonly node: string; readonly go: () => void }[] = [];
@@ -110,6 +112,8 @@ export class Store {
     const { registry, signals, revocations, records, singleUse, holdings } = this.#engine;
     const { queues, questions, deliveries, targets, inbox } = this.#engine;
     const presence = this.#presences.connect();
+    const losesSideAnswer = () =>
+      this.sideAnswerLoss > 0 && this.#random.chance(this.sideAnswerLoss);
     const logOverLine: ChannelLog = spoil(
       overLine(log, line, {
         append: (channel, entry, policy) =>
@@ -174,8 +178,8 @@ export class Store {
       queues: overLine(queues, line),
       deliveries: overLine(deliveries, line),
       targets: overLine(targets, line),
-      inbox: overLine(inbox, line),
-      questions: overLine(questions, line),
+      inbox: overLine(inbox, line, {}, losesSideAnswer),
+      questions: overLine(questions, line, {}, losesSideAnswer),
       isShared: true,
       store: watch.store,
       close: async () => disconnect(),
@@ -349,13 +353,19 @@ function unavailable(): MilepostError {
  * Returns a port as a node uses it: every method is a call over the node's line, except those of `own`. The methods are
  * the object's own, so that a mutant may copy it.
  */
-function overLine<Port extends object>(port: Port, line: StoreLine, own: Partial<Port> = {}): Port {
+function overLine<Port extends object>(
+  port: Port,
+  line: StoreLine,
+  own: Partial<Port> = {},
+  losesAnswer?: () => boolean,
+): Port {
   const methods: Record<string, unknown> = {};
   for (let level: object = port; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
     for (const name of Object.getOwnPropertyNames(level)) {
       const method: unknown = Reflect.get(port, name);
       if (name === "constructor" || typeof method !== "function") continue;
-      methods[name] ??= (...args: unknown[]) => line.call(() => Reflect.apply(method, port, args));
+      methods[name] ??= (...args: unknown[]) =>
+        line.call(() => Reflect.apply(method, port, args), losesAnswer);
     }
   }
   return { ...methods, ...own } as Port;

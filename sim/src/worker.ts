@@ -1,13 +1,11 @@
-import { judgeSeed } from "./judge.ts";
-import { mutantNamed } from "./options.ts";
-import { judgeQueue } from "./queue-run.ts";
+import type { Subject } from "./options.ts";
+import { judgeSubject } from "./subject.ts";
 
 /** Task of a worker. */
 export interface Share {
   readonly seeds: readonly number[];
   readonly mutant: string | undefined;
-  /** True when the seeds are those of queues. */
-  readonly queues: boolean;
+  readonly subject: Subject;
 }
 
 /** Result of one task. */
@@ -23,12 +21,11 @@ process.on("message", (share: Share) => {
   void run(share).then((result) => process.send?.(result));
 });
 
-async function run({ seeds, mutant, queues }: Share): Promise<ShareResult> {
+async function run({ seeds, mutant, subject }: Share): Promise<ShareResult> {
   const bad: number[] = [];
   let records = 0;
-  const spoilt = mutant === undefined ? undefined : mutantNamed(mutant);
   for (const seed of seeds) {
-    const verdict = queues ? await judgeQueue(seed) : await judgeSeed(seed, spoilt);
+    const verdict = await judgeSubject(subject, seed, mutant);
     records += verdict.records.length;
     if (verdict.violations.length > 0) bad.push(seed);
   }

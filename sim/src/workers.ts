@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Subject } from "./options.ts";
 import type { Share, ShareResult } from "./worker.ts";
 
 const shareSize = 25;
@@ -20,7 +21,7 @@ export async function sweep(
   count: number,
   workers: number,
   mutant: string | undefined,
-  queues = false,
+  subject: Subject = "clusters",
   enough = 5,
 ): Promise<Sweep> {
   let next = first;
@@ -32,7 +33,7 @@ export async function sweep(
     const size = Math.min(shareSize, first + count - next);
     const share = Array.from({ length: size }, (_, i) => next + i);
     next += size;
-    return { seeds: share, mutant, queues };
+    return { seeds: share, mutant, subject };
   };
   const work = () =>
     new Promise<void>((resolve, reject) => {
