@@ -86,6 +86,8 @@ export interface Question {
   readonly settled_at?: number;
   /** Time until which the reader has put the question aside; only for the reader. */
   readonly snoozed_until?: number;
+  /** True if the reader may answer; only of an open question, and for a reader with a user token. */
+  readonly may_answer?: boolean;
 }
 
 /** Answer to a request that asks: the question, and whether it had been asked before. */

@@ -12,7 +12,7 @@ import { definedFields } from "@milepost/protocol";
 
 /** Content of a question, as the store keeps it in JSON. */
 export interface QuestionContent
-  extends Omit<Question, "id" | "operation_id" | "status" | "snoozed_until"> {
+  extends Omit<Question, "id" | "operation_id" | "status" | "snoozed_until" | "may_answer"> {
   /** User and session of the operation, whose question it is if it is for nobody else. */
   readonly owner: { readonly user_id?: string; readonly session_id?: string };
   /** True if the people of the operation may answer besides those of `for`: it was for nobody by name when it was asked. */

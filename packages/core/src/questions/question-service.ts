@@ -86,7 +86,7 @@ export class Questioning implements QuestionService {
     const content = this.#contentOf(ask, state, publisherOf(service));
     const { question, isNew } = await this.#add(operationId, content);
     const current = (await this.#context.keeper.bringUpToDate(question)) ?? question;
-    return { question: shownQuestion(current, publisherOf(principal)), duplicate: !isNew };
+    return { question: this.#shown(principal, current), duplicate: !isNew };
   }
 
   async get(
@@ -102,7 +102,7 @@ export class Questioning implements QuestionService {
     if (found.stored.status === "open" && wait > 0 && signal?.aborted !== true) {
       found = await this.#settledWithin(found, wait, signal);
     }
-    return shownQuestion(found, publisherOf(principal));
+    return this.#shown(principal, found);
   }
 
   async answer(
@@ -129,7 +129,7 @@ export class Questioning implements QuestionService {
       return revised(question, { ...content, ...said }, "answered");
     });
     if (after === undefined) throw noQuestion();
-    const question = shownQuestion(after, answerer);
+    const question = this.#shown(principal, after);
     if (isMine) return { question, duplicate: false };
     const isRepeat =
       after.stored.status === "answered" &&
@@ -161,7 +161,7 @@ export class Questioning implements QuestionService {
     });
     if (after === undefined) throw noQuestion();
     if (after.stored.status !== "open") throw over(after);
-    const question = shownQuestion(after, person);
+    const question = this.#shown(principal, after);
     await board?.snooze(principal, question, until);
     return question;
   }
@@ -172,7 +172,7 @@ export class Questioning implements QuestionService {
     const found = await this.#seen(principal, operationId, questionId);
     const after = await this.#context.keeper.settle(found, "withdrawn", { reason: "withdrawn" });
     if (after === undefined) throw noQuestion();
-    return shownQuestion(after, publisherOf(principal));
+    return this.#shown(principal, after);
   }
 
   async ofOperation(principal: Principal, operationId: string): Promise<QuestionList> {
@@ -185,8 +185,7 @@ export class Questioning implements QuestionService {
       const state = await this.#context.operations.state(operationId);
       if (state === undefined || found.length > 0) throw noOperation();
     }
-    const reader = publisherOf(principal);
-    return { questions: seen.map((question) => shownQuestion(question, reader)) };
+    return { questions: seen.map((question) => this.#shown(principal, question)) };
   }
 
   async open(principal: Principal, filter: QuestionFilter): Promise<QuestionList> {
@@ -196,12 +195,11 @@ export class Questioning implements QuestionService {
     const lists = listsFor(principal, wanted);
     const found = await Promise.all(lists.map((list) => keeper.list({ list }, limit)));
     const byId = new Map(found.flat().map((question) => [question.stored.id, question]));
-    const reader = publisherOf(principal);
     const questions = [...byId.values()]
       .filter((question) => question.stored.status === "open" && maySee(principal, question, rules))
       .sort((a, b) => b.content.asked_at - a.content.asked_at)
       .slice(0, limit)
-      .map((question) => shownQuestion(question, reader));
+      .map((question) => this.#shown(principal, question));
     return { questions };
   }
 
@@ -209,6 +207,13 @@ export class Questioning implements QuestionService {
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters) waiter.end();
+  }
+
+  /** Returns a question as the principal sees it, with whether it may answer. */
+  #shown(principal: Principal, found: FoundQuestion): Question {
+    const question = shownQuestion(found, publisherOf(principal));
+    if (principal.kind !== "user" || question.status !== "open") return question;
+    return { ...question, may_answer: mayAnswer(principal, found, this.#context.rules) };
   }
 
   #refuseWhenClosed(): void {

@@ -75,6 +75,10 @@ export const questionSchema = z
     deadline_at: z.number().exactOptional(),
     settled_at: z.number().exactOptional(),
     snoozed_until: z.number().exactOptional(),
+    may_answer: z
+      .boolean()
+      .meta({ description: "True if the reader may answer. Only of an open question, for a user." })
+      .exactOptional(),
   })
   .meta({ id: "Question" });
 
