@@ -1,7 +1,10 @@
 export type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 export { createHooks, type Hooks } from "./create-hooks.ts";
+export { InboxPanel, type InboxPanelProps } from "./inbox-panel.tsx";
 export { englishTexts, type PanelTexts } from "./panel-texts.ts";
+export { englishPeopleTexts, type PeopleTexts } from "./people-texts.ts";
 export { MilepostProvider, type MilepostProviderProps, useClient } from "./provider.tsx";
+export { QuestionPanel, type QuestionPanelProps } from "./question-list.tsx";
 export {
   englishQueueTexts,
   QueuePosition,
@@ -13,6 +16,7 @@ export { useChannel } from "./use-channel.ts";
 export { type UsedChat, useChat } from "./use-chat.ts";
 export { type CommandControl, type CommandControls, useCommands } from "./use-commands.ts";
 export { type ConnectionView, useConnection } from "./use-connection.ts";
+export { type InboxActions, type UsedInbox, useInbox } from "./use-inbox.ts";
 export {
   type ShownNotifications,
   type UseNotificationsOptions,
@@ -21,5 +25,6 @@ export {
 export { type UsedOperation, useOperation } from "./use-operation.ts";
 export { useOperations } from "./use-operations.ts";
 export { usePresence } from "./use-presence.ts";
+export { type QuestionChoice, type UsedQuestion, useQuestion } from "./use-question.ts";
 export { type UsedQueue, useQueue } from "./use-queue.ts";
 export { type UsedTyping, useTyping } from "./use-typing.ts";

@@ -7,10 +7,14 @@ import { ConnectionLight } from "./connection-light.tsx";
 import { NotificationList } from "./notification-list.tsx";
 import { OperationProgress } from "./operation-progress.tsx";
 import { englishTexts, type PanelTexts } from "./panel-texts.ts";
+import { englishPeopleTexts, type PeopleTexts } from "./people-texts.ts";
+import { QuestionList } from "./question-list.tsx";
+import { LastSign, TimeLeft } from "./time-left.tsx";
 import { useClaim } from "./use-claim.ts";
 import { useConnection } from "./use-connection.ts";
 import { useNow } from "./use-now.ts";
 import { useOperation } from "./use-operation.ts";
+import { useQuestion } from "./use-question.ts";
 
 /** Props of {@link StatusPanel}: the operation, the parts to show and their texts. */
 export type StatusPanelProps = (
@@ -26,12 +30,14 @@ export type StatusPanelProps = (
   readonly connection?: boolean | undefined;
   /** Texts to use instead of the English ones. */
   readonly texts?: Partial<PanelTexts>;
+  /** Texts of questions and of the time left to use instead of the English ones. */
+  readonly peopleTexts?: Partial<PeopleTexts>;
   readonly className?: string;
 };
 
 /**
- * Panel that shows one operation to the people who wait for it: progress, steps, errors, commands, and whether
- * the view is live.
+ * Panel that shows one operation to the people who wait for it: progress, steps, time left, questions, errors, commands,
+ * and whether the view is live.
  *
  * Styles come from `@milepost/react/status-panel.css`; every class begins with `mp-`. Screen readers hear of a
  * changed status or step, not of each percent.
@@ -41,6 +47,8 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
   const showsConnection = useClaim("connection", props.connection);
   const showsNotifications = useClaim("notifications", props.notifications);
   const texts = useMemo(() => ({ ...englishTexts, ...given }), [given]);
+  const { peopleTexts: givenPeople } = props;
+  const people = useMemo(() => ({ ...englishPeopleTexts, ...givenPeople }), [givenPeople]);
   const title = useId();
   const operation = props.operation ?? props.operationId;
   const isNamed = operation !== undefined && operation !== null;
@@ -71,6 +79,9 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
           {isOld && <p className="mp-note">{texts.stale}</p>}
           <DegradedNote texts={texts} />
           <OperationProgress state={state} texts={texts} />
+          <TimeLeft state={state} texts={people} />
+          <LastSign state={state} texts={people} />
+          {(state.questions ?? []).length > 0 && <Questions id={state.id} texts={people} />}
           <Ending state={state} />
           <CommandButtons state={state} commands={commands} texts={texts} />
         </>
@@ -111,6 +122,11 @@ function StatusLine({ state, texts }: PartProps): ReactNode {
       {stalled && <span className="mp-silence">{texts.silence(silentSeconds)}</span>}
     </p>
   );
+}
+
+/** Questions of the operation, which are asked for only where there are some. */
+function Questions({ id, texts }: { readonly id: string; readonly texts: PeopleTexts }): ReactNode {
+  return <QuestionList used={useQuestion(id)} texts={texts} />;
 }
 
 function DegradedNote({ texts }: { readonly texts: PanelTexts }): ReactNode {
