@@ -1,6 +1,7 @@
 export { type Answer, type AnswerOptions, type Publish, streamAnswer } from "./answer.ts";
 export type { Cancel, Clock } from "./clock.ts";
 export type { JobOf, OperationOf, RunOptions, WorkerOf, WorkOf } from "./contract.ts";
+export type { DrivenOperation, DriveOptions } from "./driven-operation.ts";
 export {
   createEncryption,
   type EncryptedPublishOptions,

@@ -2,6 +2,7 @@ import type {
   ClaimedTicket,
   OperationKind,
   OperationResult,
+  PendingCommand,
   ProducerGateway,
   QueueGateway,
 } from "@milepost/model";
@@ -17,6 +18,7 @@ import {
 import { type Cancel, type Clock, systemClock } from "./clock.ts";
 import { CommandLoop } from "./command-loop.ts";
 import type { JobOf, RunOptions, WorkerOf } from "./contract.ts";
+import { type DrivenOperation, type DriveOptions, OperationDrive } from "./driven-operation.ts";
 import { fieldOf } from "./field-repair.ts";
 import type { Operation } from "./operation.ts";
 import { asCancellation, type Outcome } from "./outcome.ts";
@@ -53,6 +55,11 @@ export interface ProducerOptions {
   readonly closingFlushMs?: number;
   /** Called for every problem with the reporting. Default: a process warning. */
   readonly onProblem?: ProblemListener;
+  /**
+   * Called with every command to an operation of this producer id that does not run in this process, again and again until
+   * somebody acknowledges it. For several processes that share one producer id. Default: such commands are left alone.
+   */
+  readonly onForeignCommand?: (command: PendingCommand) => void;
 }
 
 /** Handle of work that was started with {@link Producer.start}. */
@@ -95,6 +102,11 @@ export interface Producer<C extends Contract = AnyContract> extends AsyncDisposa
     options: RunOptions<C, Kind>,
     job: JobOf<C, Kind, Result>,
   ): Run<Result>;
+  /**
+   * Returns an operation that the caller drives, for work that another system runs. An operation of this id that exists is
+   * taken over, whichever process drove it before. Throws `shutting_down` once the producer is closed.
+   */
+  drive(options: DriveOptions): DrivenOperation;
   /** Creates a worker: a queue of work in this process. */
   worker<
     Input,
@@ -153,6 +165,7 @@ class ProducerOf implements Producer {
   readonly #queueGateway: Partial<QueueGateway>;
   readonly #queueWork = new Set<QueueWork>();
   readonly #workers: { callOffWaiting(error: MilepostError): void }[] = [];
+  readonly #onForeignCommand: ((command: PendingCommand) => void) | undefined;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -185,8 +198,10 @@ class ProducerOf implements Producer {
       random,
       producerId: this.id,
       onProblem,
-      deliver: (command) => this.#operations.get(command.operation_id)?.command(command) ?? false,
+      deliver: (command) => this.#deliver(command),
     });
+    this.#onForeignCommand = options.onForeignCommand;
+    if (this.#onForeignCommand !== undefined) this.#commands.hold();
   }
 
   get isClosed(): boolean {
@@ -227,6 +242,20 @@ class ProducerOf implements Producer {
     const delivered = finished.then(() => operation.delivered);
     const { id: operationId, created } = operation;
     return { operationId, created, finished, delivered };
+  }
+
+  drive(options: DriveOptions): DrivenOperation {
+    if (this.isClosed) {
+      throw new MilepostError("shutting_down", "the producer is closed; create another one");
+    }
+    const { isStillMine } = options;
+    const claiming = {
+      ...this.#reporting,
+      claims: true,
+      ...(isStillMine === undefined ? {} : { isStillMine }),
+    };
+    const operation = this.track(options, { retryable: () => true }, claiming);
+    return new OperationDrive(this, operation);
   }
 
   worker<Input, Result>(options: WorkerOptions<Input, Result>): Worker<Input, Result> {
@@ -273,9 +302,19 @@ class ProducerOf implements Producer {
     return operation;
   }
 
-  track(spec: WorkSpec, hooks: WorkHooks): TrackedOperation {
+  #deliver(command: PendingCommand): boolean {
+    const operation = this.#operations.get(command.operation_id);
+    const listener = this.#onForeignCommand;
+    if (listener === undefined || operation?.phase === "running") {
+      return operation?.command(command) ?? false;
+    }
+    listener(command);
+    return false;
+  }
+
+  track(spec: WorkSpec, hooks: WorkHooks, reporting = this.#reporting): TrackedOperation {
     const { runAgain } = hooks;
-    const operation: TrackedOperation = new TrackedOperation(this.#reporting, this.id, spec, {
+    const operation: TrackedOperation = new TrackedOperation(reporting, this.id, spec, {
       ...hooks,
       ...(runAgain === undefined
         ? {}
@@ -289,6 +328,12 @@ class ProducerOf implements Producer {
     this.#operations.set(operation.id, operation);
     this.#alive(operation);
     return operation;
+  }
+
+  forget(operation: TrackedOperation): void {
+    this.ended(operation);
+    this.#ended.delete(operation);
+    if (this.#operations.get(operation.id) === operation) this.#operations.delete(operation.id);
   }
 
   ended(operation: TrackedOperation): void {

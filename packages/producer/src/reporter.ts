@@ -39,6 +39,16 @@ export interface ReporterOptions {
   readonly bounds: OutboxBounds;
   readonly timing: ReporterTiming;
   readonly onProblem: ProblemListener;
+  /**
+   * True if another process may hold the lease of the same producer id. The reporter then takes a lease of its own, so that
+   * the other one can report nothing more, and begins a later attempt where its own is refused.
+   */
+  readonly claims?: boolean;
+  /**
+   * Asked when another process has taken the lease: true if the work is still this process's, which then takes the lease
+   * back. Default: false.
+   */
+  readonly isStillMine?: () => Promise<boolean>;
 }
 
 const maxBatchReports = 400;
@@ -99,6 +109,10 @@ export class Reporter {
   #acquireBy: "create" | "takeOver" = "create";
   #attempt = 0;
   /** True once the gateway has stored `started` of the current attempt. */
+  /** True once another process has taken the lease, until it is known whose work it is. */
+  #isDisputed = false;
+  /** Latest attempt that the gateway knew when this reporter claimed the operation. */
+  #knownAttempt = 0;
   #startedIsStored = false;
   #endIsStored = false;
   /**
@@ -308,15 +322,31 @@ export class Reporter {
   async #acquire(signal: AbortSignal): Promise<void> {
     const { gateway } = this.#options;
     if (this.#acquireBy === "takeOver") {
+      if (this.#isDisputed && !(await this.#options.isStillMine?.())) {
+        throw new MilepostError("stale_lease", "another process has taken the operation over");
+      }
       const lease = await this.#timed(
         (each) => gateway.takeOver(this.operationId, this.#creation.leaseMs, each),
         signal,
       );
       this.#lease = lease;
+      if (this.#isDisputed && !this.#endIsStored) {
+        this.#outbox.putFirst({ event: "started", data: { attempt: this.#attempt } });
+      }
+      this.#isDisputed = false;
     } else {
       const created = await this.#creation.attempt(signal);
       if (created === undefined) {
         this.#urgent = true;
+        this.#contact();
+        return;
+      }
+      if (this.#options.claims === true && created.duplicate) {
+        const { attempt } = created.operation;
+        this.#knownAttempt = Math.max(this.#knownAttempt, attempt);
+        this.#acquireBy = "takeOver";
+        this.#urgent = true;
+        this.#resolveCreated(true);
         this.#contact();
         return;
       }
@@ -448,11 +478,21 @@ export class Reporter {
    * true if it did so.
    */
   #revives({ report }: Sent, error: MilepostError): boolean {
-    if (error.code !== "not_possible_now" || report.event === "started") return false;
+    if (error.code !== "not_possible_now") return false;
+    if (report.event === "started") return this.#startsLater();
     if (!this.#wasSilent || !this.#startedIsStored || this.#endIsStored) return false;
     this.#wasSilent = false;
     this.#attempt++;
     this.#startedIsStored = false;
+    this.#outbox.putFirst({ event: "started", data: { attempt: this.#attempt } });
+    return true;
+  }
+
+  /** Begins a later attempt in place of one that has ended already, for work that was claimed. */
+  #startsLater(): boolean {
+    if (this.#options.claims !== true || this.#knownAttempt < this.#attempt) return false;
+    this.#attempt = this.#knownAttempt + 1;
+    this.#outbox.settle(1);
     this.#outbox.putFirst({ event: "started", data: { attempt: this.#attempt } });
     return true;
   }
@@ -473,12 +513,20 @@ export class Reporter {
   }
 
   #onFailure(error: MilepostError): void {
+    if (error.code === "stale_lease" && !this.#isDisputed && this.#options.isStillMine) {
+      this.#lease = undefined;
+      this.#acquireBy = "takeOver";
+      this.#isDisputed = true;
+      this.#urgent = true;
+      return;
+    }
     if (error.code === "stale_lease") {
       this.#stop("stale_lease", error.message);
       this.#onTakenOver(error);
       return;
     }
-    const forgotten = error.code === "not_found" && this.#lease !== undefined;
+    const isClaiming = this.#options.claims === true && this.#acquireBy === "takeOver";
+    const forgotten = error.code === "not_found" && (this.#lease !== undefined || isClaiming);
     if (forgotten && !this.#endIsStored) {
       this.#lease = undefined;
       this.#acquireBy = "create";

@@ -119,6 +119,11 @@ export class TrackedOperation {
     this.#start(attempt);
   }
 
+  /** Reports that this attempt begins. The work may be run once it has begun. */
+  begin(attempt: number): void {
+    this.#start(attempt);
+  }
+
   /** Reports the operation's position in its queue. */
   waiting(place: OperationEvents["waiting"]): void {
     this.#isStarted = false;
