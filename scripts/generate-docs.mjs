@@ -61,6 +61,83 @@ export function closeCodesTable(closeCodes) {
   return table(["code", "name", "verdict", "meaning", "sent today"], rows);
 }
 
+/** @typedef {{ kind: string, name: string, help: string, unit: string, label?: string, values?: readonly string[], labels?: readonly (readonly [string, readonly string[] | { most: number }])[] }} MetricRow */
+
+/**
+ * The whole of docs/metrics.md.
+ *
+ * @param {{ node: Record<string, MetricRow>, process: Record<string, MetricRow> }} tables
+ */
+export function metricsDocument({ node, process }) {
+  const rows = (/** @type {Record<string, MetricRow>} */ metrics) =>
+    Object.values(metrics)
+      .map((row) => {
+        const head = `- **\`${row.name}\`** (${metricTypes[row.kind] ?? row.kind}, ${row.unit})`;
+        const labels = labelsOf(row).map((label) => `  - ${label}\n`);
+        return `${wrapped(`${head}: ${row.help}`, "  ")}\n${labels.map((line) => wrapped(line.trimEnd(), "    ")).join("\n")}${labels.length > 0 ? "\n" : ""}`;
+      })
+      .join("");
+  return `# Metrics
+
+\`npm run docs\` generates this page from the tables \`coreInstruments\` and \`processInstruments\` of the code. A test fails when they differ.
+How to scrape them, and what the gateway promises about them, is in [Metrics for Prometheus](protocol/metrics.md).
+
+- A counter grows from 0 while a process lives; use \`rate()\` or \`increase()\`.
+- A gauge is read when the metrics are scraped.
+- A histogram has \`_bucket\`, \`_sum\` and \`_count\`. One that is marked *now* holds what is the case at the scrape, so its counts also fall: use
+  it without \`rate()\`.
+- With \`--workers\`, every sample has the label \`worker\`. A sum over it is the gateway of one machine.
+- A label never holds a user, a session, a channel or an id. Where its values come from outside, their number is bounded, and all further
+  ones are \`other\`.
+
+## Node
+
+${rows(node)}
+## Process
+
+${rows(process)}`;
+}
+
+/** @type {Record<string, string>} */
+const metricTypes = {
+  counter: "counter",
+  gauge: "gauge",
+  gauges: "gauge",
+  histogram: "histogram",
+  distribution: "histogram, now",
+};
+
+/** @param {MetricRow} row */
+function labelsOf({ label, values, labels = [] }) {
+  /** @type {readonly (readonly [string, readonly string[] | { most: number } | undefined])[]} */
+  const all = label === undefined ? labels : [[label, values]];
+  return all.map(([name, values]) => {
+    if (values === undefined) return `label \`${name}\``;
+    if ("most" in values) return `label \`${name}\`: at most ${values.most} values, then \`other\``;
+    const shown = values.length > 20 ? "an [error code](errors.md)" : values.join(", ");
+    return `label \`${name}\`: ${shown}`;
+  });
+}
+
+/**
+ * The text in lines of at most 140 characters.
+ *
+ * @param {string} text
+ * @param {string} indent
+ */
+function wrapped(text, indent) {
+  /** @type {string[]} */
+  const lines = [];
+  let line = "";
+  for (const word of text.split(/(?<=\S) /)) {
+    if (line !== "" && line.length + 1 + word.length > 140) {
+      lines.push(line);
+      line = indent + word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join("\n");
+}
+
 /**
  * The text with what stands between `<!-- name:begin -->` and `<!-- name:end -->` replaced.
  *
@@ -93,4 +170,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const closing = new URL("docs/protocol/closing.md", root);
   const text = readFileSync(closing, "utf8");
   writeFileSync(closing, withSection(text, "close-codes", closeCodesTable(closeCodes)));
+  const { coreInstruments } = await import(new URL("packages/core/dist/index.js", root).href);
+  const { processInstruments } = await import(
+    new URL("packages/server/dist/metrics/process-instruments.js", root).href
+  );
+  const tables = { node: coreInstruments, process: processInstruments };
+  writeFileSync(new URL("docs/metrics.md", root), metricsDocument(tables));
 }

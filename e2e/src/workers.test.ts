@@ -135,9 +135,10 @@ describe("milepost serve --workers", () => {
     expect(await served.end("SIGTERM")).toBe(0);
   });
 
-  test("[G8] a killed worker is replaced, and no reader misses an entry", async () => {
+  test("[G8] [P-MET-5] a killed worker is replaced, no reader misses an entry, and a scrape shows both workers", async () => {
     await using redis = await startRedis();
-    await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
+    const flags = ["--redis", redis.url, "--workers", "2", "--metrics-port", "0"];
+    await using served = await serveWorkers(...flags);
     const readers = readersAt(served.url, 6);
     await Promise.all(readers.map(({ ready }) => ready));
     const [victim = 0] = await workersOf(served);
@@ -155,6 +156,13 @@ describe("milepost serve --workers", () => {
     await vi.waitFor(() => {
       for (const { seen, broken } of readers)
         expect({ seen, broken }).toEqual({ seen: all, broken: [] });
+    }, patience);
+    const url = /"metrics":"([^"]+)"/.exec(served.output())?.[1] ?? "";
+    await vi.waitFor(async () => {
+      const text = await (await fetch(url)).text();
+      const counts = [...text.matchAll(/^milepost_connections\{worker="(\d+)"\} (\d+)$/gm)];
+      expect(counts.map(([, worker]) => worker)).toEqual(["1", "2"]);
+      expect(counts.reduce((sum, [, , count]) => sum + Number(count), 0)).toBe(7);
     }, patience);
     await Promise.all(readers.map(({ client }) => client.close()));
   });

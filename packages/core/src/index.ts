@@ -49,7 +49,12 @@ export { isGuestName, publisherOf } from "./rules/principal.ts";
 export type * from "./rules/rule.ts";
 export { outageModes } from "./rules/rule.ts";
 export { requireService, ServiceScopes, serviceActions } from "./rules/service-scopes.ts";
-export type { AdmissionMetrics } from "./runtime/instruments.ts";
+export {
+  createInstruments,
+  type InstrumentRow,
+  type InstrumentsOf,
+} from "./runtime/create-instruments.ts";
+export { type AdmissionMetrics, coreInstruments } from "./runtime/instruments.ts";
 export {
   type CoreLimits,
   defaultLimits,

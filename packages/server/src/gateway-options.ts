@@ -18,6 +18,7 @@ import type { Role } from "./config/role.ts";
 import type { ServerTimeouts } from "./http/gateway-server.ts";
 import type { MissingOriginPolicy } from "./http/origin-policy.ts";
 import type { TlsFiles } from "./http/tls-certificate.ts";
+import type { SiblingMetrics } from "./metrics/gateway-metrics.ts";
 import type { ReachOptions } from "./reach/target-sender.ts";
 
 /** Options of {@link createGateway}. */
@@ -94,8 +95,13 @@ export interface GatewayOptions {
   readonly node?: string;
   /** Log to write to; default a log of warnings and errors on standard output. */
   readonly log?: CoreLog;
-  /** Recorder of metrics, one per gateway; nothing is recorded when absent. */
+  /** Recorder of metrics, one per gateway. When absent, the gateway keeps its metrics itself, see `metrics`. */
   readonly meter?: Meter;
+  /**
+   * Metrics that the gateway keeps, for `GET /metrics` and {@link Gateway.metrics}; false for none. Default: it keeps
+   * them unless it has a `meter`.
+   */
+  readonly metrics?: boolean | MetricsOptions;
   readonly timeouts?: Partial<ServerTimeouts>;
   /**
    * Certificate and private key, as PEM files, with which {@link Gateway.listen} serves TLS; plain HTTP when absent.
@@ -111,6 +117,16 @@ export interface GatewayOptions {
   readonly reach?: ReachOptions;
   /** Admits pages without a token as guests: true, or their settings. Default false. */
   readonly guests?: boolean | GuestOptions;
+}
+
+/** Metrics that a gateway keeps. */
+export interface MetricsOptions {
+  /** Port that {@link Gateway.listen} opens for scrapers without a key; 0 picks a free one. Default none. */
+  readonly port?: number;
+  /** Address of that port; default `127.0.0.1`. Whoever reaches the port may read the metrics. */
+  readonly host?: string;
+  /** The other processes of this gateway, if it has several. */
+  readonly siblings?: SiblingMetrics;
 }
 
 /** Sessions that must be registered with `PUT /v1/sessions/{id}`, or validated by a backend. */

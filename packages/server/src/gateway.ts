@@ -37,6 +37,9 @@ import { createHttpListener } from "./http/listener.ts";
 import { type Detach, type HttpHandlers, mount } from "./http/mount.ts";
 import { originPolicy } from "./http/origin-policy.ts";
 import { UnreadAnswers } from "./http/unread-answers.ts";
+import type { Exposition } from "./metrics/exposition.ts";
+import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
+import { MetricsServer } from "./metrics/metrics-server.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
 import { TargetSender } from "./reach/target-sender.ts";
 import { CollapsingLog } from "./runtime/collapsing-log.ts";
@@ -107,6 +110,13 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
   mintGuest(name: string): IssuedGuest;
   stats(): GatewayStats;
   /**
+   * Returns the metrics as text for a scraper, OpenMetrics if `accept` (the scraper's header) prefers that. With it, a
+   * host program serves them on a path of its own. Rejects with `not_supported` where the gateway keeps none.
+   */
+  metrics(accept?: string): Promise<Exposition>;
+  /** Returns the address of the port for scrapers; undefined without one, and before {@link Gateway.listen}. */
+  metricsAddress(): AddressInfo | undefined;
+  /**
    * Closes the gateway: announces the shutdown, accepts no new connections, waits up to `drainMs` milliseconds
    * (default 0) for clients to disconnect, closes the remaining connections and frees everything. A repeated
    * call waits for the same shutdown.
@@ -168,6 +178,12 @@ function guestsOf(
   });
 }
 
+/** Returns the metrics of a gateway that keeps them itself. */
+function metricsOf({ meter, metrics = meter === undefined }: GatewayOptions) {
+  if (metrics === false || meter !== undefined) return undefined;
+  return new GatewayMetrics(metrics === true ? undefined : metrics.siblings);
+}
+
 /** Creates a gateway with the doors that `factories` create. */
 export function gatewayOf(
   options: GatewayOptions,
@@ -175,6 +191,8 @@ export function gatewayOf(
 ): Gateway {
   const log = new CollapsingLog(options.log ?? createLog({ level: "warn" }), systemClock);
   const guests = guestsOf(options, (id, ttlMs) => core.claimGuest(id, ttlMs));
+  const metrics = metricsOf(options);
+  const meter = options.meter ?? metrics?.meter;
   const verifying = createAuthenticator(options.auth, systemClock, {
     clock: systemClock,
     random: systemRandom,
@@ -217,7 +235,7 @@ export function gatewayOf(
             ...(callback === undefined ? {} : { validate: callback.validate }),
           },
         }),
-    ...(options.meter === undefined ? {} : { meter: options.meter }),
+    ...(meter === undefined ? {} : { meter }),
     ...(options.reach === undefined
       ? {}
       : {
@@ -274,6 +292,7 @@ export function gatewayOf(
         origins,
         log,
         backends,
+        metrics,
         now,
         closing: closing.signal,
         role,
@@ -289,6 +308,8 @@ export function gatewayOf(
   };
   const attached = new Set<Detach>();
   let server: GatewayServer | undefined;
+  let scraped: MetricsServer | undefined;
+  let scrapedAt: AddressInfo | undefined;
   let ended: Promise<void> | undefined;
 
   async function end(drainMs: number, leavesPort: boolean): Promise<void> {
@@ -303,8 +324,17 @@ export function gatewayOf(
     backends.close();
     callback?.close();
     for (const detach of attached) detach();
-    await Promise.all([doors.close(), server?.close()]);
+    await Promise.all([doors.close(), server?.close(), scraped?.close()]);
+    metrics?.close();
     log.flush();
+  }
+
+  async function openMetricsPort(): Promise<void> {
+    const { port, host = "127.0.0.1" } = typeof options.metrics === "object" ? options.metrics : {};
+    if (metrics === undefined || port === undefined) return;
+    metrics.start();
+    scraped = new MetricsServer(metrics);
+    scrapedAt = await scraped.listen(port, host);
   }
 
   const gateway: Gateway = {
@@ -331,8 +361,11 @@ export function gatewayOf(
         log,
       });
       try {
-        return await server.listen(port, host);
+        const address = await server.listen(port, host);
+        await openMetricsPort();
+        return address;
       } catch (error) {
+        await server.close();
         server = undefined;
         throw error;
       }
@@ -350,6 +383,12 @@ export function gatewayOf(
       ...core.stats(),
       backends: [...backends.stats, ...(callback === undefined ? [] : [callback.stats])],
     }),
+    metrics(accept) {
+      if (metrics !== undefined) return metrics.expose(accept);
+      const error = new MilepostError("not_supported", "this gateway does not keep its metrics");
+      return Promise.reject(error);
+    },
+    metricsAddress: () => scrapedAt,
     close({ drainMs = 0, leavesPort = false } = {}) {
       ended ??= end(drainMs, leavesPort);
       return ended;

@@ -29,6 +29,8 @@ interface ServeFlags {
   readonly drain?: number;
   readonly logLevel?: Config["logLevel"];
   readonly compression?: true;
+  readonly metricsPort?: number;
+  readonly metricsHost?: string;
   readonly dev?: true;
 }
 
@@ -84,6 +86,15 @@ export function serveCommand(terminal: Terminal): Command {
     .option(
       "--compression",
       "compress WebSocket messages for clients that offer it (MILEPOST_COMPRESSION)",
+    )
+    .option(
+      "--metrics-port <port>",
+      "port for scrapers of /metrics that need no key, 0 for any free one (MILEPOST_METRICS_PORT; default none)",
+      integerFrom(0, 65_535),
+    )
+    .option(
+      "--metrics-host <address>",
+      "address of that port (MILEPOST_METRICS_HOST; default 127.0.0.1)",
     )
     .option("--dev", "development mode: generates the secrets and prints how to use them")
     .action(async ({ config: file, drain, ...flags }: ServeFlags) => {

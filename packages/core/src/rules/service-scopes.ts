@@ -14,6 +14,7 @@ type AdminAction =
   | "connections"
   | "dead-letters"
   | "inbox"
+  | "metrics"
   | "sessions"
   | "tickets"
   | "push"
@@ -25,6 +26,7 @@ const adminActions: readonly AdminAction[] = [
   "connections",
   "dead-letters",
   "inbox",
+  "metrics",
   "sessions",
   "tickets",
   "push",

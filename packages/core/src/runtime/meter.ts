@@ -1,5 +1,14 @@
-/** Values of each label of a metric. The sets are small and closed: a label never holds a user, a channel or an id. */
-export type LabelValues = Readonly<Record<string, readonly string[]>>;
+/**
+ * Values of each label of a metric. The sets are small and closed: a label never holds a user, a channel or an id. Where
+ * the values are known only at run time, `most` bounds their number, and all further values are `other`.
+ */
+export type LabelValues = Readonly<Record<string, readonly string[] | BoundedLabel>>;
+
+/** Label whose values are known only at run time, such as the kinds of operations. */
+export interface BoundedLabel {
+  /** Number of values that are told apart. The value `other` stands for all further ones. */
+  readonly most: number;
+}
 
 /** Count that only grows. */
 export interface Counter {
@@ -39,6 +48,26 @@ export interface Meter {
   gauge(name: string, help: string, read?: () => number): Gauge;
   /** Creates a histogram. `buckets` are the upper bounds, in ascending order; the meter chooses them when absent. */
   histogram(name: string, help: string, buckets?: readonly number[]): Histogram;
+  /**
+   * Creates one gauge for each value of a label. The meter calls `read` for the current values whenever it collects. A
+   * meter without this method does not record such metrics.
+   */
+  gauges?(
+    name: string,
+    help: string,
+    label: string,
+    read: () => Readonly<Record<string, number>>,
+  ): void;
+  /**
+   * Creates a histogram of what is the case now, such as the connections of each user. The meter calls `read` for all
+   * current values whenever it collects. A meter without this method does not record such metrics.
+   */
+  distribution?(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    read: () => Iterable<number>,
+  ): void;
 }
 
 function ignore(): void {}

@@ -11,6 +11,8 @@ export class RecordingMeter implements Meter {
   readonly names: string[] = [];
   readonly #counts = new Map<string, number>();
   readonly #reads = new Map<string, () => number>();
+  readonly #readsByValue = new Map<string, () => Readonly<Record<string, number>>>();
+  readonly #distributions = new Map<string, () => Iterable<number>>();
   readonly #observed = new Map<string, number[]>();
 
   /** Sum of a counter: of all label values, or of those that are given. */
@@ -31,6 +33,18 @@ export class RecordingMeter implements Meter {
     return this.#reads.get(name)?.() ?? Number.NaN;
   }
 
+  /** Returns the current values of the gauges of a label. */
+  readByValue(name: string): Readonly<Record<string, number>> {
+    this.#refuseUnknown(name);
+    return this.#readsByValue.get(name)?.() ?? {};
+  }
+
+  /** Returns the current values of a distribution. */
+  readAll(name: string): readonly number[] {
+    this.#refuseUnknown(name);
+    return [...(this.#distributions.get(name)?.() ?? [])];
+  }
+
   /** Returns the values that were recorded in a histogram. */
   observed(name: string): readonly number[] {
     this.#refuseUnknown(name);
@@ -48,7 +62,10 @@ export class RecordingMeter implements Meter {
       ...counter(`${name} `),
       with(chosen) {
         const entries = Object.entries(chosen);
-        const isDeclared = entries.every(([label, value]) => labels[label]?.includes(value));
+        const isDeclared = entries.every(([label, value]) => {
+          const values = labels[label] ?? [];
+          return "most" in values || values.includes(value);
+        });
         if (!isDeclared || entries.length !== Object.keys(labels).length) {
           throw new Error(`${name} has no labels ${JSON.stringify(chosen)}`);
         }
@@ -68,6 +85,26 @@ export class RecordingMeter implements Meter {
     const values: number[] = [];
     this.#observed.set(name, values);
     return { observe: (value) => values.push(value) };
+  }
+
+  gauges(
+    name: string,
+    _help: string,
+    _label: string,
+    read: () => Readonly<Record<string, number>>,
+  ): void {
+    this.#enter(name);
+    this.#readsByValue.set(name, read);
+  }
+
+  distribution(
+    name: string,
+    _help: string,
+    _buckets: readonly number[],
+    read: () => Iterable<number>,
+  ): void {
+    this.#enter(name);
+    this.#distributions.set(name, read);
   }
 
   #enter(name: string): void {

@@ -24,7 +24,7 @@ export function exposureMistakes(
 }
 
 /** True for hosts that only programs of this machine can reach. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   const name = host.toLowerCase();
   if (name === "localhost" || name.endsWith(".localhost") || name === "::1") return true;
   return /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name);

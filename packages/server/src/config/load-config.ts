@@ -109,6 +109,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
       "proxyProtocol needs trustedProxies, because only a trusted proxy may name the address of a client; set MILEPOST_TRUSTED_PROXIES, for example 10.0.0.0/8",
     );
   }
+  if (mistakes.length === 0 && merged.metricsPort === merged.port && merged.port !== 0) {
+    mistakes.push(
+      "metricsPort must differ from port, because it answers without a key; set MILEPOST_METRICS_PORT, for example 9464",
+    );
+  }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const settled = merged.dev ? withMadeUpSecrets(merged, lacking) : merged;
   const madeUp = merged.dev ? lacking : [];

@@ -119,6 +119,10 @@ export interface Settings {
   readonly drainMs: number;
   /** Maximum lifetime of one `/v1/sse` stream, in milliseconds. */
   readonly sseMaxLifetimeMs: number;
+  /** Port that answers scrapers of metrics without a key; undefined for none, 0 picks a free port. */
+  readonly metricsPort: number | undefined;
+  /** Address of that port. */
+  readonly metricsHost: string;
   /** True for a development start, which generates missing secrets and prints how to use them. */
   readonly dev: boolean;
 }
@@ -454,6 +458,19 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fromText: numberFrom,
     fallback: 300_000,
     example: "300000",
+  },
+  metricsPort: {
+    schema: z.int().min(0).max(65_535).optional(),
+    env: "MILEPOST_METRICS_PORT",
+    fromText: numberFrom,
+    fallback: undefined,
+    example: "9464",
+  },
+  metricsHost: {
+    schema: z.string().min(1),
+    env: "MILEPOST_METRICS_HOST",
+    fallback: "127.0.0.1",
+    example: "0.0.0.0 (every address of the machine)",
   },
   dev: {
     schema: z.boolean(),

@@ -19,6 +19,11 @@ export function answerJsonText(context: HttpContext, text: string): Response {
   return write(context, 200, "application/json", text);
 }
 
+/** Answers a request with text of another type than JSON. */
+export function answerText(context: HttpContext, mediaType: string, text: string): Response {
+  return write(context, 200, mediaType, text);
+}
+
 /** Answers a request with 204 and no body. */
 export function answerNothing({ env: { outgoing } }: HttpContext): Response {
   outgoing.writeHead(204, safeHeaders).end();

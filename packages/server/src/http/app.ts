@@ -20,6 +20,7 @@ import { guestEndpoint, guestsPath } from "./routes/guests.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { inboxEndpoints } from "./routes/inbox.ts";
 import { messagesEndpoint } from "./routes/messages.ts";
+import { metricsEndpoints, metricsPath } from "./routes/metrics.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
@@ -106,6 +107,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     return undefined;
   };
   app.use("/v1/*", authenticated);
+  app.use(metricsPath, authenticated);
 
   const ofBackends: readonly Endpoint[] = [
     publishEndpoint(options),
@@ -140,6 +142,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...(servesBackends(role) ? ofBackends : ofBackends.map(elsewhere)),
     ...(servesReaders(role) ? ofReaders : ofReaders.map(elsewhere)),
     ...healthEndpoints(options),
+    ...metricsEndpoints(options),
   ];
   for (const { method, path, spec, handle } of endpoints) {
     app.on(method, path, describeRoute(spec), handle);

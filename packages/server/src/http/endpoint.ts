@@ -7,6 +7,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { Guests } from "../auth/guests.ts";
 import type { Backends } from "../backends/backends.ts";
 import type { Role } from "../config/role.ts";
+import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
 import type { UnreadAnswers } from "./unread-answers.ts";
 
@@ -24,6 +25,8 @@ export interface HttpDoorOptions {
   readonly guests: Guests | undefined;
   readonly log: CoreLog;
   readonly backends: Pick<Backends, "counts">;
+  /** Metrics of the gateway; undefined where the host program records them or nobody does. */
+  readonly metrics: Pick<GatewayMetrics, "expose"> | undefined;
   /** Current time, in milliseconds since 1970. */
   readonly now: () => number;
   /** Aborts when the gateway shuts down; every waiting request ends then. */

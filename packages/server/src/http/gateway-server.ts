@@ -8,6 +8,7 @@ import type { ClientSockets } from "../admission/client-sockets.ts";
 import { ProxyReader } from "../admission/proxy-reader.ts";
 import { offersWebSocket } from "./declined-upgrade.ts";
 import type { HttpServer } from "./http-server.ts";
+import { explainListenError } from "./listen-error.ts";
 import { type HttpHandlers, mount } from "./mount.ts";
 import { readTlsFiles, TlsCertificate, type TlsFiles } from "./tls-certificate.ts";
 
@@ -122,7 +123,7 @@ export class GatewayServer {
       await once(this.#server, "listening");
     } catch (cause) {
       this.#certificate?.close();
-      throw new Error(explain(cause, port, host), { cause });
+      throw new Error(explainListenError(cause, port, host), { cause });
     }
     this.#opened = true;
     const { address } = this;
@@ -150,20 +151,5 @@ export class GatewayServer {
     const cutOff = setTimeout(() => this.#server.closeAllConnections(), closeGraceMs);
     await closed;
     clearTimeout(cutOff);
-  }
-}
-
-function explain(cause: unknown, port: number, host: string): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  switch (code) {
-    case "EADDRINUSE":
-      return `port ${port} on ${host} is in use; stop the process that listens on it or choose another port`;
-    case "EACCES":
-      return `port ${port} needs more privileges than this process has; choose a port above 1023`;
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-      return `${host} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all interfaces`;
-    default:
-      return `cannot listen on ${host}:${port}: ${cause instanceof Error ? cause.message : String(cause)}`;
   }
 }

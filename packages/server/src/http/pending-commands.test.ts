@@ -55,6 +55,7 @@ it("a wait for commands ends when its client disconnects", async () => {
   });
   const listener = createHttpListener(
     createHttpApp({
+      metrics: undefined,
       unread,
       role: "all",
       core: overheard,

@@ -4,12 +4,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Config } from "../config/load-config.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
+import type { SiblingMetrics } from "../metrics/gateway-metrics.ts";
 import { createLog } from "./log.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
 import { openSources } from "./open-sources.ts";
 import { onSighup } from "./sighup.ts";
 import { stopMessage } from "./stop-message.ts";
 import { logStoreWarnings } from "./store-warnings.ts";
+import { systemClock } from "./system-clock.ts";
+import { type SupervisorPort, WorkerSiblings } from "./worker-siblings.ts";
 
 /** Part of the process object that serving needs. */
 export interface ProcessPort {
@@ -72,7 +75,12 @@ export async function serve(
     log,
     config.requireStore ? undefined : (error) => onRefused(error),
   );
-  const { gateway, address } = await start(config, log, engine);
+  const { worker } = cluster;
+  const siblings =
+    isWorker && worker !== undefined
+      ? new WorkerSiblings(process as SupervisorPort, systemClock, worker.id)
+      : undefined;
+  const { gateway, address } = await start(config, log, engine, siblings);
   const url = urlOf(address, config.tlsCert !== "");
   // All workers use the same store, so the first worker alone logs the warnings.
   const warns = cluster.worker === undefined || cluster.worker.id === 1;
@@ -136,14 +144,21 @@ export async function serve(
   const forgetHangUp = onSighup(host, keepSettings);
   host.on("message", onMessage);
   // A program that reads this log line may send a signal at once, so the signal handlers are set before it.
-  log.info({ url, node: gateway.node, dev: config.dev }, "the gateway listens");
+  const scraped = gateway.metricsAddress();
+  const metrics = scraped === undefined ? {} : { metrics: `${urlOf(scraped, false)}/metrics` };
+  log.info({ url, ...metrics, node: gateway.node, dev: config.dev }, "the gateway listens");
   for (const fault of faults) host.on(fault, fail);
   if (refusal !== undefined) onRefused(refusal);
   return { gateway, address, url, stopped };
 }
 
 /** Starts a gateway that listens; closes everything it opened when that fails. */
-async function start(config: Config, log: Logger, engine: OpenedEngine | undefined) {
+async function start(
+  config: Config,
+  log: Logger,
+  engine: OpenedEngine | undefined,
+  siblings: SiblingMetrics | undefined,
+) {
   let gateway: Gateway | undefined;
   try {
     gateway = createGateway({
@@ -182,6 +197,12 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
       ...(config.forwardedHeader !== "auto" && { forwardedHeader: config.forwardedHeader }),
       proxyProtocol: config.proxyProtocol,
       sseMaxLifetimeMs: config.sseMaxLifetimeMs,
+      metrics: {
+        ...(config.metricsPort === undefined
+          ? {}
+          : { port: config.metricsPort, host: config.metricsHost }),
+        ...(siblings === undefined ? {} : { siblings }),
+      },
       log,
     });
     const address = await gateway.listen({ port: config.port, host: config.host });

@@ -1,5 +1,6 @@
 import type { Clock } from "@milepost/engine";
 import { stopMessage } from "./stop-message.ts";
+import type { WorkerMessage } from "./worker-messages.ts";
 
 /** Part of a worker of `node:cluster` that supervision needs. */
 export interface WorkerPort {
@@ -8,10 +9,11 @@ export interface WorkerPort {
     kill(signal: NodeJS.Signals): unknown;
   };
   isConnected(): boolean;
-  send(message: string, sent: () => void): unknown;
+  send(message: string | WorkerMessage, sent: () => void): unknown;
   once(event: "listening", listener: (address: { readonly port: number }) => void): unknown;
   once(event: "exit", listener: (code: number | null, signal: string | null) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "message", listener: (message: unknown) => void): unknown;
 }
 
 /**

@@ -19,8 +19,8 @@ class TestWorker extends EventEmitter implements WorkerPort {
     return true;
   }
 
-  send(message: string): void {
-    this.told.push(message);
+  send(message: unknown): void {
+    if (typeof message === "string") this.told.push(message);
   }
 
   listen(): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type WaitingClock,
   type WorkerPort,
 } from "./supervised-worker.ts";
+import { WorkerExchange } from "./worker-exchange.ts";
 
 const firstRestartMs = 100;
 const maxRestartMs = 10_000;
@@ -43,6 +44,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   /** Workers that were forked and have not ended. */
   readonly #workers = new Set<SupervisedWorker>();
+  readonly #exchange: WorkerExchange;
   /** Longest drain time of any running worker, in milliseconds. */
   #drainMs: number;
   #restartMs = firstRestartMs;
@@ -62,6 +64,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#exchange = new WorkerExchange(options.clock);
     this.#drainMs = options.drainMs;
   }
 
@@ -106,9 +109,14 @@ export class Supervisor {
 
   #fork(): SupervisedWorker {
     const { fork, clock } = this.#options;
-    const worker = new SupervisedWorker(fork(), clock);
+    const port = fork();
+    const worker = new SupervisedWorker(port, clock);
     this.#workers.add(worker);
-    void worker.ended.then((ended) => this.#hasEnded(worker, ended));
+    this.#exchange.add(port);
+    void worker.ended.then((ended) => {
+      this.#exchange.remove(port);
+      this.#hasEnded(worker, ended);
+    });
     return worker;
   }
 
