@@ -12,7 +12,19 @@ import {
   type StoredInboxItem,
 } from "../ports/inbox.ts";
 
-interface Pending {
+/** Everything that an inbox has, for a store that keeps it elsewhere. The values in the maps never change in place. */
+export interface InboxContents {
+  readonly place: number;
+  readonly revision: number;
+  readonly parts: {
+    readonly items: ReadonlyMap<string, StoredInboxItem>;
+    readonly pending: ReadonlyMap<string, PendingNews>;
+    readonly closed: ReadonlyMap<string, number>;
+  };
+}
+
+/** Change of an item that is not settled. */
+export interface PendingNews {
   readonly revision: number;
   readonly news: InboxNews;
   readonly gone?: string;
@@ -22,12 +34,39 @@ const pendingAtOnce = 100;
 
 /** One inbox in memory. Items are in the order of their places, the oldest first. */
 export class MemoryInboxList {
-  readonly #items = new Map<string, StoredInboxItem>();
-  readonly #pending = new Map<string, Pending>();
+  readonly #items: Map<string, StoredInboxItem>;
+  readonly #pending: Map<string, PendingNews>;
   /** Times until which ids of closed items are remembered, the oldest first. */
-  readonly #closed = new Map<string, number>();
-  #place = 0;
-  #revision = 0;
+  readonly #closed: Map<string, number>;
+  #place: number;
+  #revision: number;
+
+  /** Creates an empty list, or one with the contents that another had. */
+  constructor(contents?: InboxContents) {
+    this.#items = new Map(contents?.parts.items);
+    this.#pending = new Map(contents?.parts.pending);
+    this.#closed = new Map(contents?.parts.closed);
+    this.#place = contents?.place ?? 0;
+    this.#revision = contents?.revision ?? 0;
+  }
+
+  /** Copy of everything that the list has. */
+  get contents(): InboxContents {
+    return {
+      place: this.#place,
+      revision: this.#revision,
+      parts: {
+        items: new Map(this.#items),
+        pending: new Map(this.#pending),
+        closed: new Map(this.#closed),
+      },
+    };
+  }
+
+  /** Number of items, changes and ids that the list has. */
+  get size(): number {
+    return this.#items.size + this.#pending.size + this.#closed.size;
+  }
 
   /** True if nothing would be lost with the list. */
   get isEmpty(): boolean {

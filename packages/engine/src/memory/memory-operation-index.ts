@@ -1,4 +1,5 @@
-import { isLiveParent, matchesQuery } from "../operation-query.ts";
+import { mergedOperation, operationOwners, ownerOfQuery } from "../operation-owners.ts";
+import { matchesQuery } from "../operation-query.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/operation-index.ts";
 
@@ -31,9 +32,9 @@ export class MemoryOperationIndex implements OperationIndex {
     this.#drop(id);
     const now = this.#clock.monotonic();
     const wanted = dueInMs === undefined ? undefined : now + dueInMs;
-    const merged = mergedWith(known, operation, wanted);
+    const merged = mergedOperation(known, operation, wanted);
     this.#operations.set(id, { ...merged, until: now + maxAgeMs });
-    for (const owner of ownersOf(merged.operation)) {
+    for (const owner of operationOwners(merged.operation)) {
       const ids = this.#owned.get(owner);
       if (ids === undefined) this.#owned.set(owner, new Set([id]));
       else ids.add(id);
@@ -72,21 +73,8 @@ export class MemoryOperationIndex implements OperationIndex {
     this.#drop(operationId);
   }
 
-  #candidates({ session, user, producer, tag, parent, parents }: OperationQuery): Iterable<string> {
-    const owner =
-      session !== undefined
-        ? `session:${session}`
-        : user !== undefined
-          ? `user:${user}`
-          : producer !== undefined
-            ? `producer:${producer}`
-            : parent !== undefined
-              ? `parent:${parent}`
-              : tag !== undefined
-                ? `tag:${tag}`
-                : parents === true
-                  ? "parents:"
-                  : undefined;
+  #candidates(query: OperationQuery): Iterable<string> {
+    const owner = ownerOfQuery(query);
     return owner === undefined ? this.#operations.keys() : (this.#owned.get(owner) ?? []);
   }
 
@@ -94,7 +82,7 @@ export class MemoryOperationIndex implements OperationIndex {
     const known = this.#operations.get(id);
     if (known === undefined) return;
     this.#operations.delete(id);
-    for (const owner of ownersOf(known.operation)) {
+    for (const owner of operationOwners(known.operation)) {
       const ids = this.#owned.get(owner);
       ids?.delete(id);
       if (ids?.size === 0) this.#owned.delete(owner);
@@ -120,38 +108,4 @@ export class MemoryOperationIndex implements OperationIndex {
       this.#drop(id);
     }
   }
-}
-
-/** Keeps what the entry before knows better than a put that comes from older knowledge. */
-function mergedWith(
-  before: Remembered | undefined,
-  operation: IndexedOperation,
-  dueAt: number | undefined,
-): Pick<Remembered, "operation" | "dueAt"> {
-  if (before?.operation.summary.created_at !== operation.summary.created_at) {
-    return { operation, dueAt };
-  }
-  const { offset, fence } = operation;
-  const isBehind = before.operation.offset > offset;
-  const kept = isBehind ? { ...before.operation, offset, fence } : operation;
-  if (!isBehind && before.operation.fence <= fence) return { operation: kept, dueAt };
-  const earliest = Math.min(
-    before.dueAt ?? Number.POSITIVE_INFINITY,
-    dueAt ?? Number.POSITIVE_INFINITY,
-  );
-  return {
-    operation: kept,
-    dueAt: earliest === Number.POSITIVE_INFINITY ? undefined : earliest,
-  };
-}
-
-function ownersOf({ summary, producer }: IndexedOperation): string[] {
-  const owners: string[] = [];
-  if (summary.session_id !== undefined) owners.push(`session:${summary.session_id}`);
-  if (summary.user_id !== undefined) owners.push(`user:${summary.user_id}`);
-  if (producer !== undefined) owners.push(`producer:${producer}`);
-  if (summary.parent !== undefined) owners.push(`parent:${summary.parent}`);
-  for (const tag of summary.tags ?? []) owners.push(`tag:${tag}`);
-  if (isLiveParent(summary)) owners.push("parents:");
-  return owners;
 }

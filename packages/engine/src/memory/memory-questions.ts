@@ -1,4 +1,3 @@
-import { MilepostError } from "@milepost/protocol";
 import type { Clock } from "../ports/clock.ts";
 import type {
   NewQuestion,
@@ -8,6 +7,7 @@ import type {
   QuestionTimes,
   StoredQuestion,
 } from "../ports/questions.ts";
+import { noRoomForQuestion, tooManyOpenQuestions } from "../question-errors.ts";
 
 interface Held {
   question: StoredQuestion;
@@ -45,13 +45,13 @@ export class MemoryQuestions implements Questions {
     }
     const ids = this.#operations.get(operationId) ?? new Set();
     const open = [...ids].filter((each) => this.#find(each)?.question.status === "open");
-    if (open.length >= bounds.maxOpen) throw tooManyOpen(bounds.maxOpen);
+    if (open.length >= bounds.maxOpen) throw tooManyOpenQuestions(bounds.maxOpen);
     for (const each of [...ids]) {
       if (ids.size < bounds.maxPerOperation) break;
       if (!open.includes(each)) this.#drop(each);
     }
     if (this.#held.size >= bounds.maxQuestions) this.#dropSettled();
-    if (this.#held.size >= bounds.maxQuestions) throw noRoom();
+    if (this.#held.size >= bounds.maxQuestions) throw noRoomForQuestion();
     const question: StoredQuestion = { ...asked, revision: 0, status: "open" };
     this.#operations.set(operationId, ids.add(id));
     if (name !== undefined) this.#keys.set(name, id);
@@ -163,18 +163,4 @@ export class MemoryQuestions implements Questions {
 
 function keyOf(operationId: string, key: string): string {
   return `${operationId.length}:${operationId}${key}`;
-}
-
-function tooManyOpen(max: number): MilepostError {
-  return new MilepostError(
-    "rate_limited",
-    `the operation has ${max} open questions already; wait until one is answered`,
-  );
-}
-
-function noRoom(): MilepostError {
-  return new MilepostError(
-    "store_full",
-    "the store holds as many open questions as it may; retry when some are answered",
-  );
 }

@@ -25,11 +25,12 @@ import {
   tooManyDraining,
 } from "../queue-bounds.ts";
 import { QueueCounters } from "./queue-counters.ts";
-import { QueueLanes } from "./queue-lanes.ts";
+import { type KeptLanes, QueueLanes } from "./queue-lanes.ts";
 import { QueueWorkers } from "./queue-workers.ts";
 import { RankedSet } from "./ranked-set.ts";
 
-interface Ticket {
+/** Ticket as a queue keeps it. All times are by the clock of the store. */
+export interface KeptTicket {
   readonly id: string;
   readonly owner: string;
   readonly lane: string;
@@ -54,20 +55,41 @@ interface Ticket {
   estimate: { readonly p50At: number; readonly p90At: number } | undefined;
 }
 
+/** State of a queue without its tickets, workers and counters. */
+export interface KeptQueue {
+  readonly settings: FullQueueSettings;
+  readonly lanes: KeptLanes;
+  readonly number: number;
+  readonly fence: number;
+  readonly touchedAt: number;
+  readonly suspendedUntil: number;
+  readonly leasesKeptUntil: number;
+}
+
+/** Hears what changes in a queue, to keep it where it outlives the process. */
+export interface QueueKeeper {
+  /** The state without its tickets has changed. */
+  changed(queue: MemoryQueue): void;
+  ticket(queue: MemoryQueue, ticket: KeptTicket): void;
+  forgotten(queue: MemoryQueue, id: string): void;
+  /** A worker has given a sign of life, or has ended. */
+  worker(queue: MemoryQueue, name: string): void;
+}
+
 /** One queue of {@link MemoryQueues}. `now` is always the time of the store. */
 export class MemoryQueue {
   readonly #name: string;
   settings: FullQueueSettings;
   readonly counters = new QueueCounters();
-  readonly workers = new QueueWorkers();
+  readonly workers: QueueWorkers;
   readonly #lanes = new QueueLanes();
-  readonly #tickets = new Map<string, Ticket>();
+  readonly #tickets = new Map<string, KeptTicket>();
   /** Tickets that wait or run, by owner. */
-  readonly #owners = new Map<string, Ticket>();
+  readonly #owners = new Map<string, KeptTicket>();
   /** Tickets by owner and idempotency key. */
-  readonly #keys = new Map<string, Ticket>();
+  readonly #keys = new Map<string, KeptTicket>();
   /** Running tickets by worker and key of the claim. */
-  readonly #claims = new Map<string, Ticket>();
+  readonly #claims = new Map<string, KeptTicket>();
   /** Running tickets by the end of their lease. */
   readonly #leases = new RankedSet();
   /** Waiting tickets by the time from which their person counts as gone. */
@@ -80,11 +102,44 @@ export class MemoryQueue {
   #suspendedUntil = 0;
   #leasesKeptUntil = 0;
 
-  constructor(name: string, settings: FullQueueSettings, now: number) {
+  readonly #keeper: QueueKeeper | undefined;
+
+  constructor(name: string, settings: FullQueueSettings, now: number, keeper?: QueueKeeper) {
     this.#name = name;
+    this.#keeper = keeper;
+    this.workers = new QueueWorkers(keeper && ((worker) => keeper.worker(this, worker)));
     this.settings = settings;
     this.#touchedAt = now;
     this.#lanes.configure(settings.lanes);
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /** State without the tickets, as {@link restore} takes it. */
+  get kept(): KeptQueue {
+    return {
+      settings: this.settings,
+      lanes: this.#lanes.kept,
+      number: this.#number,
+      fence: this.#fence,
+      touchedAt: this.#touchedAt,
+      suspendedUntil: this.#suspendedUntil,
+      leasesKeptUntil: this.#leasesKeptUntil,
+    };
+  }
+
+  /** Takes over what another queue had. */
+  restore(kept: KeptQueue, tickets: Iterable<KeptTicket>): void {
+    this.settings = kept.settings;
+    this.#lanes.restore(kept.lanes);
+    this.#number = kept.number;
+    this.#fence = kept.fence;
+    this.#touchedAt = kept.touchedAt;
+    this.#suspendedUntil = kept.suspendedUntil;
+    this.#leasesKeptUntil = kept.leasesKeptUntil;
+    for (const ticket of tickets) this.#restoreTicket(ticket);
   }
 
   get isUsed(): boolean {
@@ -123,11 +178,13 @@ export class MemoryQueue {
       this.#leasesKeptUntil = now + queueRecoveryMs;
     }
     this.#touchedAt = now;
+    this.#keeper?.changed(this);
     this.#forgetEnded(now);
   }
 
   suspend(now: number): void {
     this.#suspendedUntil = Math.max(this.#suspendedUntil, now + this.settings.graceMs);
+    this.#keeper?.changed(this);
   }
 
   join({ id, owner, lane, data, key }: JoinRequest, now: number): JoinResult {
@@ -144,7 +201,7 @@ export class MemoryQueue {
     const joined = lane ?? defaultLane(lanes);
     if (!Object.hasOwn(lanes, joined)) noLane(joined, lanes);
     if (this.#lanes.waiting >= maxWaiting) queueFull(this.#name, maxWaiting);
-    const ticket: Ticket = {
+    const ticket: KeptTicket = {
       id,
       owner,
       lane: joined,
@@ -171,6 +228,7 @@ export class MemoryQueue {
     if (key !== undefined) this.#keys.set(pair(owner, key), ticket);
     this.#lanes.add(ticket);
     this.counters.count(now, joined, "joined");
+    this.#keeper?.ticket(this, ticket);
     return { ticket: this.#shown(ticket), isNew: true };
   }
 
@@ -290,13 +348,18 @@ export class MemoryQueue {
       this.#stopLeaving(ticket);
       ticket.goneAt = isSeen ? goneAt : Math.min(before, goneAt);
       this.#startLeaving(ticket);
+      this.#keeper?.ticket(this, ticket);
     }
     return live;
   }
 
   sweep(limit: number, now: number): SweepResult {
     this.touch(now);
-    const swept = { returned: [] as Ticket[], failed: [] as Ticket[], gone: [] as Ticket[] };
+    const swept = {
+      returned: [] as KeptTicket[],
+      failed: [] as KeptTicket[],
+      gone: [] as KeptTicket[],
+    };
     const mayReturn = now >= this.#leasesKeptUntil;
     for (let n = 0; n < limit && mayReturn; n++) {
       const ticket = this.#due(this.#leases, now);
@@ -311,7 +374,7 @@ export class MemoryQueue {
       this.#endWaiting(ticket, "gone", now);
       swept.gone.push(ticket);
     }
-    const shown = (tickets: readonly Ticket[]) => tickets.map((ticket) => this.#shown(ticket));
+    const shown = (tickets: readonly KeptTicket[]) => tickets.map((ticket) => this.#shown(ticket));
     return {
       returned: shown(swept.returned),
       failed: shown(swept.failed),
@@ -326,6 +389,7 @@ export class MemoryQueue {
     const ticket = this.#tickets.get(id);
     if (ticket?.state !== "waiting" || ticket.firstFence > 0) return false;
     ticket.estimate = { p50At, p90At };
+    this.#keeper?.ticket(this, ticket);
     return true;
   }
 
@@ -334,17 +398,33 @@ export class MemoryQueue {
     return capacity === "workers" ? this.workers.slots(now) : capacity;
   }
 
-  #due(index: RankedSet, now: number): Ticket | undefined {
+  #due(index: RankedSet, now: number): KeptTicket | undefined {
     const at = index.firstKey();
     return at === undefined || at > now ? undefined : this.#tickets.get(index.at(0) ?? "");
   }
 
-  #lease(ticket: Ticket, endsAt: number): void {
+  #lease(ticket: KeptTicket, endsAt: number): void {
     ticket.leaseEndsAt = endsAt;
     this.#leases.add(endsAt, ticket.number, ticket.id);
+    this.#keeper?.ticket(this, ticket);
   }
 
-  #giveBack(ticket: Ticket, reason: string, now: number): void {
+  #restoreTicket(ticket: KeptTicket): void {
+    const { id, owner, key, state, claimKey, number } = ticket;
+    this.#tickets.set(id, ticket);
+    if (key !== undefined) this.#keys.set(pair(owner, key), ticket);
+    if (state === "waiting") {
+      this.#owners.set(owner, ticket);
+      this.#lanes.restoreTicket(ticket);
+      this.#startLeaving(ticket);
+    } else if (state === "running") {
+      this.#owners.set(owner, ticket);
+      if (claimKey !== undefined) this.#claims.set(claimKey, ticket);
+      this.#leases.add(ticket.leaseEndsAt, number, id);
+    } else this.#ended.add(ticket.forgetAt, number, id);
+  }
+
+  #giveBack(ticket: KeptTicket, reason: string, now: number): void {
     const { maxClaims } = this.settings;
     this.counters.count(now, ticket.lane, "returned");
     if (maxClaims > 0 && ticket.claims >= maxClaims) {
@@ -356,34 +436,36 @@ export class MemoryQueue {
     ticket.reason = reason;
     this.#lanes.putBack(ticket);
     this.#startLeaving(ticket);
+    this.#keeper?.ticket(this, ticket);
   }
 
-  #fail(ticket: Ticket, reason: string, now: number): void {
+  #fail(ticket: KeptTicket, reason: string, now: number): void {
     this.counters.count(now, ticket.lane, "failed");
     this.#stopRunning(ticket);
     this.#end(ticket, "failed", now, reason);
   }
 
-  #endWaiting(ticket: Ticket, state: "left" | "gone", now: number): void {
+  #endWaiting(ticket: KeptTicket, state: "left" | "gone", now: number): void {
     this.counters.count(now, ticket.lane, state);
     this.#stopLeaving(ticket);
     this.#lanes.remove(ticket);
     this.#end(ticket, state, now, undefined);
   }
 
-  #stopRunning(ticket: Ticket): void {
+  #stopRunning(ticket: KeptTicket): void {
     this.#leases.remove(ticket.leaseEndsAt, ticket.number);
     if (ticket.claimKey !== undefined) this.#claims.delete(ticket.claimKey);
     ticket.claimKey = undefined;
   }
 
-  #end(ticket: Ticket, state: TicketState, now: number, reason: string | undefined): void {
+  #end(ticket: KeptTicket, state: TicketState, now: number, reason: string | undefined): void {
     ticket.state = state;
     ticket.reason = reason;
     ticket.endedAt = now;
     ticket.forgetAt = now + (state === "left" ? leftTicketMs : endedTicketMs);
     this.#owners.delete(ticket.owner);
     this.#ended.add(ticket.forgetAt, ticket.number, ticket.id);
+    this.#keeper?.ticket(this, ticket);
   }
 
   /** Removes expired tickets: at each call more than the call can end, so that a queue shrinks as it is used. */
@@ -393,20 +475,21 @@ export class MemoryQueue {
       if (ticket === undefined) return;
       this.#ended.remove(ticket.forgetAt, ticket.number);
       this.#tickets.delete(ticket.id);
+      this.#keeper?.forgotten(this, ticket.id);
       if (ticket.key !== undefined) this.#keys.delete(pair(ticket.owner, ticket.key));
     }
   }
 
-  #startLeaving(ticket: Ticket): void {
+  #startLeaving(ticket: KeptTicket): void {
     if (ticket.state !== "waiting" || ticket.goneAt === undefined) return;
     this.#leaving.add(ticket.goneAt, ticket.number, ticket.id);
   }
 
-  #stopLeaving(ticket: Ticket): void {
+  #stopLeaving(ticket: KeptTicket): void {
     if (ticket.goneAt !== undefined) this.#leaving.remove(ticket.goneAt, ticket.number);
   }
 
-  #countWait(ticket: Ticket, now: number): void {
+  #countWait(ticket: KeptTicket, now: number): void {
     this.counters.countWait(now, ticket.lane, now - ticket.joinedAt);
     if (ticket.estimate === undefined) return;
     this.counters.count(now, ticket.lane, "estimated");
@@ -418,7 +501,7 @@ export class MemoryQueue {
     return ids.flatMap((id) => this.get(id) ?? []);
   }
 
-  #shown(ticket: Ticket): QueueTicket {
+  #shown(ticket: KeptTicket): QueueTicket {
     const { id, owner, lane, state, joinedAt, claims, data, reason } = ticket;
     const isEnded = state !== "waiting" && state !== "running";
     return {
@@ -440,7 +523,7 @@ export class MemoryQueue {
   }
 }
 
-function holds(ticket: Ticket, fence: number): boolean {
+function holds(ticket: KeptTicket, fence: number): boolean {
   return ticket.state === "running" && ticket.fence === fence;
 }
 

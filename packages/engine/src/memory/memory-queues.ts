@@ -4,8 +4,10 @@ import {
   type FailOptions,
   type HeldResult,
   type JoinRequest,
+  type QueueHour,
   type QueueSettings,
   type Queues,
+  type QueueWorker,
   queueKeepMs,
 } from "../ports/queues.ts";
 import {
@@ -19,7 +21,21 @@ import {
   requireWorkerFits,
   tooManyQueues,
 } from "../queue-bounds.ts";
-import { MemoryQueue } from "./memory-queue.ts";
+import { type KeptQueue, type KeptTicket, MemoryQueue, type QueueKeeper } from "./memory-queue.ts";
+
+/** Hears what changes in any queue, to keep it where it outlives the process. */
+export interface QueuesKeeper extends QueueKeeper {
+  removed(name: string): void;
+}
+
+/** A queue with all that it had, to be restored. */
+export interface RestoredQueue {
+  readonly name: string;
+  readonly kept: KeptQueue;
+  readonly tickets: Iterable<KeptTicket>;
+  readonly workers: readonly QueueWorker[];
+  readonly hours: readonly QueueHour[];
+}
 
 /** Queues of one process. They are lost when it ends. */
 export class MemoryQueues implements Queues {
@@ -27,10 +43,25 @@ export class MemoryQueues implements Queues {
   /** Difference between the time of the store and the monotonic clock. The time of the store never goes back. */
   readonly #ahead: number;
   readonly #queues = new Map<string, MemoryQueue>();
+  readonly #keeper: QueuesKeeper | undefined;
 
-  constructor(clock: Pick<Clock, "monotonic" | "now">) {
+  constructor(clock: Pick<Clock, "monotonic" | "now">, keeper?: QueuesKeeper) {
     this.#clock = clock;
+    this.#keeper = keeper;
     this.#ahead = clock.now() - clock.monotonic();
+  }
+
+  /** Adds a queue as it was when its keeper last heard of it. */
+  restore({ name, kept, tickets, workers, hours }: RestoredQueue): void {
+    const now = this.#now();
+    const queue = new MemoryQueue(name, kept.settings, now, this.#keeper);
+    queue.restore(kept, tickets);
+    for (const worker of workers) {
+      if (worker.liveUntil > now)
+        queue.workers.beat(worker.name, now, worker.liveUntil, worker.slots);
+    }
+    for (const hour of hours) queue.counters.restore(hour);
+    this.#queues.set(name, queue);
   }
 
   async configure(queue: string, settings: QueueSettings, maxQueues: number) {
@@ -43,8 +74,9 @@ export class MemoryQueues implements Queues {
     }
     if (this.#queues.size >= maxQueues) this.#forget(now);
     if (this.#queues.size >= maxQueues) tooManyQueues(maxQueues);
-    const made = new MemoryQueue(queue, full, now);
+    const made = new MemoryQueue(queue, full, now, this.#keeper);
     this.#queues.set(queue, made);
+    this.#keeper?.changed(made);
     return made.state(now);
   }
 
@@ -60,7 +92,7 @@ export class MemoryQueues implements Queues {
   async remove(queue: string) {
     const known = this.#find(queue);
     if (known?.isUsed) queueInUse(queue);
-    return this.#queues.delete(queue);
+    return this.#delete(queue);
   }
 
   async join(queue: string, request: JoinRequest) {
@@ -144,7 +176,9 @@ export class MemoryQueues implements Queues {
   }
 
   async retire(queue: string, worker: string) {
-    this.#queue(queue).workers.retire(worker);
+    const found = this.#queue(queue);
+    found.workers.retire(worker);
+    this.#keeper?.changed(found);
   }
 
   async workers(queue: string) {
@@ -171,12 +205,18 @@ export class MemoryQueues implements Queues {
   #find(name: string): MemoryQueue | undefined {
     const found = this.#queues.get(name);
     if (found === undefined || !isOver(found, this.#now())) return found;
-    this.#queues.delete(name);
+    this.#delete(name);
     return undefined;
   }
 
   #forget(now: number): void {
-    for (const [name, queue] of this.#queues) if (isOver(queue, now)) this.#queues.delete(name);
+    for (const [name, queue] of this.#queues) if (isOver(queue, now)) this.#delete(name);
+  }
+
+  #delete(name: string): boolean {
+    const isKnown = this.#queues.delete(name);
+    if (isKnown) this.#keeper?.removed(name);
+    return isKnown;
   }
 }
 

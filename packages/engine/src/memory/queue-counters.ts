@@ -50,6 +50,18 @@ export class QueueCounters {
       }));
   }
 
+  /** Restores what an hour had counted. */
+  restore({ at, lanes }: QueueHour): void {
+    const counters = Object.entries(lanes).map(
+      ([lane, counted]) =>
+        [
+          lane,
+          { ...counted, waits: { ...counted.waits }, services: { ...counted.services } },
+        ] as const,
+    );
+    this.#hours.set(Math.floor(at / hourMs), new Map(counters));
+  }
+
   #of(now: number, lane: string): Counters {
     const hour = Math.floor(now / hourMs);
     let lanes = this.#hours.get(hour);

@@ -23,6 +23,12 @@ export interface LanedTicket {
   readonly firstFence: number;
 }
 
+/** Lanes without their tickets. */
+export interface KeptLanes {
+  readonly virtual: number;
+  readonly lanes: readonly Pick<Lane, "name" | "weight" | "isDraining" | "base">[];
+}
+
 /** Virtual time from which on all virtual times are made smaller, so that they stay whole numbers for ever. */
 const maxVirtual = 2 ** 50;
 
@@ -38,6 +44,37 @@ export class QueueLanes {
     let waiting = this.#returned.size;
     for (const lane of this.#lanes) waiting += lane.waiting;
     return waiting;
+  }
+
+  /** Lanes without their tickets, as {@link restore} takes them. */
+  get kept(): KeptLanes {
+    const lanes = this.#lanes.map(({ name, weight, isDraining, base }) => ({
+      name,
+      weight,
+      isDraining,
+      base,
+    }));
+    return { virtual: this.#virtual, lanes };
+  }
+
+  restore({ virtual, lanes }: KeptLanes): void {
+    this.#virtual = virtual;
+    this.#lanes = lanes.map(({ name, weight, isDraining, base }) => ({
+      ...this.#newLane(name, weight),
+      isDraining,
+      base,
+    }));
+  }
+
+  /** Adds a ticket that waited already when the lanes were kept. */
+  restoreTicket(ticket: LanedTicket): void {
+    if (ticket.firstFence > 0) {
+      this.putBack(ticket);
+      return;
+    }
+    const lane = this.#lane(ticket.lane);
+    lane.tickets.add(ticket.number, 0, ticket.id);
+    lane.waiting++;
   }
 
   /** Returns all lanes, with the number of tickets that wait. */

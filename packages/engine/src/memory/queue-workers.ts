@@ -10,10 +10,21 @@ interface Worker {
 
 /** Live workers of one queue. */
 export class QueueWorkers {
+  readonly #onChanged: ((name: string) => void) | undefined;
   readonly #workers = new Map<string, Worker>();
   #slots = 0;
   /** No worker ends before this time. */
   #earliestEnd = Number.POSITIVE_INFINITY;
+
+  constructor(onChanged?: (name: string) => void) {
+    this.#onChanged = onChanged;
+  }
+
+  /** Returns one worker, live or not. */
+  get(name: string): QueueWorker | undefined {
+    const known = this.#workers.get(name);
+    return known && { name, ...known };
+  }
 
   /** Records a sign of life. Without `slots` those stay that the worker had. */
   beat(name: string, now: number, until: number, slots: number | undefined): void {
@@ -27,6 +38,7 @@ export class QueueWorkers {
     worker.liveUntil = Math.max(worker.liveUntil, until);
     this.#earliestEnd = Math.min(this.#earliestEnd, worker.liveUntil);
     this.#workers.set(name, worker);
+    this.#onChanged?.(name);
   }
 
   retire(name: string): void {
@@ -34,6 +46,7 @@ export class QueueWorkers {
     if (known === undefined) return;
     this.#slots -= known.slots;
     this.#workers.delete(name);
+    this.#onChanged?.(name);
   }
 
   /** Returns the number of slots of all live workers. */

@@ -1,0 +1,2 @@
+export * from "./sqlite-engine.ts";
+export type { Durability } from "./sqlite-store.ts";

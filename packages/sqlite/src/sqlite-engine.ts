@@ -1,0 +1,151 @@
+import { closeSync } from "node:fs";
+import {
+  type EngineFactory,
+  MemoryBus,
+  MemoryPresences,
+  MemoryRegistry,
+  MemorySignals,
+} from "@milepost/engine";
+import { type DataFolder, descriptorOf, isDeleted, syncFolder, takeFolder } from "./data-folder.ts";
+import { openDatabase } from "./driver/open-database.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import type { PortParts } from "./port-parts.ts";
+import { realAfter } from "./real-after.ts";
+import { migrate } from "./schema.ts";
+import { SqliteChannelLog } from "./sqlite-channel-log.ts";
+import { SqliteDeadLetterStore } from "./sqlite-dead-letter-store.ts";
+import { SqliteDeliveries } from "./sqlite-deliveries.ts";
+import { SqliteDurableSubscribers } from "./sqlite-durable-subscribers.ts";
+import { SqliteDurations } from "./sqlite-durations.ts";
+import { SqliteHoldings } from "./sqlite-holdings.ts";
+import { SqliteInbox } from "./sqlite-inbox.ts";
+import { SqliteLeases } from "./sqlite-leases.ts";
+import { SqliteOperationIndex } from "./sqlite-operation-index.ts";
+import { SqliteQuestions } from "./sqlite-questions.ts";
+import { SqliteQueues } from "./sqlite-queues.ts";
+import { SqliteRecords } from "./sqlite-records.ts";
+import { SqliteRevocations } from "./sqlite-revocations.ts";
+import { SqliteSingleUse } from "./sqlite-single-use.ts";
+import { type Durability, SqliteStore } from "./sqlite-store.ts";
+import { SqliteTargets } from "./sqlite-targets.ts";
+import { StoreClock } from "./store-clock.ts";
+
+const defaultMaxBytes = 10 * 1_073_741_824;
+const defaultMemoryBytes = 64 * 1_048_576;
+/** Pages that SQLite keeps in memory, in KiB. */
+const cacheKib = 16_384;
+
+/** Options of {@link sqliteEngine}. */
+export interface SqliteEngineOptions {
+  /** Folder of the data, which one process at a time may use. */
+  readonly folder: string;
+  /**
+   * `full` acknowledges what the disk has, so that it outlives a loss of power. `normal` acknowledges what the operating
+   * system has: it outlives the end of the process, and a loss of power may take what was acknowledged since the last
+   * checkpoint. Default `full`.
+   */
+  readonly durability?: Durability;
+  /** Bytes that the file may have; beyond them it takes nothing new. Default 10 GiB. */
+  readonly maxBytes?: number;
+}
+
+/**
+ * Returns the factory of an engine that keeps everything in one SQLite file, for a single gateway. Logs, operations,
+ * leases, queues, questions, inboxes and durable subscribers outlive the process. Who is connected and present does not,
+ * because nobody is after a restart.
+ *
+ * The factory throws `store_unavailable` when the folder cannot be written, and `not_possible_now` when another process
+ * uses it or a newer release has written it.
+ */
+export function sqliteEngine({
+  folder: path,
+  durability = "full",
+  maxBytes = defaultMaxBytes,
+}: SqliteEngineOptions): EngineFactory {
+  return ({ clock, random, onTrimmed = () => {}, maxMemoryBytes = defaultMemoryBytes }) => {
+    const folder = takeFolder(path);
+    const opened = openIn(folder);
+    const { database, mainDescriptor, walDescriptor } = opened;
+    const store = new SqliteStore({
+      database,
+      durability,
+      walDescriptor,
+      maxBytes,
+      after: realAfter,
+      faultOfFiles: () =>
+        isDeleted(mainDescriptor) || isDeleted(walDescriptor)
+          ? `the file ${folder.file} was deleted while the gateway uses it; put it back, or restart the gateway with a backup`
+          : undefined,
+    });
+    const lastKnown = database.prepare("SELECT value FROM meta WHERE name = 'clock'").get();
+    const storeClock = new StoreClock(clock, Number(lastKnown?.value ?? 0));
+    const keepClock = database.prepare("INSERT OR REPLACE INTO meta VALUES ('clock', ?)");
+    store.beforeCommit(() => keepClock.run(storeClock.now()));
+    const parts: PortParts = { store, storeClock, clock, random };
+    const bus = new MemoryBus();
+    const log = new SqliteChannelLog({ ...parts, bus, maxMemoryBytes, onTrimmed });
+    const housekeeping = new Housekeeping(parts, log);
+    return {
+      name: "sqlite",
+      log,
+      bus,
+      operations: new SqliteOperationIndex(parts),
+      leases: new SqliteLeases(parts),
+      presence: new MemoryPresences(clock, random).connect(),
+      durable: new SqliteDurableSubscribers(parts),
+      deadLetters: new SqliteDeadLetterStore(parts),
+      registry: new MemoryRegistry(clock),
+      signals: new MemorySignals(),
+      revocations: new SqliteRevocations(parts),
+      durations: new SqliteDurations(parts),
+      records: new SqliteRecords(parts),
+      singleUse: new SqliteSingleUse(parts),
+      questions: new SqliteQuestions(parts),
+      holdings: new SqliteHoldings(parts),
+      queues: new SqliteQueues(parts),
+      deliveries: new SqliteDeliveries(parts),
+      targets: new SqliteTargets(parts),
+      inbox: new SqliteInbox(parts),
+      isDurable: true,
+      memoryBytes: () => log.bytes,
+      store,
+      close: async () => {
+        housekeeping.close();
+        await store.close();
+        closeSync(walDescriptor);
+        closeSync(mainDescriptor);
+        folder.release();
+      },
+    };
+  };
+}
+
+function openIn(folder: DataFolder) {
+  try {
+    const database = openDatabase(folder.file);
+    try {
+      database.exec("PRAGMA busy_timeout = 1000");
+      // Takes effect only before the first table exists.
+      database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+      database.prepare("PRAGMA journal_mode = WAL").get();
+      // The store syncs the write-ahead log itself, off this thread; checkpoints sync in any case.
+      database.exec("PRAGMA synchronous = NORMAL");
+      database.exec(`PRAGMA cache_size = -${cacheKib}`);
+      database.exec("PRAGMA temp_store = MEMORY");
+      migrate(database);
+      database.exec(
+        "INSERT INTO meta VALUES ('opened', 1) ON CONFLICT DO UPDATE SET value = value + 1",
+      );
+      const mainDescriptor = descriptorOf(folder.file);
+      const walDescriptor = descriptorOf(`${folder.file}-wal`);
+      syncFolder(folder.path);
+      return { database, mainDescriptor, walDescriptor };
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  } catch (error) {
+    folder.release();
+    throw error;
+  }
+}
