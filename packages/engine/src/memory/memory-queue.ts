@@ -409,19 +409,19 @@ export class MemoryQueue {
     this.#keeper?.ticket(this, ticket);
   }
 
-  #restoreTicket(ticket: KeptTicket): void {
-    const { id, owner, key, state, claimKey, number } = ticket;
-    this.#tickets.set(id, ticket);
-    if (key !== undefined) this.#keys.set(pair(owner, key), ticket);
+  #restoreTicket(kept: KeptTicket): void {
+    const { id, owner, key, state, claimKey, number } = kept;
+    this.#tickets.set(id, kept);
+    if (key !== undefined) this.#keys.set(pair(owner, key), kept);
     if (state === "waiting") {
-      this.#owners.set(owner, ticket);
-      this.#lanes.restoreTicket(ticket);
-      this.#startLeaving(ticket);
+      this.#owners.set(owner, kept);
+      this.#lanes.restoreTicket(kept);
+      this.#startLeaving(kept);
     } else if (state === "running") {
-      this.#owners.set(owner, ticket);
-      if (claimKey !== undefined) this.#claims.set(claimKey, ticket);
-      this.#leases.add(ticket.leaseEndsAt, number, id);
-    } else this.#ended.add(ticket.forgetAt, number, id);
+      this.#owners.set(owner, kept);
+      if (claimKey !== undefined) this.#claims.set(claimKey, kept);
+      this.#leases.add(kept.leaseEndsAt, number, id);
+    } else this.#ended.add(kept.forgetAt, number, id);
   }
 
   #giveBack(ticket: KeptTicket, reason: string, now: number): void {
@@ -435,8 +435,8 @@ export class MemoryQueue {
     ticket.state = "waiting";
     ticket.reason = reason;
     this.#lanes.putBack(ticket);
-    this.#startLeaving(ticket);
     this.#keeper?.ticket(this, ticket);
+    this.#startLeaving(ticket);
   }
 
   #fail(ticket: KeptTicket, reason: string, now: number): void {
