@@ -36,6 +36,7 @@ import type { HttpServer } from "./http/http-server.ts";
 import { createHttpListener } from "./http/listener.ts";
 import { type Detach, type HttpHandlers, mount } from "./http/mount.ts";
 import { originPolicy } from "./http/origin-policy.ts";
+import { StraightPath } from "./http/straight-path.ts";
 import { UnreadAnswers } from "./http/unread-answers.ts";
 import type { Exposition } from "./metrics/exposition.ts";
 import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
@@ -284,26 +285,24 @@ export function gatewayOf(
     factories.map((door) => door(doorParts)),
     servesReaders(role),
   );
+  const httpParts = {
+    core,
+    auth,
+    origins,
+    log,
+    backends,
+    metrics,
+    now,
+    closing: closing.signal,
+    role,
+    doors,
+    sockets,
+    unread,
+    guests,
+    tokenInQuery,
+  };
   const handlers: HttpHandlers = {
-    request: createHttpListener(
-      createHttpApp({
-        core,
-        auth,
-        origins,
-        log,
-        backends,
-        metrics,
-        now,
-        closing: closing.signal,
-        role,
-        doors,
-        sockets,
-        unread,
-        guests,
-        tokenInQuery,
-      }),
-      unread,
-    ),
+    request: createHttpListener(createHttpApp(httpParts), new StraightPath(httpParts), unread),
     upgrades: doors,
   };
   const attached = new Set<Detach>();

@@ -30,6 +30,8 @@ export interface ApiKey {
 export interface ApiKeys {
   /** Throws `unauthenticated` for a key that has expired. */
   identify(presented: string): ServicePrincipal | undefined;
+  /** Does the same for the SHA-256 of the presented text, so that a caller may remember it. */
+  identifyHash(hash: Buffer): ServicePrincipal | undefined;
 }
 
 const hashGrammar = /^sha256:([0-9a-f]{64})$/;
@@ -80,18 +82,20 @@ export function createApiKeys(keys: readonly ApiKey[], clock: { now(): number } 
     return { hash: Buffer.from(hash.slice(7), "hex"), principal };
   });
   return {
-    identify(presented) {
-      const hash = sha256(presented);
-      let found: ServicePrincipal | undefined;
-      for (const key of known) {
-        if (timingSafeEqual(hash, key.hash)) found = key.principal;
-      }
-      if (found?.expiresAt !== undefined && found.expiresAt <= clock.now()) {
-        throw new MilepostError("unauthenticated", "this API key has expired; use its successor");
-      }
-      return found;
-    },
+    identify: (presented) => identifyHash(sha256(presented)),
+    identifyHash,
   };
+
+  function identifyHash(hash: Buffer): ServicePrincipal | undefined {
+    let found: ServicePrincipal | undefined;
+    for (const key of known) {
+      if (timingSafeEqual(hash, key.hash)) found = key.principal;
+    }
+    if (found?.expiresAt !== undefined && found.expiresAt <= clock.now()) {
+      throw new MilepostError("unauthenticated", "this API key has expired; use its successor");
+    }
+    return found;
+  }
 }
 
 function timeOf(text: string): number {
@@ -100,6 +104,7 @@ function timeOf(text: string): number {
     : Number.NaN;
 }
 
-function sha256(text: string): Buffer {
+/** Returns the SHA-256 of a text. */
+export function sha256(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

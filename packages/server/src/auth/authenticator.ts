@@ -32,6 +32,8 @@ export interface Authenticator {
   readonly verifyToken: TokenVerifier;
   /** Returns the service of an API key; undefined for any other text. Throws `unauthenticated` for an expired key. */
   identify(presented: string): ServicePrincipal | undefined;
+  /** Does the same for the SHA-256 of an API key. */
+  identifyHash(hash: Buffer): ServicePrincipal | undefined;
   /** Issues a user token; rejects with `not_supported` when there is no `tokenSecret`. */
   mintToken(content: TokenContent): Promise<string>;
   /** Returns the principal of an `Authorization` header; rejects with `unauthenticated` or `token_expired`. */
@@ -60,6 +62,7 @@ export function createAuthenticator(
   return {
     verifyToken,
     identify: apiKeys.identify,
+    identifyHash: apiKeys.identifyHash,
     async mintToken(content) {
       if (mint !== undefined) return mint(content);
       throw new MilepostError(

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { errorCodes, type Failure, writeJson } from "@milepost/protocol";
 import type { HttpContext } from "./endpoint.ts";
@@ -36,13 +37,31 @@ export function answerFailure(context: HttpContext, cause: Failure): Response {
 }
 
 /** Answers a request with a problem document. */
-export function answerProblem(context: HttpContext, problem: Problem): Response {
+export function answerProblem({ env: { outgoing } }: HttpContext, problem: Problem): Response {
+  sendProblem(outgoing, problem);
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** Writes a JSON body as the whole answer to a request, as {@link answerJson} does. */
+export function sendJson(outgoing: ServerResponse, body: unknown): void {
+  const text = writeJson(body);
+  // Node writes a list of headers fastest when none was set before.
+  const length = Buffer.byteLength(text);
+  outgoing.writeHead(200, ["Content-Length", length, ...listedSafeHeaders, ...jsonType]);
+  outgoing.end(text);
+}
+
+const listedSafeHeaders = Object.entries(safeHeaders).flat();
+const jsonType = ["Content-Type", "application/json"];
+
+/** Writes a problem document as the whole answer to a request. */
+export function sendProblem(outgoing: ServerResponse, problem: Problem): void {
   const { "Content-Type": mediaType = "", ...headers } = problemHeaders(problem);
-  for (const [name, value] of Object.entries(headers)) context.env.outgoing.setHeader(name, value);
+  for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
   // Two errors close the connection. After `too_large`, the rest of the body is not worth reading. After
   // `shutting_down`, the node keeps no connection open.
-  if (endsConnection.has(problem.status)) context.env.outgoing.setHeader("Connection", "close");
-  return write(context, problem.status, mediaType, JSON.stringify(problem));
+  if (endsConnection.has(problem.status)) outgoing.setHeader("Connection", "close");
+  send(outgoing, problem.status, mediaType, JSON.stringify(problem));
 }
 
 const endsConnection: ReadonlySet<number> = new Set([
@@ -53,12 +72,16 @@ const endsConnection: ReadonlySet<number> = new Set([
 function write(
   { env: { outgoing } }: HttpContext,
   status: number,
-  mediaType: string,
+  type: string,
   text: string,
 ): Response {
+  send(outgoing, status, type, text);
+  return RESPONSE_ALREADY_SENT;
+}
+
+function send(outgoing: ServerResponse, status: number, mediaType: string, text: string): void {
   // A header that is set before can be read again, so that the size of the answer can be counted.
   outgoing.setHeader("Content-Length", Buffer.byteLength(text));
   outgoing.writeHead(status, { ...safeHeaders, "Content-Type": mediaType });
   outgoing.end(text);
-  return RESPONSE_ALREADY_SENT;
 }

@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { MilepostError } from "@milepost/protocol";
 
@@ -12,7 +13,13 @@ export const ndjsonMediaType = "application/x-ndjson";
  * early.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
-  const bytes = await readBytes(request, maxBytes);
+  return textOf(await readBytes(request, maxBytes));
+}
+
+/** Decodes the bytes of a body; throws `bad_json` when they are not UTF-8. */
+export function textOf(bytes: Buffer): string {
+  // Of ASCII, which most bodies are, one byte is one character, and nothing has to be decoded.
+  if (isAscii(bytes)) return bytes.toString("latin1");
   try {
     return utf8.decode(bytes);
   } catch {

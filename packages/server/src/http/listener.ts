@@ -6,11 +6,16 @@ import type { HttpEnv } from "./endpoint.ts";
 import { problemHeaders, problemOf } from "./problem.ts";
 import { inTurn } from "./request-turns.ts";
 import { safeHeaders } from "./safe-headers.ts";
+import type { StraightPath } from "./straight-path.ts";
 import type { UnreadAnswers } from "./unread-answers.ts";
 
-/** Creates Node's request listener for the HTTP API. It changes no global of a host program. */
+/**
+ * Creates Node's request listener for the HTTP API: the straight path takes what it can, and the router all else. It
+ * changes no global of a host program.
+ */
 export function createHttpListener(
   app: Hono<HttpEnv>,
+  straight: Pick<StraightPath, "take">,
   unread: UnreadAnswers,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const listen = getRequestListener((request, bindings) => app.fetch(request, bindings), {
@@ -21,6 +26,7 @@ export function createHttpListener(
   });
   return (request, response) => {
     inTurn(request, response, () => {
+      if (straight.take(request, response)) return;
       void Promise.resolve(listen(request, response)).then(() => unread.watch(response));
     });
   };

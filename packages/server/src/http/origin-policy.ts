@@ -32,6 +32,8 @@ export type JudgedHeaders = Pick<IncomingHttpHeaders, "origin" | "host" | "sec-f
 
 /** Policy that decides which web pages may use the gateway from a browser, and under which host names. */
 export interface OriginPolicy {
+  /** True if the gateway answers to this value of the `Host` header. */
+  answersTo(host: string | undefined): boolean;
   /** Returns the refusal of a request by its headers alone; undefined when it may go on to its credential. */
   refusal(headers: JudgedHeaders): Failure | undefined;
   /** Returns the refusal of a request that a user makes without an Origin, where the deployment refuses those. */
@@ -87,6 +89,7 @@ export function originPolicy(
   }
 
   return {
+    answersTo,
     refusal({ origin, host }) {
       if (!answersTo(host)) {
         log.warn(

@@ -15,6 +15,7 @@ import { DoorSet } from "../transports/door-set.ts";
 import { createHttpApp } from "./app.ts";
 import { createHttpListener } from "./listener.ts";
 import { originPolicy } from "./origin-policy.ts";
+import { StraightPath } from "./straight-path.ts";
 import { UnreadAnswers } from "./unread-answers.ts";
 
 it("a wait for commands ends when its client disconnects", async () => {
@@ -53,31 +54,29 @@ it("a wait for commands ends when its client disconnects", async () => {
     limits: core.limits,
     metrics: core.admissionMetrics,
   });
-  const listener = createHttpListener(
-    createHttpApp({
-      metrics: undefined,
-      unread,
-      role: "all",
-      core: overheard,
-      auth,
-      origins: originPolicy(),
-      log,
-      backends: { counts: { closed: 0, open: 0, half_open: 0 } },
-      now: () => systemClock.now(),
-      closing: new AbortController().signal,
-      doors: new DoorSet([], true),
-      sockets: new ClientSockets({
-        addresses: new ClientAddresses({ trustedProxies: [] }, log),
-        limits: core.limits,
-        metrics: core.admissionMetrics,
-        refusals: core.refusals,
-        clock: systemClock,
-      }),
-      guests: undefined,
-      tokenInQuery: true,
-    }),
+  const parts = {
+    metrics: undefined,
     unread,
-  );
+    role: "all",
+    core: overheard,
+    auth,
+    origins: originPolicy(),
+    log,
+    backends: { counts: { closed: 0, open: 0, half_open: 0 } },
+    now: () => systemClock.now(),
+    closing: new AbortController().signal,
+    doors: new DoorSet([], true),
+    sockets: new ClientSockets({
+      addresses: new ClientAddresses({ trustedProxies: [] }, log),
+      limits: core.limits,
+      metrics: core.admissionMetrics,
+      refusals: core.refusals,
+      clock: systemClock,
+    }),
+    guests: undefined,
+    tokenInQuery: true,
+  } as const;
+  const listener = createHttpListener(createHttpApp(parts), new StraightPath(parts), unread);
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Core, Principal } from "@milepost/core";
 import type { ReportedEvent, ReportResult } from "@milepost/model";
 import {
   failure,
@@ -10,7 +12,7 @@ import {
 import { answerJson } from "../answer.ts";
 import { isNdjson, ndjsonLines, ndjsonMediaType, readBody } from "../body.ts";
 import { describe } from "../description.ts";
-import type { Endpoint, HttpContext, HttpDoorOptions } from "../endpoint.ts";
+import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
 import { accepted, readAs, readExactJsonAs, readJsonAs } from "../reading.ts";
 import {
   reportEventsDocument,
@@ -37,17 +39,29 @@ export function operationEventsEndpoint({ core }: HttpDoorOptions): Endpoint {
       },
     }),
     async handle(context) {
+      const { headers } = context.env.incoming;
       const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
-      const { lease, events } = readReport(context, text);
-      const readable = events.flatMap((event) => (event.ok ? [event.value] : []));
-      const reported = await core.operations.report(
-        context.get("principal"),
-        context.req.param("id") ?? "",
-        { lease, events: readable },
+      const id = context.req.param("id") ?? "";
+      return answerJson(
+        context,
+        await reportText(core, context.get("principal"), id, text, headers),
       );
-      return answerJson(context, { results: inOrder(events, reported) });
     },
   };
+}
+
+/** Reports the events in the body of a request. Resolves with the answer. */
+export async function reportText(
+  core: Core,
+  principal: Principal,
+  id: string,
+  text: string,
+  headers: IncomingHttpHeaders,
+): Promise<{ readonly results: readonly ReportResult[] }> {
+  const { lease, events } = readReport(headers, text);
+  const readable = events.flatMap((event) => (event.ok ? [event.value] : []));
+  const reported = await core.operations.report(principal, id, { lease, events: readable });
+  return { results: inOrder(events, reported) };
 }
 
 interface Report {
@@ -56,10 +70,10 @@ interface Report {
   readonly events: readonly Parsed<ReportedEvent>[];
 }
 
-function readReport(context: HttpContext, text: string): Report {
-  if (isNdjson(context.env.incoming.headers["content-type"])) {
-    const lease = context.req.header(leaseHeader);
-    if (lease === undefined) {
+function readReport(headers: IncomingHttpHeaders, text: string): Report {
+  if (isNdjson(headers["content-type"])) {
+    const lease = headers[leaseHeader.toLowerCase()];
+    if (typeof lease !== "string") {
       throw new MilepostError(
         "stale_lease",
         `an NDJSON body needs the lease token in the header ${leaseHeader}`,

@@ -28,31 +28,36 @@ export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
     }),
     async handle(context) {
       const { incoming } = context.env;
-      const principal = context.get("principal");
       const text = await readBody(incoming, core.limits.maxMessageBytes);
-      if (isNdjson(incoming.headers["content-type"])) {
-        const items = ndjsonLines(text).map((line) => readCarryingAs(publishSchema, line, "data"));
-        const fitting = withinSize(items, core.limits.maxMessageBytes);
-        return answerJson(context, { results: await publishAll(core, principal, fitting) });
-      }
-      const item = accepted(readCarryingAs(publishSchema, text, "data"));
-      if (item.channel !== undefined) {
-        // A single publication has a single outcome: its failure is the answer, not one result of several.
-        const published = await core.channels.publish(
-          principal,
-          item.channel,
-          item.event,
-          item.data,
-          optionsOf(item),
-        );
-        return answerJson(context, { results: [published] });
-      }
-      const one = withinSize([{ ok: true, value: item }], core.limits.maxMessageBytes);
-      for (const each of one) accepted(each);
-      const results = await publishAll(core, principal, one);
-      return answerJson(context, { results });
+      const isLines = isNdjson(incoming.headers["content-type"]);
+      return answerJson(context, await publishText(core, context.get("principal"), text, isLines));
     },
   };
+}
+
+/** Publishes the body of a request: one publication, or with `isLines` one on each line. Resolves with the answer. */
+export function publishText(
+  core: Core,
+  principal: Principal,
+  text: string,
+  isLines: boolean,
+): Promise<{ readonly results: readonly Result[] }> {
+  if (isLines) {
+    const items = ndjsonLines(text).map((line) => readCarryingAs(publishSchema, line, "data"));
+    const fitting = withinSize(items, core.limits.maxMessageBytes);
+    return publishAll(core, principal, fitting);
+  }
+  const item = accepted(readCarryingAs(publishSchema, text, "data"));
+  const { channel, event, data } = item;
+  if (channel !== undefined) {
+    // A single publication has a single outcome: its failure is the answer, not one result of several.
+    return core.channels
+      .publish(principal, channel, event, data, optionsOf(item))
+      .then((published) => ({ results: [published] }));
+  }
+  const one = withinSize([{ ok: true, value: item }], core.limits.maxMessageBytes);
+  for (const each of one) accepted(each);
+  return publishAll(core, principal, one);
 }
 
 /**
@@ -87,7 +92,7 @@ async function publishAll(
   core: Core,
   principal: Principal,
   items: readonly Parsed<Publish>[],
-): Promise<Result[]> {
+): Promise<{ readonly results: readonly Result[] }> {
   const count = items.reduce((sum, item) => sum + (item.ok ? targetsOf(item.value).length : 1), 0);
   // The request itself counts as one message.
   if (count > 1) core.charge(principal, count - 1, 0);
@@ -98,7 +103,7 @@ async function publishAll(
       core.channels.publish(principal, target, event, data, optionsOf(item.value)).catch(asResult),
     );
   });
-  return Promise.all(results);
+  return { results: await Promise.all(results) };
 }
 
 function targetsOf({ channel, channels }: Publish): readonly string[] {
