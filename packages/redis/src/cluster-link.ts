@@ -1,4 +1,4 @@
-import { SerialQueues } from "@milepost/engine";
+import { SerialQueues, type StoreMemory } from "@milepost/engine";
 import { type ClusterMap, readClusterMap } from "./cluster-map.ts";
 import { hashSlot } from "./hash-slot.ts";
 import { defaultDeadlines, type LinkDeadlines } from "./link-deadlines.ts";
@@ -116,6 +116,16 @@ export class ClusterLink implements RedisLink {
 
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     return this.#calls.run(hashSlot(keys[0] ?? ""), (link) => link.run(script, keys, args));
+  }
+
+  async memory(): Promise<StoreMemory> {
+    const servers = await Promise.all([...this.#links.values()].map((link) => link.memory()));
+    const [first, ...others] = servers;
+    if (first === undefined) throw new Error("the cluster has no servers");
+    return others.reduce(
+      (fullest, server) => (fill(server) > fill(fullest) ? server : fullest),
+      first,
+    );
   }
 
   async remove(keys: readonly string[]): Promise<void> {
@@ -333,4 +343,9 @@ export class ClusterLink implements RedisLink {
       this.#hasJoined = true;
     } else this.#downSince ??= performance.now();
   }
+}
+
+/** Part of its bound that a server uses, or its bytes where no server has a bound. */
+function fill({ used, max }: StoreMemory): number {
+  return max > 0 ? used / max : used;
 }

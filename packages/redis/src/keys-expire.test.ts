@@ -24,6 +24,8 @@ type Port = Exclude<
   | "isDurable"
   | "store"
   | "memoryBytes"
+  | "now"
+  | "storeMemory"
   | "isFull"
   | "close"
   | "bus"

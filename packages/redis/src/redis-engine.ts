@@ -1,5 +1,6 @@
 import type { EngineFactory } from "@milepost/engine";
 import { BusRouter } from "./bus-router.ts";
+import { CountedLink } from "./counted-link.ts";
 import { Keys } from "./keys.ts";
 import { RedisBus } from "./redis-bus.ts";
 import { RedisChannelLog } from "./redis-channel-log.ts";
@@ -36,10 +37,11 @@ export interface RedisEngineOptions {
  * Returns the factory of one node's engine. All nodes share the engine's state through Redis. Closing the
  * engine closes the link.
  */
-export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): EngineFactory {
+export function redisEngine(ownLink: RedisLink, options: RedisEngineOptions = {}): EngineFactory {
   const { prefix = "milepost", onError = () => {} } = options;
   const keys = new Keys(prefix);
-  return ({ clock: nodeClock, random, onTrimmed }) => {
+  return ({ clock: nodeClock, random, onTrimmed, onCall }) => {
+    const link = onCall === undefined ? ownLink : new CountedLink(ownLink, onCall);
     const clock = new RedisClock(nodeClock, () => link.now());
     const router = new BusRouter(link);
     const subscriptions = new Subscriptions(link);
@@ -66,6 +68,8 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       inbox: new RedisInbox(link, keys, clock),
       isShared: true,
       isDurable: true,
+      now: () => Number(clock.now()),
+      storeMemory: () => link.memory(),
       store: link.watch,
       close: () => link.close(),
     };

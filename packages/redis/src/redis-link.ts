@@ -1,4 +1,4 @@
-import type { StoreWatch } from "@milepost/engine";
+import type { StoreMemory, StoreWatch } from "@milepost/engine";
 import type { Script } from "./script.ts";
 
 /** Receives the messages of subscribed pub/sub channels. */
@@ -27,6 +27,8 @@ export interface RedisLink {
   /** Resolves once Redis has all subscriptions. If it rejects, the link is subscribed to none of them. */
   subscribe(busChannels: readonly string[]): Promise<void>;
   unsubscribe(busChannels: readonly string[]): Promise<void>;
+  /** Resolves with the memory of the fullest server, as its INFO reports it. */
+  memory(): Promise<StoreMemory>;
   /**
    * Redis command to publish with, so that messages reach subscribers of this link: `SPUBLISH` on a cluster,
    * otherwise `PUBLISH`.

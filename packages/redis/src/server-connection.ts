@@ -1,3 +1,4 @@
+import type { StoreMemory } from "@milepost/engine";
 import { createClient, ErrorReply } from "@redis/client";
 import { hashSlot } from "./hash-slot.ts";
 import { defaultDeadlines } from "./link-deadlines.ts";
@@ -238,6 +239,16 @@ export class ServerConnection {
       "TIME",
     ])) as unknown as string[];
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  }
+
+  /** Resolves with the memory that the server reports in its INFO. */
+  async memory(): Promise<StoreMemory> {
+    const info = String(await this.#commands.sendCommand(["INFO", "memory"]));
+    const field = (name: string) =>
+      Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? Number.NaN);
+    const used = field("used_memory");
+    if (!Number.isFinite(used)) throw new Error("INFO does not report the memory of Redis");
+    return { used, max: field("maxmemory") || 0 };
   }
 
   /**

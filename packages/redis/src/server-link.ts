@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { StoreMemory } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { ErrorReply } from "@redis/client";
 import { defaultDeadlines, type LinkDeadlines } from "./link-deadlines.ts";
@@ -132,6 +133,12 @@ export class ServerLink implements RedisLink {
   async unsubscribe(busChannels: readonly string[]): Promise<void> {
     for (const busChannel of busChannels) this.#wanted.delete(busChannel);
     await this.#connection?.unsubscribe(busChannels).catch(refused);
+  }
+
+  async memory(): Promise<StoreMemory> {
+    const connection = this.#connection;
+    if (connection === undefined) throw noConnection();
+    return connection.memory();
   }
 
   now(): number | undefined {

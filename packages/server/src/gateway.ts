@@ -47,6 +47,7 @@ import { CollapsingLog } from "./runtime/collapsing-log.ts";
 import { createLog } from "./runtime/log.ts";
 import { systemClock } from "./runtime/system-clock.ts";
 import { systemRandom } from "./runtime/system-random.ts";
+import { within } from "./runtime/within.ts";
 import { type GatewayStudio, studioOf } from "./studio.ts";
 import type { DoorFactory } from "./transports/door.ts";
 import { DoorSet } from "./transports/door-set.ts";
@@ -130,16 +131,6 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
      */
     readonly leavesPort?: boolean;
   }): Promise<void>;
-}
-
-/** Resolves or rejects with the promise, or resolves after `ms` milliseconds. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  let cancel: () => void = () => {};
-  const late = new Promise<void>((resolve) => {
-    cancel = systemClock.after(ms, resolve);
-  });
-  await Promise.race([promise, late]);
-  cancel();
 }
 
 const sseMaxLifetimeMs = 300_000;
@@ -243,6 +234,7 @@ export function gatewayOf(
           reach: new TargetSender(options.reach, { clock: systemClock, random: systemRandom }),
         }),
   });
+  metrics?.refreshWith(() => core.refreshMetrics());
   const sources = options.sources ?? [];
   for (const source of sources) source.start((name, entry) => core.sources.take(name, entry));
   const closing = new AbortController();

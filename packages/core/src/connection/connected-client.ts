@@ -25,6 +25,8 @@ export interface ConnectedClient {
   readonly isOpen: boolean;
   /** True when nothing has arrived from the client for longer than the ping interval plus 5 s. */
   readonly isSilent: boolean;
+  /** Bytes that wait to be sent to the client. */
+  readonly waitingBytes: number;
   /**
    * True while the connection belongs in the cluster registry: it is open and does not exist for just one
    * request.

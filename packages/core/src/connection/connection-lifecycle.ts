@@ -117,6 +117,11 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     return this.#now() - this.#aliveAt > this.#context.limits.pingIntervalMs + silenceSlackMs;
   }
 
+  /** Bytes that wait to be sent to the peer. */
+  get waitingBytes(): number {
+    return this.sendQueue.waitingBytes;
+  }
+
   /** True while the page is visible, or nothing is known and the client has sent a message in the last 60 s. */
   get isVisible(): boolean {
     if (!this.isOpen) return false;
@@ -151,6 +156,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   send(message: ServerMessage): number {
     const bytes = this.transport.encoder.encodeMessage(message);
     this.sendQueue.push(bytes);
+    this.#context.instruments.messagesSent.add(1);
     return bytes.byteLength;
   }
 
@@ -263,6 +269,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     connections.delete(this.#owner);
     if (this.transport.passes === true) return;
     instruments.connectionsClosed[this.#owner.consumer][closeClassOf(code)].add(1);
+    if (code !== undefined) instruments.closes[`${code}`].add(1);
   }
 
   #unregister(): void {
@@ -291,6 +298,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     if (this.isAwaitingAuth && now - this.#openedAt >= limits.authTimeoutMs) {
       this.#owner.onAuthTimeout();
     } else if (now - this.#aliveAt >= limits.idleTimeoutMs) {
+      this.#context.instruments.heartbeatFailures.add(1);
       this.close(4003, "no sign of life");
     } else if (this.#expiresAt <= clock.now()) this.#owner.onExpired();
     else if (this.isOpen && now - this.#actedAt >= this.#owner.idleTimeoutMs) {

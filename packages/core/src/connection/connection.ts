@@ -118,6 +118,10 @@ export class Connection
     return this.#life.isSilent;
   }
 
+  get waitingBytes(): number {
+    return this.#life.waitingBytes;
+  }
+
   get isRegistered(): boolean {
     return this.#life.isRegistered;
   }
@@ -358,6 +362,9 @@ export class Connection
 
   #receive(frame: Frame, length: number): void {
     this.onAlive();
+    const { framesReceived, bytesReceived } = this.#context.instruments;
+    framesReceived.add(1);
+    bytesReceived.add(length);
     if (!this.#life.isEnding && length > this.#context.limits.maxMessageBytes) {
       this.close(1009, "frame too large");
     }

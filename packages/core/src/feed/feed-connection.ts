@@ -74,6 +74,10 @@ export class FeedConnection
     return this.#life.isSilent;
   }
 
+  get waitingBytes(): number {
+    return this.#life.waitingBytes;
+  }
+
   get isRegistered(): boolean {
     return this.#life.isRegistered;
   }

@@ -21,7 +21,10 @@ export interface HubContext {
   readonly isCut: () => boolean;
   /** Resolves once what this node has shown during an outage is in the logs of its channels. */
   readonly settled: () => Promise<void>;
-  readonly instruments: Pick<CoreInstruments, "deliveries" | "resets" | "gaps" | "resumes">;
+  readonly instruments: Pick<
+    CoreInstruments,
+    "deliveries" | "messagesSent" | "resets" | "gaps" | "resumes"
+  >;
   readonly onError: (error: unknown) => void;
 }
 

@@ -143,7 +143,12 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
     this.#batch = undefined;
     let before = this.#flushed;
     this.#flushed = this.#last;
-    this.#context.instruments.deliveries.add(batch.length * this.#groups.size);
+    const { instruments, ticker } = this.#context;
+    const delivered = batch.length * this.#groups.size;
+    instruments.deliveries.add(delivered);
+    instruments.messagesSent.add(delivered);
+    const [first] = batch;
+    if (first !== undefined && delivered > 0) ticker.delivers(first.ts);
     for (const part of batchesOf(batch)) {
       const last = part.at(-1)?.position;
       // Every level subscriber has a position before this batch, at least the one at which it started.

@@ -58,7 +58,6 @@ import { StaleReads } from "../store/stale-reads.ts";
 import { throughOutages } from "../store/through-outages.ts";
 import { TicketService } from "../tickets/ticket-service.ts";
 import type { CoreOptions } from "./core.ts";
-import { isStoreFull } from "./core-stats.ts";
 import type { NodeContext } from "./node-context.ts";
 
 const holderLength = 12;
@@ -95,6 +94,10 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     maxMemoryBytes: limits.maxMemoryBytes,
     onTrimmed: (reason, entries) => instruments.trimmedEntries[reason].add(entries),
+    onCall: (script, isAnswered, ms) => {
+      instruments.storeCalls.of(script)[isAnswered ? "ok" : "failed"].add(1);
+      instruments.storeCallTime.observe(ms);
+    },
     onFull: (isFull) => {
       const store = { max_memory_bytes: limits.maxMemoryBytes };
       if (isFull) log?.warn(store, memoryFull);
@@ -127,7 +130,11 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     recall: (channel, policy) => shownSnapshot(engine.log.recall?.(channel, policy), policy),
     held: (channel) => hub.held(channel),
   });
-  const ticker = new Ticker(clock, onError);
+  const ticker = new Ticker(clock, onError, {
+    now: () => store.now?.() ?? clock.now(),
+    onWritten: (bytes) => instruments.bytesSent.add(bytes),
+    onDelivered: (ageMs) => instruments.publishToSocket.observe(ageMs),
+  });
   const hub: Hub = new Hub(engine.bus, wheel, {
     log: shared,
     starts: reads,
@@ -368,13 +375,6 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     verifyToken: admission.verifyToken,
     sessions,
   };
-  instruments.connections.readFrom(() => connections.size);
-  instruments.storeFull.readFrom(() => (isStoreFull(engine) ? 1 : 0));
-  instruments.memoryBytes.readFrom(() => store.memoryBytes?.() ?? 0);
-  instruments.channels.readFrom(() => hub.channelCount);
-  instruments.pendingSubscriptions.readFrom(() => ownership.size);
-  instruments.waitingPublishBytes.readFrom(() => channels.waitingLength);
-  instruments.spooledPublishes.readFrom(() => channels.spooled);
   const connectionAdmin = new ConnectionAdmin(context);
   const renew = async () => {
     const at = clock.monotonic();

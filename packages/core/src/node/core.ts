@@ -117,6 +117,11 @@ export interface Core {
   /** True once the shutdown of the node has begun; every new connection is then refused. */
   readonly isShuttingDown: boolean;
   readonly limits: CoreLimits;
+  /**
+   * Reads the metrics that the store must be asked for, so that its meter can collect them. Resolves when the store has
+   * answered or failed.
+   */
+  refreshMetrics(): Promise<void>;
   /** Instruments for the doors, which have sockets before the core has their connections. */
   readonly admissionMetrics: AdmissionMetrics;
   /** Count of the connections and sockets that the doors refuse for a number. */

@@ -12,6 +12,7 @@ import { isReadOnly } from "../store/outage-log.ts";
 import { assembleNode } from "./assemble-node.ts";
 import type { Core, CoreOptions } from "./core.ts";
 import { connectedPeople, coreStats } from "./core-stats.ts";
+import { NodeGauges } from "./node-gauges.ts";
 import { Shutdown } from "./shutdown.ts";
 
 /**
@@ -27,6 +28,7 @@ export function createCore(options: CoreOptions): Core {
   const { channels, operations, outage, engine, clock, errorLog, log, limits, slots } = context;
   const feeds = new Feeds(context);
   const shutdown = new Shutdown(context, maintenance);
+  const gauges = new NodeGauges(context, () => shutdown.hasBegun);
   const sources = new SourceIntake({
     channels,
     deadLetters: engine.deadLetters,
@@ -68,6 +70,7 @@ export function createCore(options: CoreOptions): Core {
     },
     limits,
     admissionMetrics: context.instruments,
+    refreshMetrics: () => gauges.refresh(),
     refusals: context.refusals,
     channels,
     presence: context.presence,

@@ -47,14 +47,25 @@ export function stateIn(found: LogSnapshot | undefined): OperationAt | undefined
     : { state, position: found.position };
 }
 
+/** Receives each change of an operation that this node appended. */
+export type OnAppended = (
+  event: OperationEvent,
+  before: OperationState | undefined,
+  after: OperationState,
+  ts: number,
+) => void;
+
 /** Logs of operations. The state of an operation is the projection of the log of its channel. */
 export class OperationLog {
   readonly #log: ChannelLog;
   readonly #rules: RuleBook;
 
-  constructor(log: ChannelLog, rules: RuleBook) {
+  readonly #onAppended: OnAppended | undefined;
+
+  constructor(log: ChannelLog, rules: RuleBook, onAppended?: OnAppended) {
     this.#log = log;
     this.#rules = rules;
+    this.#onAppended = onAppended;
   }
 
   async read(operationId: string): Promise<OperationAt | undefined> {
@@ -67,9 +78,10 @@ export class OperationLog {
   async append(
     operationId: string,
     before: OperationAt | undefined,
-    { event, data }: OperationEvent,
+    change: OperationEvent,
     { publisher, key }: Authorship,
   ): Promise<OperationAfter> {
+    const { event, data } = change;
     const { name, policy } = this.#resolved(operationId);
     const entry = {
       event,
@@ -81,12 +93,16 @@ export class OperationLog {
     const at = publication.position;
     if (!duplicate && at.offset === (before?.state.offset ?? 0) + 1) {
       const state = reduceOperation(before?.state, projectionEntry(publication));
-      if (state !== undefined) return { state, position: at, at, duplicate };
+      if (state !== undefined) {
+        this.#onAppended?.(change, before?.state, state, publication.ts);
+        return { state, position: at, at, duplicate };
+      }
     }
     if (duplicate && before !== undefined) return { ...before, at, duplicate };
     // Another node has appended in between, so the state must be read from the log.
     const read = await this.read(operationId);
     if (read === undefined) throw new Error("an operation has no state after an event");
+    if (!duplicate) this.#onAppended?.(change, before?.state, read.state, publication.ts);
     return { ...read, at, duplicate };
   }
 

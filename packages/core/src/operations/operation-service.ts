@@ -52,6 +52,7 @@ import {
 } from "./operation-inputs.ts";
 import { asOperationLease, OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, OperationLog, operationChannel } from "./operation-log.ts";
+import { operationMetrics } from "./operation-metrics.ts";
 import { OperationMonitor } from "./operation-monitor.ts";
 import { OperationNotifier } from "./operation-notifier.ts";
 import type { Operations } from "./operations-api.ts";
@@ -85,6 +86,10 @@ export interface OperationContext {
   readonly instruments: Pick<
     CoreInstruments,
     | "operationsCreated"
+    | "operationStatuses"
+    | "commands"
+    | "commandAnswers"
+    | "commandEnds"
     | "operationsStalled"
     | "operationsLost"
     | "operationSummaryRetries"
@@ -121,7 +126,7 @@ export class OperationService implements Operations {
     const { reach } = context;
     const index = engine.operations;
     this.#context = context;
-    this.#log = new OperationLog(engine.log, rules);
+    this.#log = new OperationLog(engine.log, rules, operationMetrics(instruments));
     const onError = errorLog.report;
     this.#publisher = new AssuredPublisher({ engine, rules, clock, wheel, random, onError });
     this.#shared = new SharedSummaries({

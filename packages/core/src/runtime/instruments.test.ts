@@ -242,8 +242,8 @@ describe("a node whose meter fails", () => {
     await publishMany(t, "log:a", 3);
     expect(socket.take().map(({ data }) => data)).toEqual([0, 1, 2]);
     const logged = t.faults.filter(({ fields }) => String(fields.err).includes("is broken"));
-    // Three metrics log their first error: connections opened, publications accepted and deliveries.
-    expect(logged).toHaveLength(3);
+    // Five metrics log their first error: connections opened, publications accepted, deliveries, messages and bytes sent.
+    expect(logged).toHaveLength(5);
   });
 
   test("a node does not start when an instrument cannot be created, and opens no engine", () => {

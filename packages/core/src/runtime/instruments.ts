@@ -1,5 +1,12 @@
 import { consumerKinds } from "@milepost/engine";
-import { type CloseCode, type ErrorCode, errorCodes, type GapReason } from "@milepost/protocol";
+import { commandTransitions, operationStatuses } from "@milepost/model";
+import {
+  type CloseCode,
+  closeCodes,
+  type ErrorCode,
+  errorCodes,
+  type GapReason,
+} from "@milepost/protocol";
 import { trafficKinds, trafficScopes } from "../limits/traffic-names.ts";
 import { createInstruments, type InstrumentRow, type InstrumentsOf } from "./create-instruments.ts";
 import { noMeter } from "./meter.ts";
@@ -20,6 +27,14 @@ const queueBuckets = [
   21_600_000,
 ];
 
+/** Bounds of the histograms of latencies, in milliseconds. */
+const latencyBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+
+/** Number of kinds of operations that metrics tell apart; all further ones are `other`. */
+const maxKinds = 50;
+/** Number of scripts of the store that metrics tell apart; an engine has fewer. */
+const maxScripts = 200;
+
 /** Reasons for which a signature is refused. */
 export const signatureFaults = ["missing", "wrong", "stale", "used"] as const;
 /**
@@ -33,6 +48,98 @@ export const coreInstruments = {
     name: "milepost_connections",
     help: "Connections attached to this node.",
     unit: "connections",
+  },
+  connectionsByConsumer: {
+    kind: "gauges",
+    name: "milepost_connections_by_consumer",
+    help: "Connections attached to this node, by kind of consumer.",
+    unit: "connections",
+    label: "consumer",
+    values: consumerKinds,
+  },
+  clusterConnections: {
+    kind: "gauge",
+    name: "milepost_cluster_connections",
+    help: "Connections of all nodes that share the store, as this node knows them; do not add it up over nodes.",
+    unit: "connections",
+  },
+  silentConnections: {
+    kind: "gauge",
+    name: "milepost_silent_connections",
+    help: "Connections from which nothing has come for longer than the ping interval and 5 s.",
+    unit: "connections",
+  },
+  connectionsPerUser: {
+    kind: "distribution",
+    name: "milepost_connections_per_user",
+    help: "Connections that each user has at this node now; services count for nobody.",
+    unit: "connections",
+    buckets: [1, 2, 3, 5, 10, 20, 50, 100],
+  },
+  subscriptions: {
+    kind: "gauge",
+    name: "milepost_subscriptions",
+    help: "Subscriptions of the connections of this node.",
+    unit: "subscriptions",
+  },
+  sendQueueBytes: {
+    kind: "gauge",
+    name: "milepost_send_queue_bytes",
+    help: "Bytes that wait to be sent, in the queues of all connections and in their sockets.",
+    unit: "bytes",
+  },
+  slowConnections: {
+    kind: "gauge",
+    name: "milepost_slow_connections",
+    help: "Connections for which more bytes wait than the high-water mark, because their peer reads slowly.",
+    unit: "connections",
+  },
+  status: {
+    kind: "gauges",
+    name: "milepost_status",
+    help: "1 for the status that the node reports as its health, 0 for the others.",
+    unit: "1",
+    label: "status",
+    values: ["healthy", "degraded", "draining", "unhealthy"],
+  },
+  storeLink: {
+    kind: "gauges",
+    name: "milepost_store_link",
+    help: "1 while the link to the store works: it is connected, messages come back, and writes are taken; none without a store.",
+    unit: "1",
+    label: "part",
+    values: ["connected", "bus", "writes"],
+  },
+  storeOutage: {
+    kind: "gauge",
+    name: "milepost_store_outage_seconds",
+    help: "Time since the store was lost; 0 while it is available.",
+    unit: "s",
+  },
+  storeMemory: {
+    kind: "gauges",
+    name: "milepost_redis_memory_bytes",
+    help: "Memory of the fullest Redis server as its INFO reports it: what is used, and maxmemory (0 for none).",
+    unit: "bytes",
+    label: "part",
+    values: ["used", "max"],
+  },
+  storeCalls: {
+    kind: "counter",
+    name: "milepost_store_calls_total",
+    help: "Calls of scripts of the store, by script and result.",
+    unit: "calls",
+    labels: [
+      ["script", { most: maxScripts }],
+      ["result", ["ok", "failed"]],
+    ],
+  },
+  storeCallTime: {
+    kind: "histogram",
+    name: "milepost_store_call_milliseconds",
+    help: "Time from each call of the store until it was answered.",
+    unit: "ms",
+    buckets: [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000],
   },
   channels: {
     kind: "gauge",
@@ -110,6 +217,19 @@ export const coreInstruments = {
       ["code", ["1xxx", "4xxx", "none"]],
     ],
   },
+  closes: {
+    kind: "counter",
+    name: "milepost_closes_total",
+    help: "Connections that this node closed, by the close code that it sent.",
+    unit: "connections",
+    labels: [["code", Object.keys(closeCodes) as readonly `${CloseCode}`[]]],
+  },
+  heartbeatFailures: {
+    kind: "counter",
+    name: "milepost_heartbeat_failures_total",
+    help: "Connections that this node closed because nothing came from their peer any more.",
+    unit: "connections",
+  },
   connectionsRefused: {
     kind: "counter",
     name: "milepost_connections_refused_total",
@@ -181,6 +301,37 @@ export const coreInstruments = {
     name: "milepost_deliveries_total",
     help: "Live entries handed to subscribers: for each batch, its entries times the subscribers of the channel.",
     unit: "entries",
+  },
+  messagesSent: {
+    kind: "counter",
+    name: "milepost_messages_sent_total",
+    help: "Messages to clients: live entries, replies, notices and all others, without replayed entries.",
+    unit: "messages",
+  },
+  framesReceived: {
+    kind: "counter",
+    name: "milepost_frames_received_total",
+    help: "Frames that clients sent; a frame has one message or several.",
+    unit: "frames",
+  },
+  bytesSent: {
+    kind: "counter",
+    name: "milepost_sent_bytes_total",
+    help: "Bytes written to clients, before compression and TLS.",
+    unit: "bytes",
+  },
+  bytesReceived: {
+    kind: "counter",
+    name: "milepost_received_bytes_total",
+    help: "Size of these frames: bytes of binary ones, UTF-16 code units of text.",
+    unit: "bytes",
+  },
+  publishToSocket: {
+    kind: "histogram",
+    name: "milepost_publish_to_socket_milliseconds",
+    help: "Time from the append of an entry until it was written to the last subscriber of its tick; one sample per tick, slow subscribers excepted.",
+    unit: "ms",
+    buckets: latencyBuckets,
   },
   resets: {
     kind: "counter",
@@ -257,6 +408,37 @@ export const coreInstruments = {
     name: "milepost_operations_created_total",
     help: "Operations created; a repeated create counts once.",
     unit: "operations",
+  },
+  operationStatuses: {
+    kind: "counter",
+    name: "milepost_operation_statuses_total",
+    help: "Operations that entered a status through this node, by their kind.",
+    unit: "operations",
+    labels: [
+      ["kind", { most: maxKinds }],
+      ["status", operationStatuses],
+    ],
+  },
+  commands: {
+    kind: "counter",
+    name: "milepost_commands_total",
+    help: "Commands to operations that entered a phase through this node.",
+    unit: "commands",
+    labels: [["phase", Object.keys(commandTransitions) as (keyof typeof commandTransitions)[]]],
+  },
+  commandAnswers: {
+    kind: "histogram",
+    name: "milepost_command_answer_milliseconds",
+    help: "Time from the request of a command until its producer first reported on it.",
+    unit: "ms",
+    buckets: latencyBuckets,
+  },
+  commandEnds: {
+    kind: "histogram",
+    name: "milepost_command_end_milliseconds",
+    help: "Time from the request of a command until its last phase.",
+    unit: "ms",
+    buckets: latencyBuckets,
   },
   operationsStalled: {
     kind: "counter",

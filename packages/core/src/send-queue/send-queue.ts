@@ -165,6 +165,7 @@ export class SendQueue {
     const first = this.#first;
     if (first === undefined) return;
     const rest = this.#rest;
+    this.#ticker.wrote(this.#queuedBytes);
     this.#first = undefined;
     this.#rest = undefined;
     this.#queuedBytes = 0;
@@ -185,6 +186,7 @@ export class SendQueue {
         this.isHolding = false;
         return;
       }
+      this.#ticker.wrote(bytes.length);
       this.#transport.write(bytes);
     }
   }

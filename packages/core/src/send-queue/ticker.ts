@@ -6,6 +6,16 @@ export interface Flushable {
   flush(): void;
 }
 
+/** Receives what the ticks have done. */
+export interface TickListener {
+  /** Returns the time of the store, in milliseconds since 1970. */
+  now(): number;
+  /** Called once per tick with the bytes that were written to transports. */
+  onWritten(bytes: number): void;
+  /** Called when a tick that handed out entries has written its send queues, with the age of its oldest entry. */
+  onDelivered(ageMs: number): void;
+}
+
 /** Number of send queues that are written before other work gets its turn. */
 const sliceSize = 1_024;
 
@@ -22,11 +32,16 @@ export class Ticker {
   #turn: Flushable[] = [];
   #next = 0;
   #cancel: Cancel | undefined;
+  readonly #listener: TickListener | undefined;
+  #writtenBytes = 0;
+  /** Time of the oldest entry that was handed out and may not be written yet; 0 for none. */
+  #oldest = 0;
   /** Channels with an open `batchMs` window, each with the function that cancels the window's timer. */
   #windows: Map<Flushable, Cancel> | undefined;
 
-  constructor(clock: Clock, onError: (error: unknown) => void) {
+  constructor(clock: Clock, onError: (error: unknown) => void, listener?: TickListener) {
     this.#clock = clock;
+    this.#listener = listener;
     this.#onError = onError;
   }
 
@@ -45,6 +60,16 @@ export class Ticker {
     this.#windows ??= new Map();
     const cancel = this.#clock.after(delayMs, () => this.scheduleChannel(channel));
     this.#windows.set(channel, cancel);
+  }
+
+  /** Counts bytes that a send queue has written. */
+  wrote(bytes: number): void {
+    this.#writtenBytes += bytes;
+  }
+
+  /** Notes that entries were handed out, the oldest of which was appended at `ts`. */
+  delivers(ts: number): void {
+    if (this.#oldest === 0 || ts < this.#oldest) this.#oldest = ts;
   }
 
   /** Flushes a send queue at the end of this tick. */
@@ -91,7 +116,19 @@ export class Ticker {
     if (this.#next >= this.#turn.length) this.#turn = [];
     const isDone = this.#turn.length + this.#sendQueues.length + this.#channels.length === 0;
     if (!isDone) this.#arm();
+    this.#tell();
   };
+
+  /** Tells the listener what was done since the last call. */
+  #tell(): void {
+    if (this.#listener === undefined) return;
+    if (this.#writtenBytes > 0) this.#listener.onWritten(this.#writtenBytes);
+    this.#writtenBytes = 0;
+    // Entries of a turn that has begun and not ended are not all written yet.
+    if (this.#oldest === 0 || this.#turn.length > 0) return;
+    this.#listener.onDelivered(Math.max(0, this.#listener.now() - this.#oldest));
+    this.#oldest = 0;
+  }
 
   #flush(item: Flushable): void {
     item.scheduled = false;

@@ -57,9 +57,23 @@ export interface Engine {
    * none.
    */
   readonly isFull?: () => boolean;
+  /** Time of the store, in milliseconds since 1970, by which entries are dated; absent where that is the node's clock. */
+  readonly now?: () => number;
+  /**
+   * Resolves with the memory of the store's fullest server, in bytes; `max` is 0 without a bound. Rejects when the store
+   * cannot be asked. Absent where the store is part of the process.
+   */
+  readonly storeMemory?: () => Promise<StoreMemory>;
   /** Health of the store; absent when the store is part of the process, which cannot lose it. */
   readonly store?: StoreWatch;
   close(): Promise<void>;
+}
+
+/** Memory of a server of the store, in bytes. */
+export interface StoreMemory {
+  readonly used: number;
+  /** Bound of the server; 0 for none. */
+  readonly max: number;
 }
 
 /** Dependencies that an engine is created with. */
@@ -72,6 +86,8 @@ export interface EngineContext {
   readonly onTrimmed?: OnTrimmed;
   /** Called when `isFull` of the engine begins or ends to be true; the end may be noticed with the next entry. */
   readonly onFull?: (isFull: boolean) => void;
+  /** Called after each call of a script of the store, with its name, whether it was answered, and its time. */
+  readonly onCall?: (script: string, isAnswered: boolean, ms: number) => void;
 }
 
 /** Reason why entries were dropped from a log: the bound of its policy, or the budget of the node's memory. */

@@ -1,6 +1,10 @@
+import { within } from "../runtime/within.ts";
 import { type Exposition, expose, type ProcessMetrics as OfProcess } from "./exposition.ts";
 import { MetricStore, type MetricValues } from "./metric-store.ts";
 import { ProcessMetrics } from "./process-metrics.ts";
+
+/** Time that the store has to answer before a scrape goes on without it, in milliseconds. */
+const refreshMs = 300;
 
 /** The other workers of a gateway of several processes. */
 export interface SiblingMetrics {
@@ -17,11 +21,17 @@ export class GatewayMetrics {
   readonly meter = new MetricStore();
   readonly #process = new ProcessMetrics(this.meter);
   readonly #siblings: SiblingMetrics | undefined;
+  #refresh: () => Promise<void> = () => Promise.resolve();
   #collecting: Promise<readonly OfProcess[]> | undefined;
 
   constructor(siblings?: SiblingMetrics) {
     this.#siblings = siblings;
     siblings?.serve(() => this.#own());
+  }
+
+  /** Sets what is read before each scrape; a scrape waits for it for a short time only. */
+  refreshWith(refresh: () => Promise<void>): void {
+    this.#refresh = refresh;
   }
 
   /** Begins to observe the process. Without this, the first scrape begins it. */
@@ -43,7 +53,7 @@ export class GatewayMetrics {
   }
 
   async #own(): Promise<readonly MetricValues[]> {
-    await this.#process.prepare();
+    await Promise.all([this.#process.prepare(), within(refreshMs, this.#refresh())]);
     return this.meter.collect();
   }
 
