@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { compiler } from "./compiler.mjs";
 import { root, workspaces } from "./workspaces.mjs";
 
-const require = createRequire(import.meta.url);
 const began = performance.now();
 
 /**
@@ -61,8 +61,16 @@ function compilerLine(line) {
 }
 
 console.log("Building:");
-const tsc = require.resolve("typescript/bin/tsc");
-await run(root, compilerLine, tsc, "-b", "--verbose", "--pretty", "false", "tsconfig.build.json");
+await run(
+  root,
+  compilerLine,
+  compiler,
+  "-b",
+  "--verbose",
+  "--pretty",
+  "false",
+  "tsconfig.build.json",
+);
 endStep();
 
 for (const { folder } of workspaces()) {

@@ -1,14 +1,13 @@
 // The quick loop: fast unit, react and type tests of what has changed, of the packages named on the command line, or,
 // where nothing is named or changed, of everything. `npm test` runs every test.
 import { spawnSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, relative } from "node:path";
+import { compiler } from "./compiler.mjs";
 import { slowTests } from "./test-files.mjs";
 import { runScript, runVitest } from "./vitest.mjs";
 import { root, workspaces } from "./workspaces.mjs";
 
-const require = createRequire(import.meta.url);
 const workers = Math.max(2, availableParallelism() - 1);
 // Files share their worker's modules, which saves most of the time: it goes into importing the same ones again and again.
 const fastProjects = [
@@ -24,7 +23,7 @@ const named = process.argv.slice(2).map(folderOf);
 const base = named.length > 0 ? undefined : changedSince();
 
 step(1, "Build, as the type tests need it");
-if (runScript(require.resolve("typescript/bin/tsc"), "-b", "tsconfig.build.json") !== 0) {
+if (runScript(compiler, "-b", "tsconfig.build.json") !== 0) {
   console.log("0 passed, 0 failed: the build failed, so no test ran");
   process.exit(1);
 }
