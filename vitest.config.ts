@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 import { programEnvironment } from "./scripts/programs.mjs";
 import { documentTests, slowTests } from "./scripts/test-files.mjs";
@@ -10,6 +11,9 @@ const alias = [...sourcesByName()].map(([name, source]) => ({
 }));
 
 const resolve = { alias };
+
+/** Processes that run tests at once. Without it, vitest leaves one of two cores idle. */
+const unitWorkers = Math.max(2, availableParallelism() - 1);
 
 export default defineConfig({
   test: {
@@ -28,6 +32,7 @@ export default defineConfig({
             "{checker,faults,fuzz,sim}/src/**/*.test.ts",
           ],
           exclude: [...configDefaults.exclude, ...documentTests, ...slowTests],
+          maxWorkers: unitWorkers,
           // A property test runs hundreds of cases, which takes longer beside other work. None of them measures time.
           testTimeout: 30_000,
         },
@@ -38,6 +43,7 @@ export default defineConfig({
           name: "documents",
           environment: "node",
           include: documentTests,
+          maxWorkers: unitWorkers,
           // Some parse hundreds of files, which takes longer beside other work.
           testTimeout: 30_000,
         },
@@ -61,6 +67,7 @@ export default defineConfig({
           name: "react",
           environment: "happy-dom",
           include: ["packages/{react,zustand}/src/**/*.test.tsx", "examples/*/page/**/*.test.tsx"],
+          maxWorkers: unitWorkers,
           testTimeout: 30_000,
         },
       },
@@ -70,6 +77,7 @@ export default defineConfig({
         test: {
           name: "types",
           include: [],
+          maxWorkers: unitWorkers,
           typecheck: {
             enabled: true,
             only: true,
@@ -86,7 +94,8 @@ export default defineConfig({
           include: ["e2e/src/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          // They wait for programs more than they compute. Each starts programs of its own on ports of their own.
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

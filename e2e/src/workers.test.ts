@@ -9,7 +9,7 @@ import { WebSocket } from "ws";
 import { type Served, secrets, serveGateway } from "./fixtures/served.ts";
 
 const channels = { subscribe: ["room:*"], publish: ["room:*"] };
-const patience = { timeout: 20_000, interval: 50 };
+const patience = { timeout: 45_000, interval: 50 };
 
 function clientAt(url: string, user: string) {
   const token = () => createTokens(secrets.tokenSecret, Date).mint({ user, channels });
