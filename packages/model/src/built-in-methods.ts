@@ -1,4 +1,5 @@
 import type { PresenceList } from "@milepost/protocol";
+import type { Digest, SeenReport, SeenUpTo } from "./digest.ts";
 import type { InboxFilter, InboxList, InboxMarked } from "./inbox.ts";
 import type {
   OperationAtPosition,
@@ -60,6 +61,8 @@ export interface BuiltInMethods {
       readonly durable: boolean;
     };
   };
+  "digest.get": { params: Readonly<Record<never, never>>; result: Digest };
+  "digest.seen": { params: SeenReport; result: SeenUpTo };
   "inbox.list": {
     params: {
       readonly filter?: InboxFilter;

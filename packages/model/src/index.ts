@@ -11,6 +11,7 @@ export type * from "./contract-types.ts";
 export { amountOf, isOverBudget, mayCount } from "./counters.ts";
 export * from "./dashboard-event.ts";
 export * from "./dashboard-projection.ts";
+export type * from "./digest.ts";
 export { foldOperation } from "./fold-operation.ts";
 export * from "./fold-presence.ts";
 export * from "./generation-progress.ts";

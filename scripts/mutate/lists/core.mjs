@@ -18,6 +18,55 @@ export const coreMutants = [
       "all connections that stay are closed in one moment",
     ],
   ]),
+  ...faultsIn(`${core}/digest/digest-service.ts`, [
+    ["entries.filter(({ ts }) => ts > since)", "entries", "a digest counts what was seen before"],
+    [
+      "const from = known?.offset ?? 0;",
+      "const from = 0;",
+      "the position of a channel does not keep its entries from being counted again",
+    ],
+    [
+      "return { ...(await read(0, pageEntries)), isCut: true };",
+      "return { ...(await read(0, pageEntries)), isCut: false };",
+      "a log that has begun anew passes for complete",
+    ],
+    [
+      "const isCut = start.isCut || last < head.offset;",
+      "const isCut = start.isCut;",
+      "a digest that has read only a part of a log passes for complete",
+    ],
+    [
+      "changed.length > shown.length ||",
+      "",
+      "a digest that has left out operations passes for complete",
+    ],
+    ["!reachesBack ||", "", "a digest of more than a day passes for complete"],
+    [
+      "else if (principal.user !== user) {",
+      'else if (user === "") {',
+      "a user reads the digest of another one",
+    ],
+    [
+      "const { seen: report } = await this.#foldLogs(user, { ...seen, at: until - skewMs }, until);",
+      "const report = { at: until - skewMs };",
+      "what happened right before the first visit is counted at the second one",
+    ],
+  ]),
+  ...faultsIn(`${core}/digest/digest-input.ts`, [
+    ["Math.min(read.at, now)", "read.at", "a position in the future hides what is to come"],
+    [
+      "if (channel !== own && !isOperation) {",
+      'if (channel === "") {',
+      "a user keeps positions of channels of others",
+    ],
+  ]),
+  ...faultsIn(`${core}/digest/digest-fold.ts`, [
+    [
+      "this.#steps.add(`${this.#attempt} ${data.id}`)",
+      "this.#steps.add(`${this.#steps.size}`)",
+      "a step that is reported as done twice counts twice",
+    ],
+  ]),
   ...faultsIn(`${core}/channels/encrypted-data.ts`, [
     [
       'return isEnvelope(value) && typeof readEnvelope(value) !== "string";',

@@ -13,6 +13,7 @@ import { PersonalChannels } from "../connection/personal-channels.ts";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
+import { DigestService } from "../digest/digest-service.ts";
 import { Hub } from "../hub/hub.ts";
 import { inboxOf } from "../inbox/inbox-item.ts";
 import { InboxService } from "../inbox/inbox-service.ts";
@@ -255,6 +256,15 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     errorLog,
     instruments,
   });
+  const digests = new DigestService({
+    inbox: engine.inbox,
+    operations: engine.operations,
+    reads,
+    rules,
+    clock,
+    limits,
+    instruments,
+  });
   const channels = new Channels({
     log: engine.log,
     reads,
@@ -350,6 +360,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     operations,
     queues,
     inbox,
+    digests,
     questions,
     questionKeeper,
     visibility,

@@ -6,6 +6,7 @@ import type { Connections } from "../cluster/connection-admin-api.ts";
 import type { Compactors } from "../compaction/compactor.ts";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
+import type { Digests } from "../digest/digest-api.ts";
 import type { Inboxes } from "../inbox/inbox-api.ts";
 import type { CompileJsonSchema } from "../input/json-schemas.ts";
 import type { ConnectionSlots } from "../limits/connection-slots.ts";
@@ -131,6 +132,7 @@ export interface Core {
   readonly operations: Operations;
   readonly queues: Queues;
   readonly inbox: Inboxes;
+  readonly digests: Digests;
   readonly questions: QuestionService;
   readonly deadLetters: DeadLetters;
   readonly connections: Connections;

@@ -77,6 +77,7 @@ export function createCore(options: CoreOptions): Core {
     operations,
     queues: context.queues,
     inbox: context.inbox,
+    digests: context.digests,
     questions: context.questions,
     deadLetters,
     connections: connectionAdmin,

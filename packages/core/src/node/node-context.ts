@@ -5,6 +5,7 @@ import type { PageVisibility } from "../cluster/page-visibility.ts";
 import type { RevocationCache } from "../cluster/revocation-cache.ts";
 import type { Compactions } from "../compaction/compactions.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
+import type { DigestService } from "../digest/digest-service.ts";
 import type { InboxService } from "../inbox/inbox-service.ts";
 import type { RefusalCounts } from "../limits/refusal-counts.ts";
 import type { OperationService } from "../operations/operation-service.ts";
@@ -27,6 +28,7 @@ export interface NodeContext extends ConnectionContext {
   readonly operations: OperationService;
   readonly queues: QueueService;
   readonly inbox: InboxService;
+  readonly digests: DigestService;
   readonly questions: Questioning;
   readonly questionKeeper: QuestionKeeper;
   readonly visibility: PageVisibility;

@@ -1,5 +1,6 @@
 import type { Engine } from "@milepost/engine";
 import type { ChannelService } from "../channels/channels-api.ts";
+import type { Digests } from "../digest/digest-api.ts";
 import type { Inboxes } from "../inbox/inbox-api.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
@@ -15,6 +16,7 @@ export interface MethodServices {
   readonly questions: QuestionService;
   readonly presence: PresenceService;
   readonly inbox: Inboxes;
+  readonly digests: Digests;
   readonly engine: Pick<Engine, "name" | "isDurable">;
 }
 

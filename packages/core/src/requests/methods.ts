@@ -1,6 +1,7 @@
 import type { BuiltInMethods } from "@milepost/model";
 import { endChannel } from "./channels-end.ts";
 import { reportVisibility } from "./connection-visible.ts";
+import { getDigest, reportSeen } from "./digest-methods.ts";
 import { getStore } from "./gateway-store.ts";
 import { getHistory } from "./history-get.ts";
 import { listInbox, readInbox, snoozeInbox } from "./inbox-methods.ts";
@@ -25,6 +26,8 @@ export const methods: Readonly<Record<string, Method>> = {
   "gateway.store": getStore,
   "presence.get": getPresence,
   "presence.typing": sayTyping,
+  "digest.get": getDigest,
+  "digest.seen": reportSeen,
   "inbox.list": listInbox,
   "inbox.read": readInbox,
   "inbox.snooze": snoozeInbox,

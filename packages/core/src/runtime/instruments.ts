@@ -531,6 +531,13 @@ export const coreInstruments = {
     unit: "items",
     labels: [["kind", ["notification", "question"]]],
   },
+  digests: {
+    kind: "counter",
+    name: "milepost_digests_total",
+    help: "Digests folded for users who have come back, by whether they reach back to the last position.",
+    unit: "digests",
+    labels: [["reach", ["whole", "cut"]]],
+  },
   inboxReturns: {
     kind: "counter",
     name: "milepost_inbox_returns_total",

@@ -118,6 +118,12 @@ export const defaultLimits = {
   inboxAgeMs: 7_776_000_000,
   /** Maximum number of users who receive what is addressed to a role at once; others see it when they open their inbox. */
   maxRoleMembers: 1_000,
+  /** Maximum number of operations in a digest; the ones that changed last are counted. */
+  maxDigestOperations: 50,
+  /** Number of log entries after which a digest reads no further log. What one page has more is counted too. */
+  maxDigestEntries: 5_000,
+  /** Maximum number of channels whose last position is kept for a user; the ones that were read last are kept. */
+  maxSeenChannels: 200,
   /** Default time that a request may take, in milliseconds. A request or its method can set another. */
   requestTimeoutMs: 30_000,
   /** Time a command may wait for its acknowledgement, in milliseconds. */

@@ -323,6 +323,8 @@ describe("the OpenAPI document", () => {
         "post /v1/tokens/revoke",
         "post /v1/users/{id}/disconnect",
         "post /v1/users/{id}/notifications",
+        "get /v1/users/{id}/digest",
+        "post /v1/users/{id}/seen",
         "get /v1/users/{id}/inbox",
         "post /v1/users/{id}/inbox/read",
         "post /v1/users/{id}/inbox/{item}/read",

@@ -16,6 +16,7 @@ import { channelEndpoints } from "./routes/channels.ts";
 import { commandEndpoints } from "./routes/commands.ts";
 import { connectionEndpoints } from "./routes/connections.ts";
 import { deadLetterEndpoints } from "./routes/dead-letters.ts";
+import { digestEndpoints } from "./routes/digest.ts";
 import { guestEndpoint, guestsPath } from "./routes/guests.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { inboxEndpoints } from "./routes/inbox.ts";
@@ -117,6 +118,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...commandEndpoints(options),
     ...questionEndpoints(options),
     notificationEndpoint(options),
+    ...digestEndpoints(options),
     ...inboxEndpoints(options),
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),

@@ -36,6 +36,8 @@ const apiKeys = [
 const requests: [method: string, path: string, body: unknown, allowed: readonly string[]][] = [
   ["POST", "/v1/publish", { channel: "chat:1", event: "e", data: 1 }, ["publish:chat:*"]],
   ["POST", "/v1/users/7/notifications", { message: "m" }, ["publish:user:{user}"]],
+  ["GET", "/v1/users/7/digest", undefined, ["inbox"]],
+  ["POST", "/v1/users/7/seen", { now: true }, ["inbox"]],
   ["GET", "/v1/users/7/inbox", undefined, ["inbox"]],
   ["POST", "/v1/users/7/inbox/read", undefined, ["inbox"]],
   ["GET", "/v1/channels/chat:1/history", undefined, ["history:chat:*"]],
