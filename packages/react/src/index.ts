@@ -1,5 +1,6 @@
 export type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 export { createHooks, type Hooks } from "./create-hooks.ts";
+export { DigestPanel, type DigestPanelProps } from "./digest-panel.tsx";
 export { InboxPanel, type InboxPanelProps } from "./inbox-panel.tsx";
 export { englishTexts, type PanelTexts } from "./panel-texts.ts";
 export { englishPeopleTexts, type PeopleTexts } from "./people-texts.ts";
@@ -16,6 +17,7 @@ export { useChannel } from "./use-channel.ts";
 export { type UsedChat, useChat } from "./use-chat.ts";
 export { type CommandControl, type CommandControls, useCommands } from "./use-commands.ts";
 export { type ConnectionView, useConnection } from "./use-connection.ts";
+export { type UsedDigest, useDigest } from "./use-digest.ts";
 export { type InboxActions, type UsedInbox, useInbox } from "./use-inbox.ts";
 export {
   type ShownNotifications,

@@ -75,6 +75,9 @@ export interface PeopleTexts {
   readonly failed: (count: number) => string;
   readonly started: (count: number) => string;
   readonly notices: (count: number) => string;
+  /** End of one operation, well or badly. */
+  readonly ended: string;
+  readonly endedBadly: string;
   readonly andMore: string;
   readonly seen: string;
 }
@@ -176,6 +179,8 @@ export const englishPeopleTexts: PeopleTexts = {
   failed: (count) => `${numbers.format(count)} failed`,
   started: (count) => `${numbers.format(count)} started`,
   notices: (count) => plural(count, "message"),
+  ended: "finished",
+  endedBadly: "failed",
   andMore: "and more",
   seen: "Seen",
 };
