@@ -28,7 +28,7 @@ export interface TrackOptions {
   /** Silence of a worker after which people see its jobs stalled, in milliseconds. Default: its `lockDuration`. */
   readonly leaseMs?: number;
   readonly timing?: Partial<WatchTiming>;
-  /** Time limit for delivering the last reports of a job, in milliseconds. Default: 5,000. */
+  /** Time limit for delivering the last reports of a job, in milliseconds. Default: 30,000. */
   readonly closingFlushMs?: number;
   /** Called for every problem with the reporting. Default: a process warning. */
   readonly onProblem?: ProblemListener;
@@ -99,7 +99,7 @@ class QueueTracker implements TrackedQueue {
       gateway,
       producerId: producerIdOf(qualifiedName),
       onProblem,
-      closingFlushMs: options.closingFlushMs ?? 5_000,
+      closingFlushMs: options.closingFlushMs ?? 30_000,
       onForeignCommand: (command) => this.#watcher?.command(command),
     });
     const describeJob = (job: Job) => specOf(job, describe, onError);
