@@ -1,5 +1,12 @@
 #!/usr/bin/env node
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +24,8 @@ const { values } = parseArgs({
     tickets: { type: "string", default: "10000" },
     faults: { type: "string", default: "50" },
     mutant: { type: "string" },
+    /** Time that the tickets have to end once all have joined, in seconds. */
+    patience: { type: "string", default: "600" },
   },
 });
 const tickets = Number(values.tickets);
@@ -93,6 +102,44 @@ async function joinAll(): Promise<void> {
   await Promise.all(Array.from({ length: 8 }, joiner));
 }
 
+/** Counts the tickets that workers have finished, from what the log has gained since the last count. */
+function finishedCounter(): () => number {
+  const file = openSync(logFile, "r");
+  const buffer = Buffer.alloc(1024 * 1024);
+  const finished = new Set<string>();
+  let offset = 0;
+  let rest = "";
+  process.once("exit", () => closeSync(file));
+  return () => {
+    for (let read = 1; read > 0; offset += read) {
+      read = readSync(file, buffer, 0, buffer.length, offset);
+      const lines = (rest + buffer.toString("latin1", 0, read)).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const { kind, ticket, status } = JSON.parse(line) as Record<string, unknown>;
+        if (kind === "finish" && status === 200) finished.add(String(ticket));
+      }
+    }
+    return finished.size;
+  };
+}
+
+const finished = finishedCounter();
+/** Share of the run that is over: every ticket joins and is finished. */
+function share(): number {
+  return (joined.length + finished()) / (2 * tickets);
+}
+
+/** Time after which a fault comes although nothing moves, in milliseconds. */
+const patienceMs = 30_000;
+
+/** Waits until so much of the run is over, so that the faults are spread over all of it. */
+async function until(wanted: number): Promise<void> {
+  for (const end = Date.now() + patienceMs; share() < wanted && Date.now() < end; ) {
+    await pause(100);
+  }
+}
+
 const kinds = ["worker", "worker", "gateway", "redis", "redis-paused"] as const;
 async function breakOne(n: number): Promise<void> {
   const kind = kinds[n % kinds.length];
@@ -116,18 +163,25 @@ async function breakOne(n: number): Promise<void> {
 
 const began = Date.now();
 const joining = joinAll();
+const quarters: string[] = [];
 for (let n = 0; n < faults; n++) {
-  await pause(600);
+  await until((n + 0.5) / faults);
+  if (n % Math.ceil(faults / 4) === 0) quarters.push(`${joined.length}/${finished()}`);
   await breakOne(n);
 }
+const faultsMs = Date.now() - began;
 print(
-  `${faults} faults in ${Math.round((Date.now() - began) / 1_000)} s; ${joined.length} tickets joined`,
+  `${faults} faults in ${Math.round(faultsMs / 1_000)} s, at each quarter ${quarters.join(", ")} tickets joined and finished, at the last ${joined.length}/${finished()}`,
 );
 await joining;
 const { waiting } = (await ask("GET", "")) as { waiting?: unknown };
 print(`all joined after ${Math.round((Date.now() - began) / 1_000)} s; ${waiting} wait`);
 let left: string[] = joined;
-for (const until = Date.now() + 600_000; left.length > 0 && Date.now() < until; await pause(500)) {
+for (
+  const until = Date.now() + Number(values.patience) * 1_000;
+  left.length > 0 && Date.now() < until;
+  await pause(500)
+) {
   const states = new Map<string, unknown>();
   let next = 0;
   const looker = async () => {
