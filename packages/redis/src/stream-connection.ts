@@ -103,6 +103,18 @@ export class StreamConnection {
     }
   }
 
+  /** Listens to the messages of a pattern of channels. Afterwards the connection takes no other commands. */
+  async subscribe(
+    pattern: string,
+    listener: (message: Buffer, channel: Buffer) => void,
+  ): Promise<void> {
+    await this.#client.pSubscribe(pattern, listener, true);
+  }
+
+  async unsubscribe(pattern: string): Promise<void> {
+    await this.#client.pUnsubscribe(pattern);
+  }
+
   end(reason?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;

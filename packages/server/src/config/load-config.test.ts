@@ -396,6 +396,15 @@ describe("the configuration", () => {
       /batch[\s\S]*from|from[\s\S]*batch/,
     );
     expect(found([{ stream: "a", url: "http://canary" }])).toContain("must be a URL of redis://");
+    const messages = { subscribe: "progress:*", channel: "session:{1}", event: "{type}", url };
+    expect(found([messages, { stream: "work", url }])).toBe("");
+    expect(found([{ ...messages, url: undefined }])).toMatch(
+      /the pattern "progress:\*" has no Redis/,
+    );
+    expect(found([messages, messages])).toContain("different streams and patterns");
+    expect(found([{ ...messages, subscribe: "a**", channel: "{a b}", batch: 1 }])).toMatch(
+      /subscribe[\s\S]*channel[\s\S]*batch/,
+    );
     const config = load({
       env: { MILEPOST_TOKEN_SECRET: secret },
       file: "c.json",

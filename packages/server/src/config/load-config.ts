@@ -15,7 +15,7 @@ import { readConfigFile } from "./file.ts";
 import { reachOf } from "./reach.ts";
 import { readRedisTls } from "./redis-tls.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
-import { sourceMistakes } from "./source-schema.ts";
+import { nameOfSource, type SourceSetting, sourceMistakes } from "./source-schema.ts";
 import { tokensWithKeys } from "./token-keys.ts";
 
 /** Sources of settings, in order of precedence. */
@@ -197,8 +197,8 @@ export function redacted(config: Settings): Record<SettingName, unknown> {
 }
 
 /** Returns the name of an API key or the stream of a source. */
-function nameOf(item: { readonly name: string } | { readonly stream: string }): string {
-  return "name" in item ? item.name : item.stream;
+function nameOf(item: { readonly name: string } | SourceSetting): string {
+  return "name" in item ? item.name : nameOfSource(item);
 }
 
 function secretState(value: unknown): string {

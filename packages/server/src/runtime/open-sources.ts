@@ -1,7 +1,7 @@
 import type { CoreLog } from "@milepost/core";
 import type { Source } from "@milepost/engine";
 import type { RedisTls } from "@milepost/redis";
-import type { SourceSetting } from "../config/source-schema.ts";
+import { nameOfSource, type SourceSetting } from "../config/source-schema.ts";
 import { RecurringErrors } from "./recurring-errors.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -23,18 +23,20 @@ export async function openSources(
   log: CoreLog,
 ): Promise<readonly Source[]> {
   if (sources.length === 0) return [];
-  const { redisStreamSource } = await import("@milepost/redis");
-  return sources.map((setting) =>
-    redisStreamSource({
+  const { redisMessageSource, redisStreamSource } = await import("@milepost/redis");
+  return sources.map((setting) => {
+    const common = {
       url: redis,
       prefix: redisPrefix,
-      ...setting,
       ...(redisTls !== undefined && isSecure(setting.url ?? redis) && { tls: redisTls }),
       onError: new RecurringErrors(systemClock, (fault) =>
-        log.warn({ stream: setting.stream, ...fault }, "a source failed and tries again"),
+        log.warn({ stream: nameOfSource(setting), ...fault }, "a source failed and tries again"),
       ).report,
-    }),
-  );
+    };
+    return "stream" in setting
+      ? redisStreamSource({ ...common, ...setting })
+      : redisMessageSource({ ...common, ...setting });
+  });
 }
 
 function isSecure(url: string): boolean {
