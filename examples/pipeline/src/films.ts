@@ -5,7 +5,6 @@ import type { FlowJob, Job } from "bullmq";
 
 /** Stages of the pipeline, each a queue. A film passes them from the last to the first, its parts side by side. */
 export const stages = ["publish", "captions", "transcribe", "encode"] as const;
-export type Stage = (typeof stages)[number];
 
 /** Data of every job. */
 export interface FilmData {
