@@ -13,6 +13,7 @@ import { reactMutants } from "./lists/react.mjs";
 import { sendQueueMutants } from "./lists/send-queue.mjs";
 import { serverMutants } from "./lists/server.mjs";
 import { socketioMutants } from "./lists/socketio.mjs";
+import { steeringMutants } from "./lists/steering.mjs";
 
 /** @import { MutantList } from "./mutant.mjs" */
 
@@ -47,6 +48,7 @@ export const lists = [
   { subject: "model", mutants: modelMutants },
   { subject: "protocol", mutants: protocolMutants },
   { subject: "react", mutants: reactMutants },
+  { subject: "steering", mutants: steeringMutants },
   { subject: "reach", mutants: reachMutants },
   { subject: "socketio", mutants: socketioMutants },
 ];

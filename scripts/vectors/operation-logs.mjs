@@ -394,6 +394,19 @@ const stories = [
     ],
   },
   {
+    what: "a command that every operation has is ignored while one of its name is not settled; others count one by one",
+    log: [
+      created,
+      on("command", { command_id: "a", command: "cancel", phase: "requested", by: "7" }),
+      on("command", { command_id: "b", command: "cancel", phase: "requested", by: "8" }),
+      on("command", { command_id: "b", command: "cancel", phase: "acknowledged" }),
+      on("command", { command_id: "a", command: "cancel", phase: "refused", reason: "too late" }),
+      on("command", { command_id: "c", command: "cancel", phase: "requested" }),
+      on("command", { command_id: "d", command: "tune", phase: "requested", args: { level: 1 } }),
+      on("command", { command_id: "e", command: "tune", phase: "requested", args: { level: 1 } }),
+    ],
+  },
+  {
     what: "messages wait, are taken and end; the end of the operation drops those that wait",
     log: [
       plain,
@@ -454,7 +467,7 @@ const stories = [
       ),
       ...Array.from({ length: 205 }, (_, i) => on("log", { message: `line ${i}` })),
       ...Array.from({ length: 25 }, (_, i) =>
-        on("command", { command_id: `c${i}`, command: "pause", phase: "requested" }),
+        on("command", { command_id: `c${i}`, command: "tune", phase: "requested" }),
       ),
       ...Array.from({ length: 35 }, (_, i) => on("text", { stream: `t${i}`, append: "x" })),
     ],

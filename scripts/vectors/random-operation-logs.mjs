@@ -136,7 +136,7 @@ const dataOf = /** @type {Record<string, MakeData>} */ ({
   resumed: () => ({}),
   command: (random) => ({
     command_id: random.one(ids),
-    command: random.one(["cancel", "pause", "resume", "retry"]),
+    command: random.one(["cancel", "pause", "resume", "retry", "skip"]),
     phase: random.one(["requested", "requested", "acknowledged", "done", "refused", "timed_out"]),
     ...random.some({ reason: random.one(texts), by: "7", args: { force: true } }),
   }),

@@ -1,4 +1,3 @@
-import type { OperationCommandName } from "@milepost/model";
 import { definedFields, isChannelSegment, isRecord, MilepostError } from "@milepost/protocol";
 import { idOf } from "./channel/id-of.ts";
 import { NotificationFeed } from "./channel/notification-feed.ts";
@@ -9,11 +8,7 @@ import type { AnyContract, AnyFormOfContract, ContractOf, ContractOption } from 
 import { CoreClient } from "./core-client.ts";
 import { LiveOperation } from "./operation/live-operation.ts";
 import { LiveOperationList } from "./operation/live-operation-list.ts";
-import type {
-  CommandOptions,
-  OperationHandle,
-  OperationListHandle,
-} from "./operation/operation.ts";
+import type { InputOptions, OperationHandle, OperationListHandle } from "./operation/operation.ts";
 import { systemClock } from "./runtime/clock.ts";
 import { Reporter } from "./runtime/reporter.ts";
 import { Schedule } from "./runtime/schedule.ts";
@@ -99,7 +94,7 @@ class MilepostClient
       reporter: this.reporter,
       identity: this,
       subscribe: (name, handlers, options) => this.subscribe(name, handlers, options),
-      command: (operationId, command, options) => this.#command(operationId, command, options),
+      request: (method, params, options) => this.#request(method, params, options),
     });
     this.#operations.set(id, new WeakRef(handle));
     return handle;
@@ -109,23 +104,17 @@ class MilepostClient
     return this.#list;
   }
 
-  async #command(
-    operationId: string,
-    command: OperationCommandName,
-    { args, key = this.newKey(), signal }: CommandOptions,
-  ): Promise<string> {
+  async #request(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    { key = this.newKey(), signal }: InputOptions,
+  ): Promise<unknown> {
     const result = await this.call(
-      {
-        type: "request",
-        method: "operations.command",
-        params: { operation_id: operationId, command, key, ...definedFields({ args }) },
-      },
+      { type: "request", method, params: { ...params, key } },
       { resend: true, timeoutMs: commandTimeoutMs, ...definedFields({ signal }) },
     );
-    if (isRecord(result) && typeof result.command_id === "string") return result.command_id;
-    throw new MilepostError(
-      "internal",
-      "the gateway accepted the command but returned no command_id",
-    );
+    const id = method === "operations.input" ? "input_id" : "command_id";
+    if (isRecord(result) && typeof result[id] === "string") return result;
+    throw new MilepostError("internal", `the gateway accepted the request but returned no ${id}`);
   }
 }

@@ -38,6 +38,11 @@ export const acceptsBounds = {
 /** Commands that every operation has. */
 export const builtInCommands = ["cancel", "pause", "resume", "retry"] as const;
 
+/** True if every operation has a command of this name. */
+export function isBuiltInCommand(name: string): name is (typeof builtInCommands)[number] {
+  return (builtInCommands as readonly string[]).includes(name);
+}
+
 const namePattern = /^[a-z][A-Za-z0-9_.-]{0,63}$/;
 
 /** True if a text can be the name of a command. */

@@ -6,8 +6,11 @@ import type {
   OperationFilter,
   OperationList,
   RequestCommand,
+  RequestCommands,
   RequestedCommand,
+  RequestedCommands,
 } from "./operation-api.ts";
+import type { SendInput, SentInput } from "./operation-input.ts";
 import type { AnswerQuestion, Question, QuestionFilter, QuestionList } from "./question.ts";
 import type { JoinedTicket, JoinQueue, QueueTicket } from "./queue-api.ts";
 
@@ -24,6 +27,11 @@ export interface BuiltInMethods {
   "operations.command": {
     params: RequestCommand & { readonly operation_id: string };
     result: RequestedCommand;
+  };
+  "operations.commands": { params: RequestCommands; result: RequestedCommands };
+  "operations.input": {
+    params: SendInput & { readonly operation_id: string };
+    result: SentInput;
   };
   "channels.end": {
     params: { readonly channel: string; readonly reason?: string };

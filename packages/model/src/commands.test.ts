@@ -105,13 +105,35 @@ describe("commands of an operation", () => {
 
   it("the state drops settled commands before a pending one when there are too many", () => {
     const many = Array.from({ length: 3 * operationBounds.commands }, (_, i) => [
-      happened("command", { command_id: `m${i}`, command: "pause", phase: "requested" }),
-      happened("command", { command_id: `m${i}`, command: "pause", phase: "refused" }),
+      happened("command", { command_id: `m${i}`, command: "tune", phase: "requested" }),
+      happened("command", { command_id: `m${i}`, command: "tune", phase: "refused" }),
     ]).flat();
     const state = fold(phase("requested"), ...many);
     expect(state.commands).toHaveLength(operationBounds.commands);
     expect(state.commands[0]?.id).toBe("c");
     expect(state.commands.at(-1)?.id).toBe("m59");
+  });
+
+  it("[P-CMD-8] a command that every operation has is ignored while one of its name is not settled, and so are its phases", () => {
+    const again = { command_id: "d", command: "cancel" };
+    const state = fold(
+      happened("command", { command_id: "c", command: "cancel", phase: "requested" }),
+      happened("command", { ...again, phase: "requested" }),
+      happened("command", { ...again, phase: "done" }),
+      happened("command", { command_id: "own", command: "level", phase: "requested" }),
+      happened("command", { command_id: "other", command: "level", phase: "requested" }),
+    );
+    expect(state.commands.map(({ id, phase }) => [id, phase])).toEqual([
+      ["c", "requested"],
+      ["own", "requested"],
+      ["other", "requested"],
+    ]);
+    const later = fold(
+      happened("command", { command_id: "c", command: "cancel", phase: "requested" }),
+      happened("command", { command_id: "c", command: "cancel", phase: "refused" }),
+      happened("command", { ...again, phase: "requested" }),
+    );
+    expect(later.commands.map(({ id }) => id)).toEqual(["c", "d"]);
   });
 
   it("a command is settled in exactly the phases that no phase may follow", () => {

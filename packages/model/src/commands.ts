@@ -1,4 +1,5 @@
 import { definedFields } from "@milepost/protocol";
+import { isBuiltInCommand } from "./accepts.ts";
 import { putItem } from "./item-list.ts";
 import {
   type CommandPhase,
@@ -20,7 +21,20 @@ export function isSettled(phase: CommandPhase): boolean {
 }
 
 /**
- * Applies a reported phase to the list of commands. Returns the same list if the phase may not follow.
+ * Returns the unsettled command that a new one of this name repeats: pressing cancel twice is one command. Only the
+ * commands that every operation has are the same by their name alone.
+ */
+export function repeatedCommand(
+  commands: readonly OperationCommand[],
+  name: string,
+): OperationCommand | undefined {
+  if (!isBuiltInCommand(name)) return undefined;
+  return commands.find(({ command, phase }) => command === name && !isSettled(phase));
+}
+
+/**
+ * Applies a reported phase to the list of commands. Returns the same list if the phase may not follow, or if the command
+ * repeats one that is not settled. All who fold the log decide alike, so two nodes that ask at the same time agree.
  *
  * A list at its bound drops its oldest settled command first, so that pending commands stay.
  */
@@ -32,6 +46,7 @@ export function reportCommand(
   const { phase, reason } = report;
   const { command_id: id, command, by, args } = report;
   const before = commands.find((one) => one.id === id);
+  if (before === undefined && repeatedCommand(commands, command) !== undefined) return commands;
   if (before === undefined ? phase !== "requested" : !mayFollow(before.phase, phase)) {
     return commands;
   }

@@ -16,6 +16,11 @@ const next: Record<InputPhase, readonly InputPhase[]> = {
   dropped: [],
 };
 
+/** True if a message may move from one phase to another. Phases only move forward. */
+export function inputMayBecome(from: InputPhase, to: InputPhase): boolean {
+  return next[from].includes(to);
+}
+
 /** True if a message waits for the producer to finish it. */
 export function isPendingInput(
   input: InputState,
@@ -36,7 +41,7 @@ export function reportInput(
 ): Inputs {
   const before = inputs.find((one) => one.id === id);
   if (before !== undefined) {
-    if (!next[before.phase].includes(phase)) return inputs;
+    if (!inputMayBecome(before.phase, phase)) return inputs;
     return changeItems(
       inputs,
       (one) => one.id === id,

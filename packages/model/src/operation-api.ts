@@ -2,8 +2,10 @@ import type { Accepts } from "./accepts.ts";
 import type { AmountInput } from "./amount.ts";
 import type { CommandName, CommandPhase } from "./operation-command.ts";
 import type { StepPlan } from "./operation-event.ts";
+import type { PendingInput } from "./operation-input.ts";
 import type { OperationState, OperationSummary } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
+import type { AskedQuestion, AskQuestion, Question } from "./question.ts";
 
 /** A failure inside a result. It has the same fields as the error of a reply. */
 export interface ApiFailure {
@@ -134,6 +136,45 @@ export interface RequestedCommand {
   readonly phase: CommandPhase;
 }
 
+/** Operations to which one command is sent: those that meet every given condition. At least one must be given. */
+export interface CommandFilter {
+  /** Ids of operations, at most 100. */
+  readonly operation_ids?: readonly string[];
+  /** The caller's own: those of its user and its session. Only for users. */
+  readonly mine?: true;
+  readonly session?: string;
+  readonly user?: string;
+  readonly producer?: string;
+  readonly kind?: string;
+  readonly status?: OperationStatus;
+  readonly tag?: string;
+  readonly parent?: string;
+}
+
+/** Body of `POST /v1/operations/commands`. */
+export interface RequestCommands extends RequestCommand {
+  readonly filter: CommandFilter;
+  /** Maximum number of operations of this page: 1–100, default 100. */
+  readonly limit?: number;
+  /** Where the page begins: `next` of the page before. */
+  readonly after?: string;
+}
+
+/** What became of a command for one operation of a filter. */
+export type CommandResult = { readonly operation_id: string } & (
+  | RequestedCommand
+  | { readonly error: ApiFailure }
+);
+
+/**
+ * Answer to `POST /v1/operations/commands`: one result for each operation of the page whose status allows the command,
+ * the newest first. With `next`, more operations may follow.
+ */
+export interface RequestedCommands {
+  readonly results: readonly CommandResult[];
+  readonly next?: string;
+}
+
 /** A command that its producer has not acknowledged yet. */
 export interface PendingCommand {
   readonly operation_id: string;
@@ -173,4 +214,27 @@ export interface ProducerGateway {
     waitMs: number,
     signal?: AbortSignal,
   ): Promise<readonly PendingCommand[]>;
+}
+
+/** The calls with which a producer asks people and takes their messages; see {@link ProducerGateway}. */
+export interface SteeringGateway {
+  /**
+   * Returns the messages to an operation that its producer has not finished, with a `seq` above `after`, oldest first. If
+   * there is none, waits up to `waitMs` milliseconds for one.
+   */
+  pendingInputs(
+    operationId: string,
+    after: number,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<readonly PendingInput[]>;
+  /** Asks a question. The same key means the same question, whose answer may be there already. */
+  ask(operationId: string, input: AskQuestion, signal?: AbortSignal): Promise<AskedQuestion>;
+  /** Returns a question; while it is open, waits up to `waitMs` milliseconds for its end. */
+  question(
+    operationId: string,
+    questionId: string,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<Question>;
 }

@@ -26,7 +26,7 @@ export interface SendInput {
   readonly key?: string;
 }
 
-/** Answer to `POST /v1/operations/{id}/inputs`. */
+/** Answer to `POST /v1/operations/{id}/inputs`, or `operations.input`: the message is in the operation's log. */
 export interface SentInput {
   readonly input_id: string;
   readonly phase: InputPhase;

@@ -131,7 +131,7 @@ describe("reduceOperation", () => {
         happened("agent", { id: `a${i}`, tasks: Array.from({ length: 30 }, (_, t) => `t${t}`) }),
         happened("log", { message: `m${i}`, level: "warning" }),
         happened("text", { stream: `x${i}`, append: "hi" }),
-        happened("command", { command_id: `c${i}`, command: "pause", phase: "requested" }),
+        happened("command", { command_id: `c${i}`, command: "tune", phase: "requested" }),
       );
     }
     const state = fold(...flood);

@@ -57,6 +57,8 @@ export interface ContractOperation {
   readonly steps?: readonly string[];
   /** Names of the operation's text streams. Only the compiler uses them. */
   readonly texts?: readonly string[];
+  /** Commands of the kind's own, each mapped to the schema of its arguments. */
+  readonly commands?: Readonly<Record<string, StandardSchema>>;
 }
 
 /**

@@ -26,6 +26,7 @@ describe("the table of error codes", () => {
       "token_expired",
       "token_not_yet_valid",
       "token_revoked",
+      "busy",
       "too_many_connections",
       "rate_limited",
       "timed_out",

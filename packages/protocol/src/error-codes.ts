@@ -94,6 +94,11 @@ export const errorCodes = {
     retryable: false,
     description: "The current state does not allow this command.",
   },
+  busy: {
+    status: 409,
+    retryable: true,
+    description: "The operation is busy and takes no messages meanwhile; send it later.",
+  },
   ended: {
     status: 409,
     retryable: false,

@@ -27,6 +27,7 @@ export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   already_exists: false,
   already_answered: false,
   not_possible_now: false,
+  busy: true,
   ended: false,
   stale_lease: false,
   too_many_subscriptions: false,

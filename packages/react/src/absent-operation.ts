@@ -24,6 +24,8 @@ export function absentOperation(error?: MilepostError): OperationHandle {
     pause: fail,
     resume: fail,
     retry: fail,
+    command: fail,
+    input: fail,
     finished: fail,
   };
 }

@@ -329,7 +329,7 @@ export function gatewayOf(
   }
 
   const gateway: Gateway = {
-    operations: operationsOf(core.operations, core.queues, embedded),
+    operations: operationsOf(core, embedded),
     studio: studioOf(
       { core, origins, random: systemRandom, log, attach: (server) => gateway.attach(server) },
       embedded,

@@ -1,4 +1,4 @@
-import type { Operations, Queues, ServicePrincipal } from "@milepost/core";
+import type { Core, ServicePrincipal } from "@milepost/core";
 import type {
   OperationAtPosition,
   OperationFilter,
@@ -6,14 +6,23 @@ import type {
   ProducerGateway,
   QueueGateway,
   RequestCommand,
+  RequestCommands,
   RequestedCommand,
+  RequestedCommands,
+  SendInput,
+  SentInput,
+  SteeringGateway,
 } from "@milepost/model";
 
 /** Operations interface for code in the gateway's own process. `createProducer` accepts it as its `gateway`. */
-export interface GatewayOperations extends ProducerGateway, QueueGateway {
+export interface GatewayOperations extends ProducerGateway, QueueGateway, SteeringGateway {
   get(operationId: string): Promise<OperationAtPosition>;
   list(filter?: OperationFilter): Promise<OperationList>;
   command(operationId: string, input: RequestCommand): Promise<RequestedCommand>;
+  /** Sends a command to every operation of a filter that allows it, a page at a time. */
+  commandAll(input: RequestCommands): Promise<RequestedCommands>;
+  /** Sends a message into a running operation. */
+  input(operationId: string, input: SendInput): Promise<SentInput>;
 }
 
 /**
@@ -21,8 +30,7 @@ export interface GatewayOperations extends ProducerGateway, QueueGateway {
  * does not start.
  */
 export function operationsOf(
-  operations: Operations,
-  queues: Queues,
+  { operations, queues, questions }: Pick<Core, "operations" | "queues" | "questions">,
   principal: ServicePrincipal,
 ): GatewayOperations {
   return {
@@ -40,6 +48,14 @@ export function operationsOf(
     },
     pendingCommands: (source, waitMs, signal) =>
       operations.pendingCommands(principal, source, waitMs, signal),
+    pendingInputs: (operationId, after, waitMs, signal) =>
+      operations.pendingInputs(principal, operationId, after, waitMs, signal),
+    async ask(operationId, input, signal) {
+      signal?.throwIfAborted();
+      return questions.ask(principal, operationId, input);
+    },
+    question: (operationId, questionId, waitMs, signal) =>
+      questions.get(principal, operationId, questionId, waitMs, signal),
     claimTicket: (queue, input, waitMs, signal) =>
       queues.claim(principal, queue, input, waitMs, signal),
     extendTicket: (queue, ticket, input) => queues.extend(principal, queue, ticket, input),
@@ -48,5 +64,7 @@ export function operationsOf(
     get: (operationId) => operations.get(principal, operationId),
     list: (filter = {}) => operations.list(principal, filter),
     command: (operationId, input) => operations.command(principal, operationId, input),
+    commandAll: (input) => operations.commandAll(principal, input),
+    input: (operationId, input) => operations.input(principal, operationId, input),
   };
 }

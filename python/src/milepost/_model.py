@@ -262,6 +262,10 @@ def _option(value: Any) -> Any:
     return _object({"id": _text(200)}, {"title": _text(200, 0), "description": _text(1_000, 0)})(value)
 
 
+#: Commands that every operation has.
+EVERY_COMMAND = frozenset({"cancel", "pause", "resume", "retry"})
+
+
 def _definition(value: Any) -> Any:
     known = _object(
         {"name": _command_name},
@@ -271,7 +275,7 @@ def _definition(value: Any) -> Any:
             "while": _list(_one_of(*STATUSES), 1, len(STATUSES)),
         },
     )(value)
-    if known["name"] in ("cancel", "pause", "resume", "retry"):
+    if known["name"] in EVERY_COMMAND:
         raise Refused
     return known
 

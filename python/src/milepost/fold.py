@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ._clean import MAX_SAFE, utf16_length
-from ._model import MAX_COUNTERS, STATUSES, add_amounts, amount_of, parse, units_of
+from ._model import EVERY_COMMAND, MAX_COUNTERS, STATUSES, add_amounts, amount_of, parse, units_of
 
 State = dict[str, Any]
 Items = list[dict[str, Any]]
@@ -427,6 +427,10 @@ def _command(state: State, data: dict[str, Any], ts: float, _: int) -> None:
     commands: Items = state["commands"]
     before = next((one for one in commands if one["id"] == data["command_id"]), None)
     phase = data["phase"]
+    if before is None and data["command"] in EVERY_COMMAND:
+        # A command that repeats one that is not settled is the earlier one.
+        if any(one["command"] == data["command"] and COMMAND_PHASES[one["phase"]] for one in commands):
+            return
     if phase not in COMMAND_PHASES[before["phase"]] if before is not None else phase != "requested":
         return
     after = dict(before) if before is not None else {"id": data["command_id"], "command": data["command"]}

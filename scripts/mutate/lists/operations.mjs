@@ -213,36 +213,6 @@ export const operationMutants = [
       "an input may break the contract",
     ],
     [
-      "if (known !== undefined) return known;\n    }\n    refuseUnlessPossible",
-      "}\n    refuseUnlessPossible",
-      "a command with a known key is requested twice",
-    ],
-    [
-      "refuseUnlessPossible(state, command);\n    const",
-      "const",
-      "a command is taken for an operation that has ended",
-    ],
-    [
-      'if (!this.#permits(principal, operation, "subscribe")) throw notFound();',
-      "",
-      "anyone may command any operation",
-    ],
-    [
-      "if (unsettled >= operationBounds.commands) {",
-      "if (false) {",
-      "an operation has any number of open commands",
-    ],
-    [
-      "await this.#notifier.commanded(after.state);\n    return",
-      "return",
-      "a producer hears of a command only by chance",
-    ],
-    [
-      'phase: command?.phase ?? "requested" };',
-      'phase: "requested" };',
-      "a command with a known key is reported without its progress",
-    ],
-    [
       "this.#monitor.end(operationId);\n      const",
       "const",
       "an operation whose channel was ended is watched on",
@@ -285,17 +255,12 @@ export const operationMutants = [
     ["if (foreign) return [];", "", "a user lists the operations of another one"],
     [".slice(0, query.limit)", "", "a list of two owners is longer than its limit"],
     [
-      "b.summary.created_at - a.summary.created_at",
-      "a.summary.created_at - b.summary.created_at",
+      "newestFirst(a.summary, b.summary)",
+      "newestFirst(b.summary, a.summary)",
       "a list of two owners begins with the oldest",
     ],
   ]),
   ...faultsIn(`${operations}/pending-commands.ts`, [
-    [
-      "if (found.length > 0) return found;",
-      "return found;",
-      "a wait for commands ends with the first word from the channel",
-    ],
     [
       '.filter(({ phase }) => phase === "requested")',
       "",
@@ -305,12 +270,6 @@ export const operationMutants = [
       ".sort((a, b) => a.requestedAt - b.requestedAt)",
       "",
       "commands of several operations arrive out of order",
-    ],
-    ["wheel.set(waiter, waitMs);", "", "a wait for commands has no end"],
-    [
-      "for (const waiter of this.#waiters) waiter.end();",
-      "",
-      "a shutdown waits for every wait for commands",
     ],
   ]),
   ...faultsIn(`${operations}/operation-notifier.ts`, [

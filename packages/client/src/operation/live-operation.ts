@@ -3,8 +3,9 @@ import {
   isFinal,
   isSettled,
   type OperationCommand,
-  type OperationCommandName,
   type OperationState,
+  type RequestedCommand,
+  type SentInput,
 } from "@milepost/model";
 import {
   definedFields,
@@ -19,19 +20,25 @@ import { ChangeListeners } from "../runtime/listeners.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import { CommandError } from "./command-error.ts";
 import { CommandPhases } from "./command-phases.ts";
-import type { CommandOptions, MissedEntries, OperationHandle, OperationView } from "./operation.ts";
+import type {
+  CommandOptions,
+  InputOptions,
+  MissedEntries,
+  OperationHandle,
+  OperationView,
+} from "./operation.ts";
 
 /** Parts of the client that an operation uses. */
 export interface OperationParts {
   readonly reporter: Reporter;
   readonly identity: IdentitySource;
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
-  /** Sends a command; resolves with its id. */
-  command(
-    operationId: string,
-    command: OperationCommandName,
-    options: CommandOptions,
-  ): Promise<string>;
+  /** Sends a request about an operation, under a key, again if the connection is lost meanwhile. */
+  request(
+    method: "operations.command" | "operations.input",
+    params: Readonly<Record<string, unknown>>,
+    options: InputOptions,
+  ): Promise<unknown>;
 }
 
 /**
@@ -92,20 +99,29 @@ export class LiveOperation implements OperationHandle {
     return this.#command("retry", options);
   }
 
+  command(name: string, options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command(name, options);
+  }
+
+  async input(data: unknown, options: InputOptions = {}): Promise<SentInput> {
+    const params = { operation_id: this.id, data };
+    return (await this.#parts.request("operations.input", params, options)) as SentInput;
+  }
+
   finished({ signal }: { readonly signal?: AbortSignal } = {}): Promise<OperationState> {
     return this.#until((state) => (isFinal(state.status) ? state : undefined), signal);
   }
 
-  async #command(
-    name: OperationCommandName,
-    options: CommandOptions = {},
-  ): Promise<OperationCommand> {
+  async #command(name: string, options: CommandOptions = {}): Promise<OperationCommand> {
     // The subscription starts before the command is sent, so that no phase of the command is missed.
     const stop = this.subscribe(() => {});
     const phases = new CommandPhases(options, this.#parts.reporter);
     this.#phases.add(phases);
     try {
-      const id = await this.#parts.command(this.id, name, options);
+      const { args } = options;
+      const params = { operation_id: this.id, command: name, ...definedFields({ args }) };
+      const sent = await this.#parts.request("operations.command", params, options);
+      const { command_id: id } = sent as RequestedCommand;
       phases.follow(id, this.#state?.commands ?? []);
       const outcome = await this.#until((state) => {
         const command = state.commands.find((one) => one.id === id);

@@ -332,6 +332,42 @@ describe("a command to an operation", () => {
     expect(phases).toEqual(["requested", "acknowledged", "done"]);
   });
 
+  it("[P-CMD-7] [P-CMD-8] a command of the operation's own is sent with its arguments, and one that repeats another follows that", async () => {
+    const world = await setUp();
+    const { client, gateway, answer } = world;
+    const phases: string[] = [];
+    const outcome = client
+      .operation("9")
+      .command("level", { args: { value: 3 }, onPhase: (phase) => phases.push(phase) });
+    await answer(2, running);
+    const request = gateway.last.take("request");
+    expect(request).toMatchObject({
+      method: "operations.command",
+      params: { operation_id: "9", command: "level", args: { value: 3 }, key: expect.any(String) },
+    });
+    const phase = (offset: number, what: string) =>
+      world.event(offset, "command", { command_id: "c0", command: "level", phase: what });
+    await gateway.last.say(phase(3, "requested"));
+    await gateway.last.say(phase(4, "acknowledged"));
+    await gateway.last.reply(request, { command_id: "c0", phase: "acknowledged" });
+    await gateway.last.say(phase(5, "done"));
+    await expect(outcome).resolves.toMatchObject({ id: "c0", phase: "done" });
+    expect(phases.at(-1)).toBe("done");
+  });
+
+  it("[P-STE-1] a message resolves with its id once the gateway has stored it, and is sent again under one key", async () => {
+    const { client, gateway } = await setUp();
+    const sent = client.operation("9").input({ text: "shorter" });
+    await settle();
+    const request = gateway.last.take("request");
+    expect(request).toMatchObject({
+      method: "operations.input",
+      params: { operation_id: "9", data: { text: "shorter" }, key: expect.any(String) },
+    });
+    await gateway.last.reply(request, { input_id: "i1", phase: "queued" });
+    await expect(sent).resolves.toEqual({ input_id: "i1", phase: "queued" });
+  });
+
   it("[P-CMD-4] each phase of a command is reported once, even if phases arrive in one frame or before the reply", async () => {
     const { gateway, outcome, phases, request, phase } = await give("cancel");
     await gateway.last.sayTogether(

@@ -3,6 +3,7 @@ import type {
   OperationCommand,
   OperationState,
   OperationSummary,
+  SentInput,
 } from "@milepost/model";
 import type { MilepostError } from "@milepost/protocol";
 import type { ChannelGap } from "../channel/channel.ts";
@@ -63,8 +64,15 @@ export interface CommandOptions {
   onAcknowledged?(command: OperationCommand): void;
 }
 
+/** Options of a message to an operation. */
+export interface InputOptions {
+  /** Idempotency key: requests with the same key send one message. Generated when absent. */
+  readonly key?: string;
+  readonly signal?: AbortSignal;
+}
+
 /**
- * One operation: its live state and its commands.
+ * One operation: its live state, its commands, and messages to it.
  *
  * `subscribe` and `getSnapshot` fit `useSyncExternalStore`: the view keeps its identity until it changes. The
  * view is live while it has subscribers; without any, `state` is the last known one.
@@ -88,6 +96,17 @@ export interface OperationHandle<State extends AnyOperationState = OperationStat
   pause(options?: CommandOptions): Promise<OperationCommand>;
   resume(options?: CommandOptions): Promise<OperationCommand>;
   retry(options?: CommandOptions): Promise<OperationCommand>;
+  /**
+   * Sends a command of the operation's own; `state.accepts` lists them. Rejects with `invalid_data`, which names the place,
+   * if the arguments do not fit, and otherwise as {@link cancel} does.
+   */
+  command(name: string, options?: CommandOptions): Promise<OperationCommand>;
+  /**
+   * Sends a message into the running operation. Resolves when the gateway has stored it; `state.inputs` shows what becomes
+   * of it. Rejects with `busy` or `rate_limited` if the operation takes none now, and with `not_possible_now` once it has
+   * ended.
+   */
+  input(data: unknown, options?: InputOptions): Promise<SentInput>;
   /**
    * Resolves with the state once the operation is done, failed, cancelled or lost. Rejects when the
    * subscription fails or the signal aborts.

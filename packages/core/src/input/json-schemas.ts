@@ -1,4 +1,5 @@
 import { isRecord, MilepostError, readWith, type StandardSchema } from "@milepost/protocol";
+import { atField } from "./field-schema.ts";
 
 /** Compiles a JSON Schema; throws an Error that says what is wrong with it. */
 export type CompileJsonSchema = (schema: unknown) => StandardSchema;
@@ -50,6 +51,12 @@ export class JsonSchemas {
   /** Rejects with `invalid_data`, which names the path in `root`, if the value does not match the schema. */
   async check(schema: unknown, value: unknown, root: string): Promise<void> {
     const checked = await readWith(this.require(schema, "schema"), value, root);
+    if (!checked.ok) throw MilepostError.from(checked.failure);
+  }
+
+  /** Rejects with `invalid_data`, which names the path from `field` on, if the value does not match the schema. */
+  async checkField(schema: unknown, value: unknown, field: string): Promise<void> {
+    const checked = await readWith(atField(field, this.require(schema, "schema")), value, field);
     if (!checked.ok) throw MilepostError.from(checked.failure);
   }
 }

@@ -148,10 +148,12 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     onError,
   });
   const reach = new Reach({ engine, isOn: options.reach !== undefined, onError });
+  const schemas = new JsonSchemas(options.jsonSchema);
   const operations: OperationService = new OperationService({
     reach,
     engine,
     contract: new OperationContract(options.contract?.operations),
+    schemas,
     rules,
     hub,
     clock,
@@ -194,7 +196,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const questions = new Questioning({
     keeper: questionKeeper,
     operations,
-    schemas: new JsonSchemas(options.jsonSchema),
+    schemas,
     rules,
     hub,
     clock,

@@ -192,23 +192,11 @@ describe("commands of operations", () => {
     expect(await phases(t, created)).toEqual(["requested", "done"]);
   });
 
-  test("two cancel commands at once are two commands, each with its own outcome", async () => {
-    await using t = testCore();
-    const created = await running(t);
-    const both = await Promise.all([command(t, created, "cancel"), command(t, created, "cancel")]);
-    await report(t, created, "command", {
-      command_id: both[0]?.command_id,
-      command: "cancel",
-      phase: "done",
-    });
-    await t.clock.advance(16_000);
-    expect((await commands(t, created)).map(({ phase }) => phase)).toEqual(["done", "timed_out"]);
-  });
-
   test("a command is refused as rate_limited while 20 commands of its operation are unsettled", async () => {
     await using t = testCore();
     const created = await running(t);
-    for (let n = 0; n < 20; n++) await command(t, created, "cancel");
+    await report(t, created, "accepts", { commands: [{ name: "level" }] });
+    for (let n = 0; n < 20; n++) await command(t, created, "level", { key: `k${n}` });
     await expect(command(t, created, "cancel")).rejects.toMatchObject({ code: "rate_limited" });
     expect(await commands(t, created)).toHaveLength(20);
   });

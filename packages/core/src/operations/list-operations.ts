@@ -1,4 +1,9 @@
-import type { IndexedOperation, OperationIndex, OperationQuery } from "@milepost/engine";
+import {
+  type IndexedOperation,
+  newestFirst,
+  type OperationIndex,
+  type OperationQuery,
+} from "@milepost/engine";
 import type { Principal } from "../rules/principal.ts";
 import { requireService } from "../rules/service-scopes.ts";
 
@@ -29,7 +34,5 @@ export async function listFor(
   const byId = new Map(
     [...ofUser, ...ofSession].map((found) => [found.summary.operation_id, found]),
   );
-  return [...byId.values()]
-    .sort((a, b) => b.summary.created_at - a.summary.created_at)
-    .slice(0, query.limit);
+  return [...byId.values()].sort((a, b) => newestFirst(a.summary, b.summary)).slice(0, query.limit);
 }

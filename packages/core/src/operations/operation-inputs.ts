@@ -1,8 +1,9 @@
 import {
+  type CommandFilter,
   type CreateOperation,
-  commandAllowedIn,
   eventBounds,
-  type OperationCommandName,
+  inputBounds,
+  isCommandName,
   type OperationEvents,
   type OperationFilter,
   type OperationStatus,
@@ -10,6 +11,8 @@ import {
   parseOperationEvent,
   type ReportEvents,
   type RequestCommand,
+  type RequestCommands,
+  type SendInput,
 } from "@milepost/model";
 import {
   compact,
@@ -17,10 +20,13 @@ import {
   integerIn,
   listOf,
   messageBounds,
+  objectOf,
   oneOf,
   type Parsed,
   parsed,
+  type Reader,
   readAnything,
+  refused,
   textOf,
 } from "@milepost/protocol";
 import { readInput } from "../input/input.ts";
@@ -30,8 +36,9 @@ const readLeaseMs = integerIn(100, 24 * 3_600_000);
 const readKey = identifierOf(messageBounds.keyLength);
 const readOwner = textOf(255);
 const statuses = Object.keys(operationTransitions) as OperationStatus[];
-const commands = Object.keys(commandAllowedIn) as OperationCommandName[];
 const maxEvents = 1_000;
+/** Largest number of operations to which one request sends a command. */
+const maxCommanded = 100;
 
 /** Default lease length, in milliseconds. */
 export const defaultLeaseMs = 30_000;
@@ -89,11 +96,80 @@ const readReported = (value: unknown) =>
 export function readCommand(input: unknown): Parsed<RequestCommand> {
   return readInput(input, (fields) =>
     compact({
-      command: fields.required("command", oneOf(commands)),
+      command: fields.required("command", readCommandName),
       args: fields.optional("args", readArgs),
       key: fields.optional("key", readKey),
     }),
   );
+}
+
+/** Reads a request for a command to all operations of a filter. */
+export function readCommands(input: unknown): Parsed<RequestCommands> {
+  const command = readCommand(input);
+  if (!command.ok) return command;
+  return readInput(input, (fields) =>
+    compact({
+      ...command.value,
+      filter: fields.required("filter", readCommandFilter),
+      limit: fields.optional("limit", integerIn(1, maxCommanded)),
+      after: fields.optional("after", textOf(255)),
+    }),
+  );
+}
+
+const readCommandFilter: Reader<CommandFilter> = (value) => {
+  const read = objectOf((fields) =>
+    compact({
+      operation_ids: fields.optional("operation_ids", listOf(readOwner, 1, maxCommanded)),
+      mine: fields.optional("mine", readTrue),
+      session: fields.optional("session", readOwner),
+      user: fields.optional("user", readOwner),
+      producer: fields.optional("producer", readOwner),
+      kind: fields.optional("kind", readOwner),
+      status: fields.optional("status", oneOf(statuses)),
+      tag: fields.optional("tag", readOwner),
+      parent: fields.optional("parent", readOwner),
+    }),
+  )(value);
+  if (!read.ok) return read;
+  const given = Object.keys(read.value).length;
+  if (given === 0) {
+    return refused(
+      "bad_message",
+      "must have a condition, such as kind, tag, operation_ids or mine",
+    );
+  }
+  return read.value.operation_ids === undefined || given === 1
+    ? read
+    : refused("bad_message", "must have operation_ids alone, or other conditions without them");
+};
+
+function readTrue(value: unknown): Parsed<true> {
+  return value === true ? parsed(value) : refused("bad_message", "must be true or absent");
+}
+
+function readCommandName(value: unknown): Parsed<string> {
+  if (typeof value === "string" && isCommandName(value)) return parsed(value);
+  return refused(
+    "bad_message",
+    `must be the name of a command: a lower-case letter, then letters, digits, "_", "-" and "."; at most 64 characters`,
+  );
+}
+
+/** Reads a message to an operation. */
+export function readSendInput(input: unknown): Parsed<SendInput> {
+  return readInput(input, (fields) =>
+    compact({
+      data: fields.required("data", readMessage),
+      key: fields.optional("key", readKey),
+    }),
+  );
+}
+
+function readMessage(value: unknown): Parsed<unknown> {
+  const any = readAnything(value);
+  const json = any.ok ? readJsonText(any.value, inputBounds.data, "data") : any;
+  return json.ok ? parsed(JSON.parse(json.value) as unknown) : json;
 }
 
 function readArgs(value: unknown): Parsed<unknown> {

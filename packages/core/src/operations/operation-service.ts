@@ -1,54 +1,59 @@
 import { type Clock, type Engine, type Random, SerialQueues } from "@milepost/engine";
-import {
-  type CommandName,
-  type CommandSource,
-  type CreatedOperation,
-  type CreateOperation,
-  commandAllowedIn,
-  isSettled,
-  type OperationAtPosition,
-  type OperationCommandName,
-  type OperationEvent,
-  type OperationFilter,
-  type OperationLease,
-  type OperationList,
-  type OperationState,
-  type OperationStatus,
-  operationBounds,
-  type PendingCommand,
-  type ReportEvents,
-  type ReportedEvent,
-  type ReportResult,
-  type RequestCommand,
-  type RequestedCommand,
+import type {
+  CommandSource,
+  CreatedOperation,
+  CreateOperation,
+  OperationAtPosition,
+  OperationEvent,
+  OperationFilter,
+  OperationLease,
+  OperationList,
+  OperationState,
+  PendingCommand,
+  PendingInput,
+  ReportEvents,
+  ReportedEvent,
+  ReportResult,
+  RequestCommand,
+  RequestCommands,
+  RequestedCommand,
+  RequestedCommands,
+  SendInput,
+  SentInput,
 } from "@milepost/model";
 import { failure, formatPosition, MilepostError } from "@milepost/protocol";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { LearnedKinds } from "../estimates/learned-kinds.ts";
+import { EventWaits } from "../hub/event-waits.ts";
 import type { Hub } from "../hub/hub.ts";
 import { orThrow } from "../input/input.ts";
+import type { JsonSchemas } from "../input/json-schemas.ts";
 import type { Reach } from "../reach/reach.ts";
 import type { OperationContract } from "../rules/contract/operation-contract.ts";
-import { owns, permissionFor } from "../rules/permissions.ts";
-import { nameOf, type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
+import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
-import { isInScope, requireService } from "../rules/service-scopes.ts";
+import { requireService } from "../rules/service-scopes.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { requireBelonging } from "./belonging.ts";
+import { FilteredCommands } from "./filtered-commands.ts";
 import { isQueued } from "./is-queued.ts";
 import { listFor } from "./list-operations.ts";
+import { OperationAccess } from "./operation-access.ts";
 import { OperationAnnouncer } from "./operation-announcer.ts";
+import { OperationCommands } from "./operation-commands.ts";
 import { OperationEstimates } from "./operation-estimates.ts";
 import {
   type NewOperation,
   readCommand,
+  readCommands,
   readCreate,
   readFilter,
   readLeaseLength,
   readReport,
+  readSendInput,
 } from "./operation-inputs.ts";
 import { asOperationLease, OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, OperationLog, operationChannel } from "./operation-log.ts";
@@ -60,6 +65,7 @@ import { PendingCommands } from "./pending-commands.ts";
 import { QueuedOperations } from "./queued-operations.ts";
 import { judgeReport, readReportedEvent } from "./report.ts";
 import { SharedSummaries } from "./shared-summaries.ts";
+import { Steering } from "./steering.ts";
 import { maxTreeDepth, nextReport, refusesChild, TreeRollUp } from "./tree-rollup.ts";
 
 const maxWaitMs = 60_000;
@@ -69,6 +75,7 @@ const idLength = 16;
 export interface OperationContext {
   readonly engine: Engine;
   readonly contract: OperationContract;
+  readonly schemas: JsonSchemas;
   readonly rules: RuleBook;
   readonly hub: Hub;
   readonly clock: Clock;
@@ -95,6 +102,7 @@ export interface OperationContext {
     | "operationSummaryRetries"
     | "estimatesTold"
     | "estimateOutcomes"
+    | "operationInputs"
   >;
 }
 
@@ -111,7 +119,12 @@ export class OperationService implements Operations {
   readonly #shared: SharedSummaries;
   readonly #notifier: OperationNotifier;
   readonly #announcer: OperationAnnouncer;
+  readonly #access: OperationAccess;
+  readonly #waits: EventWaits;
   readonly #pending: PendingCommands;
+  readonly #commands: OperationCommands;
+  readonly #filtered: FilteredCommands;
+  readonly #steering: Steering;
   readonly #leases: OperationLeases;
   readonly #queues = new SerialQueues();
   readonly #estimates: OperationEstimates;
@@ -141,7 +154,9 @@ export class OperationService implements Operations {
     });
     this.#notifier = new OperationNotifier(this.#publisher, index, this.#shared, reach, onError);
     this.#announcer = new OperationAnnouncer({ log: engine.log, rules, wheel, onError });
-    this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
+    this.#access = new OperationAccess(this.#log, rules);
+    this.#waits = new EventWaits({ hub, wheel, rules });
+    this.#pending = new PendingCommands({ waits: this.#waits, index, operations: this.#log });
     this.#leases = new OperationLeases(engine.leases, clock);
     this.#tree = new TreeRollUp({
       index,
@@ -193,6 +208,24 @@ export class OperationService implements Operations {
       settleQueued: context.settleQueued,
       instruments,
     });
+    const steered = {
+      access: this.#access,
+      log: this.#log,
+      notifier: this.#notifier,
+      monitor: this.#monitor,
+      random,
+    };
+    this.#commands = new OperationCommands({
+      ...steered,
+      contract: context.contract,
+      schemas: context.schemas,
+    });
+    this.#filtered = new FilteredCommands({
+      index,
+      command: (principal, id, request) => this.command(principal, id, request),
+      failureOf: (error) => errorLog.failureOf(error),
+    });
+    this.#steering = new Steering({ ...steered, waits: this.#waits, instruments });
     this.queued = new QueuedOperations({
       log: this.#log,
       leases: this.#leases,
@@ -210,12 +243,13 @@ export class OperationService implements Operations {
     const service = requireService(principal, "operations", operationChannel(id));
     requireBelonging(service, operation.created, this.#context.rules);
     await this.#context.contract.checkInput(kind, given);
+    this.#commands.requireDefinitions(operation.created.accepts?.commands, "accepts.commands");
     return this.#queues.run(id, () => this.#create(service, operation));
   }
 
   async get(principal: Principal, operationId: string): Promise<OperationAtPosition> {
     this.#refuseWhenClosed();
-    const { state, position } = await this.#own(principal, operationId);
+    const { state, position } = await this.#access.seen(principal, operationId);
     return { operation: state, position: formatPosition(position) };
   }
 
@@ -246,7 +280,7 @@ export class OperationService implements Operations {
     const service = requireService(principal, "operations", operationChannel(operationId));
     const length = orThrow(readLeaseLength(leaseMs));
     return this.#queues.run(operationId, async () => {
-      const { state } = await this.#existing(operationId);
+      const { state } = await this.#access.existing(operationId);
       const lease = await this.#leases.take(operationId, length);
       await this.#monitor.refresh(state, { service, lease });
       return asOperationLease(lease);
@@ -261,10 +295,15 @@ export class OperationService implements Operations {
     this.#refuseWhenClosed();
     const request = orThrow(readCommand(input));
     const requested = await this.#queues.run(operationId, () =>
-      this.#command(principal, operationId, request),
+      this.#commands.request(principal, operationId, request),
     );
     if (request.command === "cancel") await this.#leaveQueue(operationId);
     return requested;
+  }
+
+  async commandAll(principal: Principal, input: RequestCommands): Promise<RequestedCommands> {
+    this.#refuseWhenClosed();
+    return this.#filtered.request(principal, orThrow(readCommands(input)));
   }
 
   /** Lets an operation that waits in a queue leave it. A worker that claims it at the same time gets the command instead. */
@@ -286,8 +325,27 @@ export class OperationService implements Operations {
     this.#refuseWhenClosed();
     const channel = "operation" in source ? operationChannel(source.operation) : undefined;
     requireService(principal, "operations", channel);
-    const wait = Number.isFinite(waitMs) ? Math.min(Math.max(waitMs, 0), maxWaitMs) : 0;
-    return this.#pending.wait(source, wait, signal);
+    return this.#pending.wait(source, waitOf(waitMs), signal);
+  }
+
+  async input(principal: Principal, operationId: string, input: SendInput): Promise<SentInput> {
+    this.#refuseWhenClosed();
+    const message = orThrow(readSendInput(input));
+    return this.#queues.run(operationId, () =>
+      this.#steering.send(principal, operationId, message),
+    );
+  }
+
+  async pendingInputs(
+    principal: Principal,
+    operationId: string,
+    after = 0,
+    waitMs = 0,
+    signal?: AbortSignal,
+  ): Promise<readonly PendingInput[]> {
+    this.#refuseWhenClosed();
+    requireService(principal, "operations", operationChannel(operationId));
+    return this.#steering.pending(operationId, after, waitOf(waitMs), signal);
   }
 
   /** Returns the state of an operation for other parts of the node; undefined where there is none. */
@@ -353,7 +411,7 @@ export class OperationService implements Operations {
   /** Ends all waits, lets running calls finish, stops watching, and refuses later calls. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#pending.close();
+    this.#waits.close();
     await this.#queues.idle();
     await this.#tree.close();
     await this.#shared.close();
@@ -452,7 +510,7 @@ export class OperationService implements Operations {
     token: string | undefined,
     events: readonly ReportedEvent[],
   ): Promise<readonly ReportResult[]> {
-    let operation = await this.#existing(operationId);
+    let operation = await this.#access.existing(operationId);
     const lease = await this.#leases.renew(operationId, token);
     const before = operation.state;
     const told: Promise<void>[] = [];
@@ -504,6 +562,9 @@ export class OperationService implements Operations {
       const verdict = judgeReport(state, event.value);
       if (verdict.ok && verdict.value.kind === "publish") {
         const { event: published } = verdict.value;
+        if (published.event === "accepts") {
+          this.#commands.requireDefinitions(published.data.commands, "commands");
+        }
         if (published.event === "done") {
           await this.#context.contract.checkResult(state.kind, published.data.result);
         }
@@ -522,116 +583,20 @@ export class OperationService implements Operations {
     }
   }
 
-  async #command(
-    principal: Principal,
-    operationId: string,
-    { command, args, key }: RequestCommand,
-  ): Promise<RequestedCommand> {
-    const operation = await this.#own(principal, operationId);
-    const { state } = operation;
-    if (!this.#permits(principal, operation, "command")) {
-      throw new MilepostError(
-        "forbidden",
-        "the credential does not allow commands to this operation; the rule for operations must grant it",
-      );
-    }
-    const publisher = publisherOf(principal);
-    const commandKey = key === undefined ? undefined : `command:${key}`;
-    if (commandKey !== undefined) {
-      const known = await this.#knownCommand(state, publisher, commandKey);
-      if (known !== undefined) return known;
-    }
-    refuseUnlessPossible(state, command);
-    const command_id = this.#context.random.id(idLength);
-    const data = { command_id, command, phase: "requested" as const, by: nameOf(principal) };
-    const after = await this.#log.append(
-      operationId,
-      operation,
-      { event: "command", data: args === undefined ? data : { ...data, args } },
-      { publisher, ...(commandKey === undefined ? {} : { key: commandKey }) },
-    );
-    await this.#notifier.changed(operation, after);
-    await this.#monitor.refresh(after.state, { before: state });
-    await this.#notifier.commanded(after.state);
-    return { command_id, phase: "requested" };
-  }
-
-  /** Returns the command that was already requested with this key, with its current phase. */
-  async #knownCommand(
-    { id, commands }: OperationState,
-    publisher: string,
-    key: string,
-  ): Promise<RequestedCommand | undefined> {
-    const known = await this.#log.find(id, publisher, key);
-    if (known === undefined) return undefined;
-    const data = JSON.parse(known.json) as { command_id: string } | null;
-    if (data === null) {
-      throw new MilepostError(
-        "not_possible_now",
-        "the command with this key is no longer kept; use a new key for a new command",
-      );
-    }
-    const command = commands.find((candidate) => candidate.id === data.command_id);
-    return { command_id: data.command_id, phase: command?.phase ?? "requested" };
-  }
-
   /** Announces an operation that has begun. Nobody can wait for an operation without an owner. */
   #announce({ id, user_id, session_id }: OperationState): void {
     if (user_id !== undefined || session_id !== undefined) this.#announcer.announce(id);
   }
-
-  async #existing(operationId: string): Promise<OperationAt> {
-    const operation = await this.#log.read(operationId);
-    if (operation === undefined) throw notFound();
-    return operation;
-  }
-
-  async #own(principal: Principal, operationId: string): Promise<OperationAt> {
-    const operation = await this.#existing(operationId);
-    if (!this.#permits(principal, operation, "subscribe")) throw notFound();
-    return operation;
-  }
-
-  #permits(principal: Principal, { state }: OperationAt, action: "subscribe" | "command"): boolean {
-    const channel = operationChannel(state.id);
-    // Whoever may report on an operation or command it may also see it.
-    const isSeen = action === "subscribe" && principal.kind === "service";
-    if (
-      isSeen &&
-      (["operations", "command"] as const).some((of) => isInScope(principal, of, channel))
-    )
-      return true;
-    const resolved = this.#context.rules.of(channel);
-    const permission = permissionFor(principal, resolved, action);
-    return permission === "allowed" || (permission !== "refused" && owns(principal, state));
-  }
 }
 
-function refuseUnlessPossible(state: OperationState, command: CommandName): void {
-  const allowed: readonly OperationStatus[] = commandAllowedIn[command as OperationCommandName];
-  if (!allowed.includes(state.status)) {
-    const message = `${command} is possible while ${allowed.join(", ")}; the operation is ${state.status}`;
-    throw new MilepostError("not_possible_now", message);
-  }
-  const unsettled = state.commands.filter(({ phase }) => !isSettled(phase)).length;
-  if (unsettled >= operationBounds.commands) {
-    throw new MilepostError(
-      "rate_limited",
-      "too many commands of this operation wait for an answer; retry later",
-    );
-  }
+/** Returns how long a call may wait, in milliseconds. */
+function waitOf(waitMs: number): number {
+  return Number.isFinite(waitMs) ? Math.min(Math.max(waitMs, 0), maxWaitMs) : 0;
 }
 
 function serviceOf(principal: Principal): ServicePrincipal {
   if (principal.kind === "service") return principal;
   throw new MilepostError("forbidden", "only a service may do this; send an API key");
-}
-
-function notFound(): MilepostError {
-  return new MilepostError(
-    "not_found",
-    "there is no operation with this id that the credential may see",
-  );
 }
 
 function taken(id: string): MilepostError {

@@ -7,10 +7,15 @@ import type {
   OperationLease,
   OperationList,
   PendingCommand,
+  PendingInput,
   ReportEvents,
   ReportResult,
   RequestCommand,
+  RequestCommands,
   RequestedCommand,
+  RequestedCommands,
+  SendInput,
+  SentInput,
 } from "@milepost/model";
 import type { Principal } from "../rules/principal.ts";
 
@@ -32,10 +37,22 @@ export interface Operations {
     operationId: string,
     input: RequestCommand,
   ): Promise<RequestedCommand>;
+  /** Sends a command to every operation of a filter that allows it, a page at a time. */
+  commandAll(principal: Principal, input: RequestCommands): Promise<RequestedCommands>;
   pendingCommands(
     principal: Principal,
     source: CommandSource,
     waitMs: number,
     signal?: AbortSignal,
   ): Promise<readonly PendingCommand[]>;
+  /** Sends a message into a running operation. */
+  input(principal: Principal, operationId: string, input: SendInput): Promise<SentInput>;
+  /** Returns the messages that the producer has not finished, with a `seq` above `after`; see `SteeringGateway`. */
+  pendingInputs(
+    principal: Principal,
+    operationId: string,
+    after?: number,
+    waitMs?: number,
+    signal?: AbortSignal,
+  ): Promise<readonly PendingInput[]>;
 }

@@ -1,10 +1,7 @@
 import type { OperationIndex } from "@milepost/engine";
 import type { CommandSource, OperationState, PendingCommand } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
-import { EventWaiter } from "../hub/event-waiter.ts";
-import type { Hub } from "../hub/hub.ts";
-import type { RuleBook } from "../rules/rule-book.ts";
-import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { EventWaits } from "../hub/event-waits.ts";
 import { type OperationLog, operationChannel } from "./operation-log.ts";
 import { producerChannel } from "./operation-notifier.ts";
 
@@ -12,9 +9,7 @@ const maxOperations = 1_000;
 
 /** Parts of the node that {@link PendingCommands} uses. */
 export interface PendingCommandsContext {
-  readonly hub: Hub;
-  readonly wheel: TimerWheel;
-  readonly rules: RuleBook;
+  readonly waits: EventWaits;
   readonly index: OperationIndex;
   readonly operations: OperationLog;
 }
@@ -24,8 +19,6 @@ export interface PendingCommandsContext {
  */
 export class PendingCommands {
   readonly #context: PendingCommandsContext;
-  readonly #waiters = new Set<EventWaiter>();
-  #closed = false;
 
   constructor(context: PendingCommandsContext) {
     this.#context = context;
@@ -36,42 +29,19 @@ export class PendingCommands {
    * If there are none, waits up to `waitMs` milliseconds. Returns an empty list at the timeout or when the
    * signal aborts.
    */
-  async wait(
+  wait(
     source: CommandSource,
     waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<readonly PendingCommand[]> {
-    const commands = await this.#collect(source);
-    if (commands.length > 0 || waitMs <= 0 || this.#closed || signal?.aborted === true)
-      return commands;
-    const { hub, wheel, rules } = this.#context;
     const channel =
       "operation" in source ? operationChannel(source.operation) : producerChannel(source.producer);
-    const waiter = new EventWaiter("command");
-    this.#waiters.add(waiter);
-    wheel.set(waiter, waitMs);
-    signal?.addEventListener("abort", waiter.end, { once: true });
-    const member = hub.join(rules.of(channel), waiter, "now");
-    try {
-      // The subscription wakes the waiter when it starts. The lookup then finds commands that were requested
-      // after the first lookup.
-      while ((await waiter.next()) === "look") {
-        const found = await this.#collect(source);
-        if (found.length > 0) return found;
-      }
-      return [];
-    } finally {
-      member.leave();
-      wheel.clear(waiter);
-      signal?.removeEventListener("abort", waiter.end);
-      this.#waiters.delete(waiter);
-    }
-  }
-
-  /** Ends all waits. */
-  close(): void {
-    this.#closed = true;
-    for (const waiter of this.#waiters) waiter.end();
+    return this.#context.waits.until(
+      () => this.#collect(source),
+      { channel, event: "command" },
+      waitMs,
+      signal,
+    );
   }
 
   async #collect(source: CommandSource): Promise<readonly PendingCommand[]> {

@@ -1,5 +1,6 @@
 import {
   eventBounds,
+  inputMayBecome,
   isFinal,
   mayCount,
   mayFollow,
@@ -25,6 +26,7 @@ const ofTheGateway = [
 /** Events that an operation takes after its end, until it starts again. */
 const afterTheEnd = ["log", "count"] as const;
 const phasesOfTheGateway = ["requested", "timed_out"] as const;
+const inputPhasesOfTheProducer = ["taken", "done", "interrupted"] as const;
 
 /** Verdict on one reported event: it is published, or it is ignored because it changes nothing. */
 export type Verdict =
@@ -52,6 +54,12 @@ export function readReportedEvent(reported: ReportedEvent): Parsed<OperationEven
       `the phase ${data.phase} is set by the gateway; it cannot be reported`,
     );
   }
+  if (event === "input" && !includes(inputPhasesOfTheProducer, data.phase)) {
+    return refused(
+      "bad_message",
+      `the phase ${data.phase} is set by the gateway; report taken, done or interrupted`,
+    );
+  }
   return read;
 }
 
@@ -67,7 +75,23 @@ export function judgeReport(state: OperationState, event: OperationEvent): Parse
     const message = `the operation has ${eventBounds.tree.counters} counters already; count under one of their names`;
     return { ok: false, failure: failure("not_possible_now", message) };
   }
+  if (event.event === "input") return judgeInput(state, event.data);
   return parsed({ kind: "publish", event });
+}
+
+function judgeInput(
+  { inputs = [] }: OperationState,
+  { input_id, phase }: Extract<OperationEvent, { event: "input" }>["data"],
+): Parsed<Verdict> {
+  const input = inputs.find(({ id }) => id === input_id);
+  if (input === undefined) {
+    return refused(
+      "not_found",
+      "the operation has no message with this input_id; use one that GET /v1/operations/{id}/inputs returned",
+    );
+  }
+  if (!inputMayBecome(input.phase, phase)) return parsed({ kind: "ignore" });
+  return parsed({ kind: "publish", event: { event: "input", data: { input_id, phase } } });
 }
 
 function judgeCommand(

@@ -6,7 +6,7 @@ import { getStore } from "./gateway-store.ts";
 import { getHistory } from "./history-get.ts";
 import { listInbox, readInbox, snoozeInbox } from "./inbox-methods.ts";
 import type { Method } from "./method-services.ts";
-import { commandOperation } from "./operations-command.ts";
+import { commandOperation, commandOperations, sendInput } from "./operations-command.ts";
 import { getOperation } from "./operations-get.ts";
 import { listOperations } from "./operations-list.ts";
 import { getPresence } from "./presence-get.ts";
@@ -21,6 +21,8 @@ export const methods: Readonly<Record<string, Method>> = {
   "operations.get": getOperation,
   "operations.list": listOperations,
   "operations.command": commandOperation,
+  "operations.commands": commandOperations,
+  "operations.input": sendInput,
   "history.get": getHistory,
   "channels.end": endChannel,
   "gateway.store": getStore,

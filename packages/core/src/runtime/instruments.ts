@@ -465,6 +465,13 @@ export const coreInstruments = {
     unit: "estimates",
     labels: [["outcome", ["below_p50", "inside", "above_p90"]]],
   },
+  operationInputs: {
+    kind: "counter",
+    name: "milepost_operation_inputs_total",
+    help: "Messages to operations: stored (queued), or refused because too many wait, the operation is busy, or it has ended.",
+    unit: "messages",
+    labels: [["outcome", ["queued", "full", "busy", "ended"]]],
+  },
   operationSummaryRetries: {
     kind: "counter",
     name: "milepost_operation_summary_retries_total",

@@ -1,5 +1,5 @@
 import { mergedOperation, operationOwners, ownerOfQuery } from "../operation-owners.ts";
-import { matchesQuery } from "../operation-query.ts";
+import { matchesQuery, newestFirst } from "../operation-query.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/operation-index.ts";
 
@@ -65,7 +65,7 @@ export class MemoryOperationIndex implements OperationIndex {
       const operation = this.#find(id);
       if (operation !== undefined && matchesQuery(operation, query)) found.push(operation);
     }
-    found.sort((a, b) => b.summary.created_at - a.summary.created_at);
+    found.sort((a, b) => newestFirst(a.summary, b.summary));
     return found.slice(0, query.limit);
   }
 

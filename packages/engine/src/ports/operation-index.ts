@@ -7,6 +7,10 @@ export interface OperationQuery {
   readonly producer?: string;
   readonly kind?: string;
   readonly status?: OperationStatus;
+  /** Selects operations with any of these statuses. */
+  readonly statuses?: readonly OperationStatus[];
+  /** Selects what follows this operation in the list: the end of the page before. */
+  readonly before?: { readonly createdAt: number; readonly id: string };
   readonly tag?: string;
   /** Selects the children of one operation. */
   readonly parent?: string;
@@ -59,7 +63,7 @@ export interface OperationIndex {
    */
   due(lateMs: number, limit: number): Promise<readonly string[]>;
   get(operationId: string): Promise<IndexedOperation | undefined>;
-  /** Lists operations, the most recently created first. */
+  /** Lists operations, the most recently created first; of those created in the same millisecond, the highest id first. */
   list(query: OperationQuery): Promise<readonly IndexedOperation[]>;
   remove(operationId: string): Promise<void>;
 }

@@ -20,6 +20,7 @@ import { digestEndpoints } from "./routes/digest.ts";
 import { guestEndpoint, guestsPath } from "./routes/guests.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { inboxEndpoints } from "./routes/inbox.ts";
+import { inputEndpoints } from "./routes/inputs.ts";
 import { messagesEndpoint } from "./routes/messages.ts";
 import { metricsEndpoints, metricsPath } from "./routes/metrics.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
@@ -116,6 +117,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...operationEndpoints(options),
     operationEventsEndpoint(options),
     ...commandEndpoints(options),
+    ...inputEndpoints(options),
     ...questionEndpoints(options),
     notificationEndpoint(options),
     ...digestEndpoints(options),

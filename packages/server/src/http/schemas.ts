@@ -1,5 +1,5 @@
 import { consumerKinds } from "@milepost/engine";
-import { eventBounds, operationBounds } from "@milepost/model";
+import { eventBounds, operationBounds, operationStatuses } from "@milepost/model";
 import { idRule, isId, maxIdBytes, maxSignatureLength, messageBounds } from "@milepost/protocol";
 import { z } from "zod";
 
@@ -304,7 +304,9 @@ export const takeOverSchema = z
 
 export const requestCommandSchema = z
   .object({
-    command: z.enum(["cancel", "pause", "resume", "retry"]),
+    command: z.string().min(1).max(64).meta({
+      description: "cancel, pause, resume, retry, or a command that the operation accepts.",
+    }),
     args: z.unknown().exactOptional(),
     key: key.exactOptional(),
   })
@@ -314,8 +316,70 @@ export const requestedCommandSchema = z
   .object({ command_id: z.string(), phase: z.string() })
   .meta({ id: "RequestedCommand" });
 
+export const requestCommandsSchema = requestCommandSchema
+  .extend({
+    filter: z
+      .object({
+        operation_ids: z.array(ownerId).min(1).max(100).exactOptional(),
+        mine: z.literal(true).exactOptional(),
+        session: ownerId.exactOptional(),
+        user: ownerId.exactOptional(),
+        producer: name.exactOptional(),
+        kind: name.exactOptional(),
+        status: z.enum(operationStatuses).exactOptional(),
+        tag: name.exactOptional(),
+        parent: name.exactOptional(),
+      })
+      .meta({ description: "Conditions that all must hold; at least one." }),
+    limit: z.int().min(1).max(100).exactOptional(),
+    after: z.string().max(255).exactOptional(),
+  })
+  .meta({ id: "RequestCommands" });
+
+export const requestedCommandsSchema = z
+  .object({
+    results: z.array(
+      z.union([
+        z.object({ operation_id: z.string(), command_id: z.string(), phase: z.string() }),
+        z.object({ operation_id: z.string(), error: failureSchema }),
+      ]),
+    ),
+    next: z.string().exactOptional(),
+  })
+  .meta({ id: "RequestedCommands" });
+
+export const sendInputSchema = z
+  .object({
+    data: z.unknown().meta({ description: "The message: any JSON, at most 16 Ki characters." }),
+    key: key.exactOptional(),
+  })
+  .meta({ id: "SendInput" });
+
+export const sentInputSchema = z
+  .object({ input_id: z.string(), phase: z.string() })
+  .meta({ id: "SentInput" });
+
+export const pendingInputsSchema = z
+  .object({
+    inputs: z.array(
+      z.object({
+        operation_id: z.string(),
+        input_id: z.string(),
+        data: z.unknown(),
+        by: z.string().exactOptional(),
+        phase: z.enum(["queued", "taken"]),
+        seq: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: "PendingInputs" });
+
 export const waitSchema = z.object({
   wait: z.coerce.number().pipe(z.number().min(0).max(60)).exactOptional(),
+});
+
+export const inputWaitSchema = waitSchema.extend({
+  after: z.coerce.number().pipe(z.int().min(0)).exactOptional(),
 });
 
 export const producerWaitSchema = waitSchema.extend({ producer: name });

@@ -5,6 +5,7 @@ import {
   readWith,
   type StandardSchema,
 } from "@milepost/protocol";
+import { atField } from "../../input/field-schema.ts";
 
 /** Contract of operations, by kind. Without a contract, any kind, input and result is accepted. */
 export class OperationContract {
@@ -24,11 +25,28 @@ export class OperationContract {
     await check(this.#of(kind)?.result, result, "result");
   }
 
-  #of(kind: string): ContractOperation | undefined {
+  /** Returns the names of the kind's own commands. */
+  commandsOf(kind: string): readonly string[] {
+    return Object.keys(this.#known(kind)?.commands ?? {});
+  }
+
+  /** Rejects with `invalid_data` if the arguments do not match the schema that the kind has for the command. */
+  async checkCommand(kind: string, command: string, args: unknown): Promise<void> {
+    const commands = this.#known(kind)?.commands ?? {};
+    const schema = Object.hasOwn(commands, command) ? commands[command] : undefined;
+    await check(schema && atField("args", schema), args ?? {}, "args");
+  }
+
+  #known(kind: string): ContractOperation | undefined {
     const kinds = this.#kinds;
     if (kinds === undefined) return undefined;
-    const operation = Object.hasOwn(kinds, kind) ? kinds[kind] : kinds["*"];
-    if (operation !== undefined) return operation;
+    return Object.hasOwn(kinds, kind) ? kinds[kind] : kinds["*"];
+  }
+
+  #of(kind: string): ContractOperation | undefined {
+    const kinds = this.#kinds;
+    const operation = this.#known(kind);
+    if (kinds === undefined || operation !== undefined) return operation;
     const names = Object.keys(kinds).join(", ");
     throw new MilepostError(
       "invalid_data",

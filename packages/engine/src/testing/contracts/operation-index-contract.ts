@@ -53,6 +53,28 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { limit: 2 })).toEqual(["c", "b"]);
     });
 
+    test("[P-CMD-9] a list goes on after any of its operations, also among those of one millisecond, which are in the order of their ids", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      for (const [id, at] of [
+        ["b", 1],
+        ["z", 1],
+        ["a", 1],
+        ["old", 0],
+        ["new", 2],
+      ] as const) {
+        await operations.put(operation(id, at), hourMs);
+      }
+      await operations.put(operation("b", 1), hourMs);
+      const all = await list(operations);
+      expect(all).toEqual(["new", "z", "b", "a", "old"]);
+      const behind = (createdAt: number, id: string) =>
+        list(operations, { before: { createdAt, id } });
+      expect(await behind(2, "new")).toEqual(["z", "b", "a", "old"]);
+      expect(await behind(1, "b")).toEqual(["a", "old"]);
+      expect(await behind(0, "old")).toEqual([]);
+    });
+
     test("operations are found by owner, kind, status and waiting commands, and all conditions must hold", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
@@ -69,6 +91,8 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { kind: "scan" })).toEqual(["b"]);
       expect(await list(operations, { status: "done" })).toEqual(["c"]);
       expect(await list(operations, { waiting: true })).toEqual(["c"]);
+      expect(await list(operations, { statuses: ["done", "failed"] })).toEqual(["c"]);
+      expect(await list(operations, { statuses: [] })).toEqual([]);
       expect(await list(operations, { session: "nobody" })).toEqual([]);
     });
 

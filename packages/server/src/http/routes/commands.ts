@@ -9,7 +9,9 @@ import {
   pendingCommandsSchema,
   producerWaitSchema,
   requestCommandSchema,
+  requestCommandsSchema,
   requestedCommandSchema,
+  requestedCommandsSchema,
   waitSchema,
 } from "../schemas.ts";
 
@@ -42,7 +44,8 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
       method: "POST",
       path: "/v1/operations/:id/commands",
       spec: describe({
-        summary: "Asks the producer of an operation to cancel, pause, resume or retry.",
+        summary:
+          "Sends a command to the producer of an operation: cancel, pause, resume, retry, or one of its own.",
         body: { "application/json": requestCommandSchema },
         success: {
           status: 202,
@@ -59,6 +62,24 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
           await operations.command(context.get("principal"), id, input),
           202,
         );
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/operations/commands",
+      spec: describe({
+        summary: "Sends one command to all operations of a filter, a page at a time.",
+        body: { "application/json": requestCommandsSchema },
+        success: {
+          status: 200,
+          description: "One result for each operation of the page.",
+          schema: requestedCommandsSchema,
+        },
+      }),
+      async handle(context) {
+        const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
+        const input = accepted(readExactJsonAs(requestCommandsSchema, text));
+        return answerJson(context, await operations.commandAll(context.get("principal"), input));
       },
     },
     {
