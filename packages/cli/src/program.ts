@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { MilepostError } from "@milepost/protocol";
 import { ConfigError, printable } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { askCommand } from "./commands/ask.ts";
 import { connectionsCommand } from "./commands/connections.ts";
 import { disconnectCommand } from "./commands/disconnect.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { endCommand } from "./commands/end.ts";
 import { idCommand } from "./commands/id.ts";
+import { inboxCommand } from "./commands/inbox.ts";
 import { keyCommand } from "./commands/key.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
@@ -45,6 +47,8 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     opsCommand(terminal),
     runCommand(terminal),
     queueCommand(terminal),
+    askCommand(terminal),
+    inboxCommand(terminal),
     dlqCommand(terminal),
     connectionsCommand(terminal),
     disconnectCommand(terminal),

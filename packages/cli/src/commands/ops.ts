@@ -1,11 +1,12 @@
-import type { OperationList, OperationSummary, RequestedCommand } from "@milepost/model";
+import type { OperationList, RequestedCommand } from "@milepost/model";
 import { printable } from "@milepost/server";
 import { Argument, Command, Option } from "commander";
 import { Api } from "../api.ts";
 import { fieldOf, jsonBlock, jsonLine, jsonTextLine } from "../carried-output.ts";
-import { integerFrom, json } from "../option-values.ts";
+import { durationMs, integerFrom, json } from "../option-values.ts";
 import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { operationRow, watchOperation, watchOperations } from "./ops-watch.ts";
 
 interface SharedFlags {
   readonly url?: string;
@@ -30,7 +31,7 @@ const statuses = ["waiting", "running", "paused", "stalled", "done", "failed", "
 const columns = ["OPERATION", "STATUS", "DONE", "WHAT"];
 const commands = ["cancel", "pause", "resume", "retry"];
 
-/** Creates the command `milepost ops`, which lists operations, shows one and sends commands to one. */
+/** Creates the command `milepost ops`, which lists operations, shows one, live too, and sends commands to one. */
 export function opsCommand(terminal: Terminal): Command {
   const api = ({ url }: SharedFlags) => new Api(terminal, url);
   const shared = (command: Command) =>
@@ -51,7 +52,7 @@ export function opsCommand(terminal: Terminal): Command {
         ...filter,
       });
       if (asJson) terminal.out(jsonLine(operations));
-      else for (const line of table(columns, operations.map(rowOf))) terminal.out(line);
+      else for (const line of table(columns, operations.map(operationRow))) terminal.out(line);
     });
 
   const get = shared(new Command("get"))
@@ -80,18 +81,32 @@ export function opsCommand(terminal: Terminal): Command {
       );
     });
 
+  const live = shared(new Command("watch"))
+    .description("Shows operations live, or one of them until it ends.")
+    .argument("[operation]", "id of the operation; without it, the list")
+    .option("--session <id>", "operations of this session")
+    .option("--user <id>", "operations of this user")
+    .option("--kind <kind>", "operations of this kind")
+    .option("--tag <tag>", "operations with this tag")
+    .option("--parent <id>", "parts of this operation")
+    .addOption(new Option("--status <status>", "operations in this status").choices(statuses))
+    .option("--limit <n>", "at most n operations", integerFrom(1, 1_000), 50)
+    .option("--every <duration>", "time between two looks, such as 2s", durationMs, 1_000)
+    .action(async (id: string | undefined, flags: ListFlags & { readonly every: number }) => {
+      const { url, json: asJson, every: everyMs, ...filter } = flags;
+      const watchFlags = { everyMs, ...(asJson && { json: asJson }) };
+      if (id === undefined) await watchOperations(terminal, api(flags), { ...filter }, watchFlags);
+      else await watchOperation(terminal, api(flags), id, watchFlags);
+    });
+
   return new Command("ops")
-    .description("Operations: list, get, command.")
+    .description("Operations: list, watch, get, command.")
     .addCommand(list, { isDefault: true })
+    .addCommand(live)
     .addCommand(get)
     .addCommand(command);
 }
 
 function pathOf(id: string): string {
   return `/v1/operations/${encodeURIComponent(id)}`;
-}
-
-function rowOf({ operation_id, status, percent, title, message }: OperationSummary) {
-  const what = message === undefined ? title : `${title} – ${message}`;
-  return [operation_id, status, `${Math.round(percent)}%`, what];
 }
