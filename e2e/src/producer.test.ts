@@ -133,7 +133,7 @@ test("a gateway that restarts empty learns about running work from its producer"
   expect(operation).toMatchObject({ status: "done", title: "Long", result: "fine", attempt: 1 });
 });
 
-test("[P-OP-3] taking over an operation ends the reports of its previous producer", async () => {
+test("[P-OP-3] [P-OP-17] taking over an operation ends the reports of its previous producer, which learns who took over", async () => {
   await using gateway = makeGateway();
   await gateway.listen({ port: 0 });
   const problems: Problem[] = [];
@@ -149,12 +149,20 @@ test("[P-OP-3] taking over an operation ends the reports of its previous produce
     op.signal.throwIfAborted();
   });
   await until(gateway, run.operationId, ({ status }) => status === "running");
-  await gateway.operations.takeOver(run.operationId);
-  await expect(run.finished).resolves.toMatchObject({ error: { code: "stale_lease" } });
+  await gateway.operations.takeOver(run.operationId, undefined, undefined, "worker-2");
+  await expect(run.finished).resolves.toMatchObject({
+    error: { code: "stale_lease", heldBy: { worker: "worker-2", since: expect.any(Number) } },
+  });
   await expect(run.delivered).resolves.toBe(false);
   const { operation } = await gateway.operations.get(run.operationId);
   expect(operation.status).toBe("running");
-  expect(problems).toMatchObject([{ code: "stale_lease", effect: "stopped" }]);
+  expect(problems).toMatchObject([
+    {
+      code: "stale_lease",
+      effect: "stopped",
+      message: expect.stringContaining("worker-2 holds the lease since"),
+    },
+  ]);
 });
 
 test("[P-PERSON-4] updates for one person over HTTP arrive in the order of the calls, each once, across a lost connection", async () => {

@@ -272,16 +272,19 @@ def test_killed_work_stalls_within_its_lease_and_a_new_process_goes_on_with_it(
 
 
 def test_work_that_another_producer_took_over_is_told_to_end(gateway: Gateway, producer: milepost.Producer) -> None:
-    """[P-PY-8]"""
+    """[P-PY-8] [P-OP-17]"""
     run = producer.run("index")
     with pytest.raises(milepost.Cancelled) as caught, run as op:
         assert run.created(10)
-        gateway.call("POST", f"/v1/operations/{op.id}/lease", {})
+        gateway.call("POST", f"/v1/operations/{op.id}/lease", {"worker": "worker-2"})
         while True:
             op.info("still here")
             op.pause_point()
             time.sleep(0.005)
     assert caught.value.code == "stale_lease"
+    assert "worker-2 holds the lease" in caught.value.message
+    assert caught.value.held_by is not None and caught.value.held_by["worker"] == "worker-2"
+    assert abs(caught.value.held_by["since"] / 1_000 - time.time()) < 60
 
 
 def test_a_loop_that_closes_while_its_operation_runs_breaks_nothing(gateway: Gateway, producer: milepost.Producer) -> None:

@@ -1,4 +1,3 @@
-import { isLiveParent } from "./operation-query.ts";
 import type { IndexedOperation, OperationQuery } from "./ports/operation-index.ts";
 
 /** Entry of an index together with its next deadline, by the clock of the store. */
@@ -31,8 +30,7 @@ export function mergedOperation(
 }
 
 /**
- * Returns the lists in which an operation is found: `session:…`, `user:…`, `producer:…`, `parent:…`, `tag:…`, and `parents:`
- * for one with children that has not ended.
+ * Returns the lists in which an operation is found: `session:…`, `user:…`, `producer:…`, `parent:…` and `tag:…`.
  */
 export function operationOwners({ summary, producer }: IndexedOperation): string[] {
   const owners: string[] = [];
@@ -41,17 +39,16 @@ export function operationOwners({ summary, producer }: IndexedOperation): string
   if (producer !== undefined) owners.push(`producer:${producer}`);
   if (summary.parent !== undefined) owners.push(`parent:${summary.parent}`);
   for (const tag of summary.tags ?? []) owners.push(`tag:${tag}`);
-  if (isLiveParent(summary)) owners.push("parents:");
   return owners;
 }
 
 /** Returns the shortest list that has every operation which a query selects; undefined where there is none. */
 export function ownerOfQuery(query: OperationQuery): string | undefined {
-  const { session, user, producer, tag, parent, parents } = query;
+  const { session, user, producer, tag, parent } = query;
   if (session !== undefined) return `session:${session}`;
   if (user !== undefined) return `user:${user}`;
   if (producer !== undefined) return `producer:${producer}`;
   if (parent !== undefined) return `parent:${parent}`;
   if (tag !== undefined) return `tag:${tag}`;
-  return parents === true ? "parents:" : undefined;
+  return undefined;
 }

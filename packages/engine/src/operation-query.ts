@@ -1,4 +1,4 @@
-import { isFinal, type OperationSummary } from "@milepost/model";
+import type { OperationSummary } from "@milepost/model";
 import type { IndexedOperation, OperationQuery } from "./ports/operation-index.ts";
 
 /** Returns true when an operation meets all conditions of a query except `limit`. Engines use it to filter. */
@@ -16,7 +16,6 @@ export function matchesQuery(
     (query.before === undefined || follows(summary, query.before)) &&
     (query.tag === undefined || summary.tags?.includes(query.tag) === true) &&
     (query.parent === undefined || summary.parent === query.parent) &&
-    (query.parents === undefined || isLiveParent(summary)) &&
     (query.waiting === undefined || waitingCommands > 0)
   );
 }
@@ -31,9 +30,4 @@ function follows(
 /** Compares two summaries as a list has them: the newest first, then the highest id. */
 export function newestFirst(a: OperationSummary, b: OperationSummary): number {
   return b.created_at - a.created_at || (a.operation_id < b.operation_id ? 1 : -1);
-}
-
-/** Returns true for an operation that has children and has not ended. */
-export function isLiveParent({ children, status }: OperationSummary): boolean {
-  return children !== undefined && !isFinal(status);
 }

@@ -204,7 +204,13 @@ export interface ProducerGateway {
     input: ReportEvents,
     signal?: AbortSignal,
   ): Promise<readonly ReportResult[]>;
-  takeOver(operationId: string, leaseMs?: number, signal?: AbortSignal): Promise<OperationLease>;
+  /** Takes the lease from its holder. `worker` names the new one to the producer that is refused then. */
+  takeOver(
+    operationId: string,
+    leaseMs?: number,
+    signal?: AbortSignal,
+    worker?: string,
+  ): Promise<OperationLease>;
   /**
    * Returns every command that is not acknowledged, oldest first. If there is none, waits up to `waitMs`
    * milliseconds for one.

@@ -10,9 +10,11 @@ import type {
 } from "@milepost/model";
 import {
   isRecord,
+  leaseHolderIn,
   MilepostError,
   readRefusal,
   type SigningKey,
+  StaleLeaseError,
   signatureHeader,
   signPublication,
   signRequest,
@@ -170,9 +172,12 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       if (!Array.isArray(answer.results)) throw notAGateway("POST …/events");
       return answer.results as ReportResult[];
     },
-    async takeOver(operationId, leaseMs, signal) {
+    async takeOver(operationId, leaseMs, signal, worker) {
       const path = `v1/operations/${encodeURIComponent(operationId)}/lease`;
-      const input = leaseMs === undefined ? {} : { lease_ms: leaseMs };
+      const input = {
+        ...(leaseMs !== undefined && { lease_ms: leaseMs }),
+        ...(worker !== undefined && { worker }),
+      };
       const answer = await post(path, input, signal);
       const lease = isLease(answer.lease) ? answer.lease : answer;
       if (!isLease(lease)) throw notAGateway("POST …/lease");
@@ -260,8 +265,11 @@ function commandsPath(source: CommandSource, waitMs: number): string {
  */
 async function readAnswer(response: Response): Promise<Record<string, unknown>> {
   if (!response.ok) {
-    const { failure, isOfGateway } = await readRefusal(response);
-    const error = MilepostError.from(failure);
+    const { failure, isOfGateway, body } = await readRefusal(response);
+    const error =
+      failure.code === "stale_lease"
+        ? new StaleLeaseError(failure.message, leaseHolderIn(body))
+        : MilepostError.from(failure);
     // After a redirect it is the answer to another request, even if the gateway gave it.
     if (response.redirected) throw notAGateway(`status ${response.status} after a redirect`, 302);
     throw isOfGateway ? error : new ForeignAnswer(error, response.status);

@@ -40,6 +40,11 @@ export class OperationCreation {
     return this.#input.lease_ms;
   }
 
+  /** Id of the producer, which the gateway names to whoever loses the lease to it. */
+  get producerId(): string | undefined {
+    return this.#input.producer_id;
+  }
+
   /**
    * Creates the operation. If the gateway refuses it for something that it can do without, resolves to undefined,
    * and the next call creates it without that. Rejects with any other refusal.

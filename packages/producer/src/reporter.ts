@@ -326,7 +326,13 @@ export class Reporter {
         throw new MilepostError("stale_lease", "another process has taken the operation over");
       }
       const lease = await this.#timed(
-        (each) => gateway.takeOver(this.operationId, this.#creation.leaseMs, each),
+        (each) =>
+          gateway.takeOver(
+            this.operationId,
+            this.#creation.leaseMs,
+            each,
+            this.#creation.producerId,
+          ),
         signal,
       );
       this.#lease = lease;

@@ -10,6 +10,16 @@ export interface Failure {
   readonly retryable: boolean;
   /** Time to wait before the next try, in milliseconds; absent if the gateway does not know it. */
   readonly retry_after_ms?: number;
+  /** Who holds the lease, with `stale_lease`; absent if nobody does. */
+  readonly held_by?: LeaseHolder;
+}
+
+/** Who holds a lease, as a refused caller may know it. */
+export interface LeaseHolder {
+  /** Name of the worker: the id of its producer, of the queue's worker, or the name of its API key. */
+  readonly worker: string;
+  /** Time at which it took the lease, in milliseconds since 1970. */
+  readonly since: number;
 }
 
 /**

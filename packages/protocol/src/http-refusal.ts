@@ -16,6 +16,8 @@ export interface HttpRefusal {
   readonly failure: Failure;
   /** True if a gateway said so; false if something in between did, such as a load balancer. */
   readonly isOfGateway: boolean;
+  /** The problem document; undefined if there is none. */
+  readonly body: unknown;
 }
 
 /**
@@ -34,11 +36,11 @@ export async function readRefusal(response: HttpAnswer): Promise<HttpRefusal> {
   const { code, type, detail, retry_after_ms } = isRecord(body) ? body : {};
   const afterMs = isDelay(retry_after_ms) ? retry_after_ms : retryAfterMs(headers);
   if (isErrorCode(code) && type === `urn:milepost:error:${code}`) {
-    return { failure: failure(code, String(detail ?? code), afterMs), isOfGateway: true };
+    return { failure: failure(code, String(detail ?? code), afterMs), isOfGateway: true, body };
   }
   const error = status === 413 ? "too_large" : status === 429 ? "rate_limited" : "internal";
   const says = `HTTP ${status}, not from a gateway; check the address and any proxy`;
-  return { failure: failure(error, says, afterMs), isOfGateway: false };
+  return { failure: failure(error, says, afterMs), isOfGateway: false, body };
 }
 
 /** Returns the wait that the header `Retry-After` asks for, in milliseconds: it has seconds or a date. */

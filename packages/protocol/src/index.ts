@@ -45,5 +45,6 @@ export { sha256Hex } from "./sha256.ts";
 export * from "./signature.ts";
 export * from "./signing.ts";
 export * from "./sse.ts";
+export * from "./stale-lease.ts";
 export * from "./standard-schema.ts";
 export * from "./subprotocol.ts";

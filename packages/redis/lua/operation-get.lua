@@ -1,6 +1,6 @@
 -- Returns one operation.
 --
--- KEYS  1 records  2 ages  3 due
+-- KEYS  1 records  2 ages  3 due  4 changes
 -- ARGV  1 now  2 id
 -- Returns the operation as JSON, or nil.
 local ends = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or '0')

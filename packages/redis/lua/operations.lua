@@ -4,6 +4,8 @@
 --          created, the offset of its state and the fence of its lease, and the operation as JSON
 -- ages     sorted set: id -> time it expires
 -- due      sorted set: id -> time something of it is overdue
+-- changes  sorted set: id of a parent -> number of the newest change of its children that nobody has settled: its time in
+--          microseconds, or one more than the number before; the member "" has the last number given
 -- lists    sorted sets: id -> time the operation was created; one list of all, one for each owner
 
 local function drop(records, ages, due, id)
@@ -26,9 +28,28 @@ local function knowledge(record)
   return { lists = lists, created = created, offset = tonumber(offset), fence = tonumber(fence), json = json }
 end
 
+-- Opens a change of a parent's children, in the place of the open one. Returns its number.
+local function open_change(changes, parent, now)
+  local last = tonumber(redis.call('ZSCORE', changes, '') or '0')
+  local change = string.format('%.0f', math.max(tonumber(now) * 1000, last + 1))
+  redis.call('ZADD', changes, change, '', change, parent)
+  return change
+end
+
+-- Opens a change of the parent of an operation that is about to be dropped for good.
+local function open_parent_of(records, ages, changes, id, now)
+  local record = redis.call('HGET', records, id)
+  local known = record and knowledge(record)
+  local parent = known and cjson.decode(known.json).summary.parent
+  if not parent then return end
+  open_change(changes, parent, now)
+  outlive({ changes }, math.max(redis.call('PTTL', ages), afterlife))
+end
+
 -- Removes up to 100 expired operations. Puts and list reads call it, so all of them are removed in time.
-local function forget(records, ages, due, now)
+local function forget(records, ages, due, changes, now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100)) do
+    open_parent_of(records, ages, changes, id, now)
     drop(records, ages, due, id)
   end
 end

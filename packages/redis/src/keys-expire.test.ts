@@ -159,6 +159,11 @@ const steps: Steps = {
       ({ operations }) => operations.put(operation, minuteMs),
       ({ operations }) =>
         operations.put({ ...operation, producer: "q", offset: 2 }, 60 * minuteMs, 1_000),
+      ({ operations }) =>
+        operations.put(
+          { ...operation, summary: { ...operation.summary, operation_id: "c", parent: "parent" } },
+          minuteMs,
+        ),
     ],
     due: [({ operations }) => operations.due(0, 10)],
     get: [({ operations }) => operations.get("o")],
@@ -167,11 +172,17 @@ const steps: Steps = {
       ({ operations }) => operations.list({ user: "ada", limit: 10 }),
     ],
     remove: [({ operations }) => operations.remove("o")],
+    openChange: [({ operations }) => operations.openChange("parent")],
+    settleChange: [
+      async ({ operations }) =>
+        operations.settleChange("parent", (await operations.openChange("parent")) ?? 0),
+    ],
+    takeChanges: [({ operations }) => operations.takeChanges(0, 10)],
   },
   leases: {
     acquire: [
       ({ leases }) => leases.acquire("l", 1_000),
-      ({ leases }) => leases.acquire("l", 1_000, { force: true }),
+      ({ leases }) => leases.acquire("l", 1_000, { force: true, holder: "w" }),
     ],
     renew: [
       async ({ leases }) => leases.renew("l", (await leases.get("l"))?.token ?? ""),

@@ -217,17 +217,14 @@ export class Keys {
     return `${this.#prefix}:used:${digest(`${space.length}:${space}${name}`)}`;
   }
 
-  /** Returns the keys of the operation index: records, ages and due times. */
-  operations(): readonly [records: string, ages: string, due: string] {
+  /** Returns the keys of the operation index: records, ages, due times and open changes of parents. */
+  operations(): readonly [records: string, ages: string, due: string, changes: string] {
     const tagged = `${this.#prefix}:{operations}`;
-    return [`${tagged}:records`, `${tagged}:ages`, `${tagged}:due`];
+    return [`${tagged}:records`, `${tagged}:ages`, `${tagged}:due`, `${tagged}:changes`];
   }
 
   /** Returns the key of a list of operations: all of them, or those of one owner. */
-  operationList(
-    kind?: "session" | "user" | "producer" | "parent" | "tag" | "parents",
-    id = "",
-  ): string {
+  operationList(kind?: "session" | "user" | "producer" | "parent" | "tag", id = ""): string {
     const name = kind === undefined ? "all" : `${kind}:${digest(id)}`;
     return `${this.#prefix}:{operations}:list:${name}`;
   }

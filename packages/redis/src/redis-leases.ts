@@ -1,4 +1,4 @@
-import type { Lease, Leases, Random } from "@milepost/engine";
+import type { AcquireOptions, Lease, Leases, Random } from "@milepost/engine";
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";
@@ -21,9 +21,10 @@ export class RedisLeases implements Leases {
     this.#random = random;
   }
 
-  async acquire(name: string, ttlMs: number, options?: { readonly force?: boolean }) {
+  async acquire(name: string, ttlMs: number, options?: AcquireOptions) {
     const action = options?.force === true ? "force" : "acquire";
-    return leaseOf(name, await this.#run(name, action, this.#random.id(tokenLength), ttlMs));
+    const token = this.#random.id(tokenLength);
+    return leaseOf(name, await this.#run(name, action, token, ttlMs, options?.holder));
   }
 
   async renew(name: string, token: string, ttlMs?: number) {
@@ -38,21 +39,23 @@ export class RedisLeases implements Leases {
     return (await this.#run(name, "release", token)) === 1;
   }
 
-  #run(name: string, action: string, token: string, ttlMs?: number): Promise<unknown> {
+  #run(name: string, action: string, token: string, ttlMs?: number, holder = ""): Promise<unknown> {
     const ttl = ttlMs === undefined ? "" : String(ttlMs);
-    const args = [this.#clock.now(), action, token, ttl, String(rememberedMs)];
+    const args = [this.#clock.now(), action, token, ttl, String(rememberedMs), holder];
     return this.#link.run(scripts.lease, [this.#keys.lease(name)], args);
   }
 }
 
 function leaseOf(name: string, answer: unknown): Lease | undefined {
   if (!Array.isArray(answer)) return undefined;
-  const [token, fence, ttl, ends] = answer.map(String);
+  const [token, fence, ttl, ends, since, holder = ""] = answer.map(String);
   return {
     name,
     token: token ?? "",
     fence: Number(fence),
     ttlMs: Number(ttl),
     expiresAt: Number(ends),
+    since: Number(since),
+    ...(holder === "" ? {} : { holder }),
   };
 }

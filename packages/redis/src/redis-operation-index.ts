@@ -1,6 +1,6 @@
 import {
+  type ChangedParent,
   type IndexedOperation,
-  isLiveParent,
   matchesQuery,
   type OperationIndex,
   type OperationQuery,
@@ -37,7 +37,6 @@ export class RedisOperationIndex implements OperationIndex {
     if (summary.parent !== undefined)
       lists.push(this.#keys.operationList("parent", summary.parent));
     for (const tag of summary.tags ?? []) lists.push(this.#keys.operationList("tag", tag));
-    if (isLiveParent(summary)) lists.push(this.#keys.operationList("parents"));
     const now = this.#clock.now();
     await this.#link.run(
       scripts.operationPut,
@@ -51,6 +50,7 @@ export class RedisOperationIndex implements OperationIndex {
         JSON.stringify(operation),
         String(operation.offset),
         String(operation.fence),
+        summary.parent ?? "",
       ],
     );
   }
@@ -85,20 +85,45 @@ export class RedisOperationIndex implements OperationIndex {
   }
 
   async remove(operationId: string): Promise<void> {
-    await this.#link.run(scripts.operationRemove, this.#keys.operations(), [operationId]);
+    await this.#link.run(scripts.operationRemove, this.#keys.operations(), [
+      this.#clock.now(),
+      operationId,
+    ]);
+  }
+
+  async openChange(parent: string): Promise<number | undefined> {
+    const answer = await this.#change("get", parent);
+    return typeof answer === "string" ? Number(answer) : undefined;
+  }
+
+  async settleChange(parent: string, change: number): Promise<void> {
+    await this.#change("settle", parent, String(change));
+  }
+
+  async takeChanges(lateMs: number, limit: number): Promise<readonly ChangedParent[]> {
+    const taken = (await this.#change("take", String(lateMs), String(limit))) as string[];
+    const found: ChangedParent[] = [];
+    for (let i = 0; i + 1 < taken.length; i += 2) {
+      found.push({ parent: taken[i] ?? "", change: Number(taken[i + 1]) });
+    }
+    return found;
+  }
+
+  #change(action: "get" | "settle" | "take", ...args: readonly string[]): Promise<unknown> {
+    const all = [this.#clock.now(), action, ...args];
+    return this.#link.run(scripts.operationChanges, this.#keys.operations(), all);
   }
 
   /**
    * Returns the key of a list that contains every possible match: the list of one owner if the query names a
    * session, user, producer, parent or tag, otherwise the list of all operations.
    */
-  #listOf({ session, user, producer, tag, parent, parents }: OperationQuery): string {
+  #listOf({ session, user, producer, tag, parent }: OperationQuery): string {
     if (session !== undefined) return this.#keys.operationList("session", session);
     if (user !== undefined) return this.#keys.operationList("user", user);
     if (producer !== undefined) return this.#keys.operationList("producer", producer);
     if (parent !== undefined) return this.#keys.operationList("parent", parent);
     if (tag !== undefined) return this.#keys.operationList("tag", tag);
-    if (parents === true) return this.#keys.operationList("parents");
     return this.#keys.operationList();
   }
 }

@@ -42,9 +42,9 @@ export function operationsOf(
       signal?.throwIfAborted();
       return operations.report(principal, operationId, input);
     },
-    async takeOver(operationId, leaseMs, signal) {
+    async takeOver(operationId, leaseMs, signal, worker) {
       signal?.throwIfAborted();
-      return operations.takeOver(principal, operationId, leaseMs);
+      return operations.takeOver(principal, operationId, leaseMs, worker);
     },
     pendingCommands: (source, waitMs, signal) =>
       operations.pendingCommands(principal, source, waitMs, signal),

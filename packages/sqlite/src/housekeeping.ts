@@ -64,6 +64,11 @@ export class Housekeeping {
       ),
       forget: store.prepare("DELETE FROM dropped_log WHERE log = ?"),
       operations: store.prepare(`SELECT id FROM operation WHERE until <= ? ${some}`),
+      changed: store.prepare(
+        `INSERT OR REPLACE INTO operation_change (parent, at)
+         SELECT json_extract(json, '$.summary.parent'), until FROM operation
+         WHERE id = ? AND json_extract(json, '$.summary.parent') IS NOT NULL`,
+      ),
       operation: store.prepare("DELETE FROM operation WHERE id = ?"),
       disown: store.prepare("DELETE FROM operation_owner WHERE id = ?"),
       questions: store.prepare(`SELECT id FROM question WHERE until <= ? ${some}`),
@@ -113,8 +118,9 @@ export class Housekeeping {
     const dropped = deadLetters.run(now);
     if (dropped > 0) countDropped.run(dropped);
     more(dropped);
-    const { operations, operation, disown, questions, question, unlist } = this.#statements;
-    more(this.#each(operations, now, [operation, disown]));
+    const { operations, changed, operation, disown, questions, question, unlist } =
+      this.#statements;
+    more(this.#each(operations, now, [changed, operation, disown]));
     more(this.#each(questions, now, [question, unlist]));
     const { subscribers, subscriber, subscriberParts } = this.#statements;
     more(this.#each(subscribers, now, [subscriber, subscriberParts]));

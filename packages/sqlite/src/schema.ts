@@ -36,7 +36,8 @@ const migrations: readonly string[] = [
 
   CREATE TABLE lease (
     name TEXT PRIMARY KEY, token TEXT NOT NULL, fence INTEGER NOT NULL, ttl INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, released INTEGER NOT NULL, until INTEGER NOT NULL
+    expires_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, released INTEGER NOT NULL, until INTEGER NOT NULL,
+    since INTEGER NOT NULL, holder TEXT
   );
   CREATE INDEX lease_until ON lease (until);
   CREATE TABLE record (
@@ -97,6 +98,10 @@ const migrations: readonly string[] = [
     owner TEXT NOT NULL, id TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (owner, created, id)
   ) WITHOUT ROWID;
   CREATE INDEX operation_owner_id ON operation_owner (id);
+  CREATE TABLE operation_change (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, parent TEXT NOT NULL UNIQUE, at INTEGER NOT NULL
+  );
+  CREATE INDEX operation_change_at ON operation_change (at);
 
   CREATE TABLE question (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, operation TEXT NOT NULL, asked INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-import type { Lease, Leases } from "@milepost/engine";
+import type { AcquireOptions, Lease, Leases } from "@milepost/engine";
 import type { Row } from "./driver/database.ts";
 import type { PortParts } from "./port-parts.ts";
 
@@ -16,15 +16,11 @@ export class SqliteLeases implements Leases {
     const { store } = parts;
     this.#parts = parts;
     this.#get = store.prepare("SELECT * FROM lease WHERE name = ?");
-    this.#put = store.prepare("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, 0, ?)");
+    this.#put = store.prepare("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)");
     this.#release = store.prepare("UPDATE lease SET released = 1 WHERE name = ?");
   }
 
-  acquire(
-    name: string,
-    ttlMs: number,
-    options?: { readonly force?: boolean },
-  ): Promise<Lease | undefined> {
+  acquire(name: string, ttlMs: number, options?: AcquireOptions): Promise<Lease | undefined> {
     return this.#parts.store.step(() => {
       const row = this.#known(name);
       const isHeld =
@@ -32,12 +28,14 @@ export class SqliteLeases implements Leases {
         row.released === 0 &&
         Number(row.ends_at) > this.#parts.storeClock.now();
       if (isHeld && options?.force !== true) return undefined;
-      return this.#hold(
+      return this.#hold({
         name,
-        this.#parts.random.id(tokenLength),
-        Number(row?.fence ?? 0) + 1,
+        token: this.#parts.random.id(tokenLength),
+        fence: Number(row?.fence ?? 0) + 1,
         ttlMs,
-      );
+        since: this.#parts.clock.now(),
+        ...(options?.holder !== undefined && { holder: options.holder }),
+      });
     });
   }
 
@@ -45,7 +43,8 @@ export class SqliteLeases implements Leases {
     return this.#parts.store.step(() => {
       const row = this.#known(name);
       if (row === undefined || row.released !== 0 || row.token !== token) return undefined;
-      return this.#hold(name, token, Number(row.fence), ttlMs ?? Number(row.ttl));
+      const held = leaseOf(name, row);
+      return this.#hold({ ...held, ttlMs: ttlMs ?? held.ttlMs });
     });
   }
 
@@ -53,13 +52,7 @@ export class SqliteLeases implements Leases {
     return this.#parts.store.read(() => {
       const row = this.#known(name);
       if (row === undefined || row.released !== 0) return undefined;
-      return {
-        name,
-        token: String(row.token),
-        fence: Number(row.fence),
-        ttlMs: Number(row.ttl),
-        expiresAt: Number(row.expires_at),
-      };
+      return leaseOf(name, row);
     });
   }
 
@@ -77,11 +70,25 @@ export class SqliteLeases implements Leases {
     return row !== undefined && Number(row.until) > this.#parts.storeClock.now() ? row : undefined;
   }
 
-  #hold(name: string, token: string, fence: number, ttlMs: number): Lease {
+  #hold(held: Omit<Lease, "expiresAt">): Lease {
+    const { name, token, fence, ttlMs, since, holder = null } = held;
     const { clock, storeClock } = this.#parts;
     const expiresAt = clock.now() + ttlMs;
     const endsAt = storeClock.now() + ttlMs;
-    this.#put.run(name, token, fence, ttlMs, expiresAt, endsAt, endsAt + rememberedMs);
-    return { name, token, fence, ttlMs, expiresAt };
+    const until = endsAt + rememberedMs;
+    this.#put.run(name, token, fence, ttlMs, expiresAt, endsAt, until, since, holder);
+    return { ...held, expiresAt };
   }
+}
+
+function leaseOf(name: string, row: Row): Lease {
+  return {
+    name,
+    token: String(row.token),
+    fence: Number(row.fence),
+    ttlMs: Number(row.ttl),
+    expiresAt: Number(row.expires_at),
+    since: Number(row.since),
+    ...(row.holder !== null && { holder: String(row.holder) }),
+  };
 }

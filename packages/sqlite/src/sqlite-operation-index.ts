@@ -1,4 +1,5 @@
 import {
+  type ChangedParent,
   type IndexedOperation,
   matchesQuery,
   mergedOperation,
@@ -11,6 +12,8 @@ import type { Row, Value } from "./driver/database.ts";
 import type { PortParts } from "./port-parts.ts";
 
 const rowsAtOnce = 200;
+/** Number of expired operations that one look at open changes removes. */
+const expiredAtOnce = 100;
 
 /** Index of operations in the file: one row for each operation, and one for each of its owners. */
 export class SqliteOperationIndex implements OperationIndex {
@@ -38,6 +41,13 @@ export class SqliteOperationIndex implements OperationIndex {
       remove: store.prepare("DELETE FROM operation WHERE id = ?"),
       own: store.prepare("INSERT OR IGNORE INTO operation_owner VALUES (?, ?, ?)"),
       disown: store.prepare("DELETE FROM operation_owner WHERE id = ?"),
+      expired: store.prepare(
+        `SELECT id, json FROM operation WHERE until <= ? LIMIT ${expiredAtOnce}`,
+      ),
+      open: store.prepare("INSERT OR REPLACE INTO operation_change (parent, at) VALUES (?, ?)"),
+      change: store.prepare("SELECT number FROM operation_change WHERE parent = ?"),
+      settle: store.prepare("DELETE FROM operation_change WHERE parent = ? AND number = ?"),
+      late: store.prepare("SELECT parent FROM operation_change WHERE at <= ? ORDER BY at LIMIT ?"),
     };
   }
 
@@ -73,6 +83,7 @@ export class SqliteOperationIndex implements OperationIndex {
         row !== undefined &&
         before?.operation.summary.created_at === summary.created_at &&
         known.join("\n") === owners.join("\n");
+      this.#open(operation.summary.parent, now);
       if (isSame) return;
       this.#statements.disown.run(id);
       for (const owner of owners) this.#statements.own.run(owner, id, summary.created_at);
@@ -112,10 +123,63 @@ export class SqliteOperationIndex implements OperationIndex {
   }
 
   async remove(operationId: string): Promise<void> {
-    await this.#parts.store.step(() => {
-      this.#statements.remove.run(operationId);
-      this.#statements.disown.run(operationId);
+    const { store, storeClock } = this.#parts;
+    await store.step(() => {
+      const now = storeClock.now();
+      const row = this.#statements.get.get(operationId, now);
+      if (row !== undefined) this.#open(operationOf(row.json).summary.parent, now);
+      this.#drop(operationId);
     });
+  }
+
+  openChange(parent: string): Promise<number | undefined> {
+    return this.#parts.store.step(() => {
+      this.#expire();
+      return this.#changeOf(parent);
+    });
+  }
+
+  async settleChange(parent: string, change: number): Promise<void> {
+    await this.#parts.store.step(() => {
+      this.#statements.settle.run(parent, change);
+    });
+  }
+
+  takeChanges(lateMs: number, limit: number): Promise<readonly ChangedParent[]> {
+    const { store, storeClock } = this.#parts;
+    return store.step(() => {
+      this.#expire();
+      const now = storeClock.now();
+      return this.#statements.late.all(now - lateMs, limit).map((row) => {
+        const parent = String(row.parent);
+        this.#open(parent, now);
+        return { parent, change: this.#changeOf(parent) ?? 0 };
+      });
+    });
+  }
+
+  /** Opens a change of a parent's children, in place of the open one, with a higher number. */
+  #open(parent: string | undefined, now: number): void {
+    if (parent !== undefined) this.#statements.open.run(parent, now);
+  }
+
+  #changeOf(parent: string): number | undefined {
+    const row = this.#statements.change.get(parent);
+    return row === undefined ? undefined : Number(row.number);
+  }
+
+  /** Removes operations that have expired, each with a change of its parent. */
+  #expire(): void {
+    const now = this.#parts.storeClock.now();
+    for (const { id, json } of this.#statements.expired.all(now)) {
+      this.#open(operationOf(json).summary.parent, now);
+      this.#drop(String(id));
+    }
+  }
+
+  #drop(operationId: string): void {
+    this.#statements.remove.run(operationId);
+    this.#statements.disown.run(operationId);
   }
 
   #page(query: OperationQuery, last: Row | undefined): readonly Row[] {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 #: Error codes with which a request may succeed later. All other known codes are final.
 RETRYABLE_CODES = frozenset(
     {
@@ -24,7 +27,8 @@ class MilepostError(Exception):
     """A failure with a stable code, as ``docs/errors.md`` lists them.
 
     ``retryable`` is true if the same request may succeed later. ``retry_after`` is the wait in seconds that the
-    gateway asks for, if it asks for one.
+    gateway asks for, if it asks for one. With ``stale_lease``, ``held_by`` says who holds the lease now, if anybody
+    does: ``{"worker": …, "since": …}``, the time in milliseconds since 1970.
     """
 
     def __init__(
@@ -34,18 +38,20 @@ class MilepostError(Exception):
         *,
         retryable: bool | None = None,
         retry_after: float | None = None,
+        held_by: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retryable = code in RETRYABLE_CODES if retryable is None else retryable
         self.retry_after = retry_after
+        self.held_by = held_by
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuilt, (type(self), self.code, self.message, self.retryable, self.retry_after))
+        return (_rebuilt, (type(self), self.code, self.message, self.retryable, self.retry_after, self.held_by))
 
 
 def _rebuilt(
@@ -54,8 +60,11 @@ def _rebuilt(
     message: str,
     retryable: bool,
     retry_after: float | None,
+    held_by: Mapping[str, Any] | None = None,
 ) -> MilepostError:
-    return kind(code, message, retryable=retryable, retry_after=retry_after)
+    error = kind(code, message, retryable=retryable, retry_after=retry_after)
+    error.held_by = held_by
+    return error
 
 
 class ForeignAnswer(MilepostError):

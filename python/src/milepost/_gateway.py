@@ -67,9 +67,10 @@ class Gateway:
             raise _not_a_gateway("POST …/events", 200)
         return results
 
-    async def take_over(self, operation: str, lease_ms: int | None) -> Json:
+    async def take_over(self, operation: str, lease_ms: int | None, worker: str | None = None) -> Json:
         path = f"/v1/operations/{quote(operation, safe='')}/lease"
-        answer = await self.call("POST", path, {} if lease_ms is None else {"lease_ms": lease_ms})
+        given = {"lease_ms": lease_ms, "worker": worker}
+        answer = await self.call("POST", path, {name: value for name, value in given.items() if value is not None})
         lease = answer.get("lease") if _is_lease(answer.get("lease")) else answer
         if not isinstance(lease, dict) or not _is_lease(lease):
             raise _not_a_gateway("POST …/lease", 200)
@@ -169,7 +170,11 @@ def _answer_of(response: Response, what: str) -> Json:
         code = body.get("code")
         is_known = isinstance(code, str) and (code in RETRYABLE_CODES or code in _FINAL_CODES)
         if is_known and body.get("type") == f"urn:milepost:error:{code}":
-            return _raise(MilepostError(str(code), str(body.get("detail", code)), retry_after=after))
+            return _raise(
+                MilepostError(
+                    str(code), str(body.get("detail", code)), retry_after=after, held_by=_holder_in(body)
+                )
+            )
     code = {413: "too_large", 429: "rate_limited"}.get(response.status, "internal")
     says = f"HTTP {response.status}, not from a gateway; check the address and any proxy"
     raise ForeignAnswer(code, says, retry_after=after, status=response.status)
@@ -205,7 +210,12 @@ def error_of(failure: Any) -> MilepostError:
         return MilepostError("internal", message, retry_after=retry_after)
     known = code in RETRYABLE_CODES or code in _FINAL_CODES
     retryable = None if known else failure.get("retryable") is True
-    return MilepostError(code, message, retryable=retryable, retry_after=retry_after)
+    return MilepostError(code, message, retryable=retryable, retry_after=retry_after, held_by=_holder_in(failure))
+
+
+def _holder_in(failure: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    held = failure.get("held_by")
+    return held if isinstance(held, dict) and isinstance(held.get("worker"), str) else None
 
 
 def _parsed(body: bytes) -> Any:

@@ -297,7 +297,9 @@ class Reporter:
 
     async def _acquire(self) -> None:
         if self._takes_over:
-            lease = await self._timed(self._settings.gateway.take_over(self.operation_id, self._create.get("lease_ms")))
+            take_over = self._settings.gateway.take_over
+            lease_ms, worker = self._create.get("lease_ms"), self._create.get("producer_id")
+            lease = await self._timed(take_over(self.operation_id, lease_ms, worker))
             self.lease = lease
             self._contact()
             return

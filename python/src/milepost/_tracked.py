@@ -178,7 +178,7 @@ class Tracked:
             self._owner.callbacks.call(function)
 
     def _taken_over(self, error: MilepostError) -> None:
-        self.abort(Cancelled(error.code, error.message))
+        self.abort(Cancelled(error.code, error.message, held_by=error.held_by))
 
     # Commands, in the thread of the sender.
 

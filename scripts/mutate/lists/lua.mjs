@@ -252,6 +252,25 @@ export const luaMutants = [
     ["redis.call('ZREM', due, id)", "", "an operation that is gone stays due for ever"],
     ["redis.call('ZREM', list, id)", "", "an operation stays in the list of its former status"],
   ]),
+  ...faultsIn(`${lua}/operation-changes.lua`, [
+    [
+      "if change == tonumber(ARGV[4]) then",
+      "if true then",
+      "a change is settled with a report that is older",
+    ],
+    [
+      "taken[#taken + 1] = open_change(changes, parent, now)",
+      "taken[#taken + 1] = redis.call('ZSCORE', changes, parent)",
+      "two nodes take over the same change",
+    ],
+  ]),
+  ...faultsIn(`${lua}/operation-put.lua`, [
+    [
+      "if ARGV[9] ~= '' then open_change(changes, ARGV[9], ARGV[1]) end",
+      "",
+      "a put of a child opens no change",
+    ],
+  ]),
   ...faultsIn(`${lua}/operation-get.lua`, [
     [
       "if ends <= tonumber(ARGV[1]) then return false end",

@@ -93,11 +93,11 @@ export const operationMutants = [
   ]),
   ...faultsIn(`${operations}/operation-leases.ts`, [
     [
-      "return lease ?? this.take(operationId, ttlMs);",
-      "return lease ?? this.take(operationId);",
+      "return lease ?? this.take(operationId, holder, ttlMs);",
+      "return lease ?? this.take(operationId, holder);",
       "an operation begins with the lease length of another one",
     ],
-    ["{ force: true }", "{}", "an operation cannot be taken over"],
+    ["{ force: true, holder }", "{ holder }", "an operation cannot be taken over"],
     [
       "current.expiresAt > this.#clock.now() && producer_id === producer;",
       "current.expiresAt > this.#clock.now();",
@@ -324,9 +324,25 @@ export const operationMutants = [
       "an ended parent gets children",
     ],
     [
-      "for (const { summary } of parents) this.changed",
-      "for (const { summary } of parents.slice(0, 0)) this.changed",
-      "no sweep repairs a parent",
+      "const reported = this.#together(parents, true)",
+      "const reported = this.#together([], true)",
+      "what a dead node did not report to parents is lost",
+    ],
+    [
+      "const reported = this.#together(parents, true)",
+      "const reported = this.#together(parents, false)",
+      "a grandparent is forgotten if a node dies between the log and the index entry of a parent",
+    ],
+    [
+      "if (!this.#isClosed) this.#context.wheel.set(this.#look, lookMs);",
+      "",
+      "a node looks only once in 2 s for what dead nodes have left",
+    ],
+    [
+      "else if (change !== undefined) await index.settleChange(parent, change);",
+      "",
+      "every change of a child is reported twice",
+      "the second report finds nothing new; it costs time alone",
     ],
   ]),
   ...faultsIn(`${operations}/operation-deadlines.ts`, [

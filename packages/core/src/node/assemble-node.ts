@@ -400,12 +400,12 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       () => renew(),
       () => connectionAdmin.refreshRevocations(),
       () => queues.refresh(),
+      () => operations.lookForLateChildren(),
     ],
     onHeartbeat: () => outage.join(),
     sweep: [
       () => registry.sweep(),
       () => operations.adopt(),
-      () => operations.sweepTrees(),
       () => queues.sweep(),
       () => inbox.sweep(),
       () => questionKeeper.sweep(),

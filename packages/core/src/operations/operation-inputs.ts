@@ -73,6 +73,13 @@ export function readLeaseLength(leaseMs: unknown): Parsed<number | undefined> {
     : readInput({ lease_ms: leaseMs }, (fields) => fields.required("lease_ms", readLeaseMs));
 }
 
+/** Reads the name of the worker that takes an operation over. */
+export function readWorker(worker: unknown): Parsed<string | undefined> {
+  return worker === undefined
+    ? parsed(undefined)
+    : readInput({ worker }, (fields) => fields.required("worker", readOwner));
+}
+
 /** Reads a report. Its events are validated later, one by one. A lease that is not a string is ignored. */
 export function readReport(input: unknown): Parsed<Partial<ReportEvents>> {
   return readInput(input, (fields) =>

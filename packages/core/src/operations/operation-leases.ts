@@ -1,6 +1,6 @@
 import type { Clock, Lease, Leases } from "@milepost/engine";
 import type { OperationLease, OperationState } from "@milepost/model";
-import { MilepostError } from "@milepost/protocol";
+import { MilepostError, StaleLeaseError } from "@milepost/protocol";
 import type { Renewal } from "./operation-deadlines.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
 import { operationChannel } from "./operation-log.ts";
@@ -19,19 +19,19 @@ export class OperationLeases {
   }
 
   /** Acquires the lease of a new operation. A lease left over from a failed create is taken over. */
-  async begin(operationId: string, ttlMs: number): Promise<Lease> {
-    const lease = await this.#leases.acquire(operationChannel(operationId), ttlMs);
-    return lease ?? this.take(operationId, ttlMs);
+  async begin(operationId: string, holder: string, ttlMs: number): Promise<Lease> {
+    const lease = await this.#leases.acquire(operationChannel(operationId), ttlMs, { holder });
+    return lease ?? this.take(operationId, holder, ttlMs);
   }
 
   /**
-   * Takes the lease from its current holder, with a higher fence. Without `ttlMs` the lease keeps its current
-   * length, or gets the default length if there is no lease.
+   * Takes the lease from its current holder, with a higher fence. `holder` names the new one. Without `ttlMs` the lease
+   * keeps its current length, or gets the default length if there is no lease.
    */
-  async take(operationId: string, ttlMs?: number): Promise<Lease> {
+  async take(operationId: string, holder: string, ttlMs?: number): Promise<Lease> {
     const name = operationChannel(operationId);
     const length = ttlMs ?? (await this.#leases.get(name))?.ttlMs ?? defaultLeaseMs;
-    const lease = await this.#leases.acquire(name, length, { force: true });
+    const lease = await this.#leases.acquire(name, length, { force: true, holder });
     if (lease === undefined)
       throw new MilepostError(
         "store_unavailable",
@@ -52,15 +52,25 @@ export class OperationLeases {
     return true;
   }
 
-  /** Renews the lease that has this token; rejects with `stale_lease` when the token does not hold it. */
+  /**
+   * Renews the lease that has this token. Rejects with `stale_lease` when the token does not hold it; the error names who
+   * does, and since when.
+   */
   async renew(operationId: string, token: string | undefined): Promise<Lease> {
     const name = operationChannel(operationId);
     const lease = token === undefined ? undefined : await this.#leases.renew(name, token);
     if (lease !== undefined) return lease;
-    throw new MilepostError(
-      "stale_lease",
-      "the lease token is missing, unknown or replaced; take the operation over to get a new lease",
-    );
+    const { holder, since } = (await this.#leases.get(name)) ?? {};
+    const what = "the lease token is missing, unknown or replaced";
+    const advice = "take the operation over to get a new lease";
+    if (holder === undefined || since === undefined) {
+      throw new StaleLeaseError(`${what}; ${advice}`, undefined);
+    }
+    const at = new Date(since).toISOString();
+    throw new StaleLeaseError(`${what}; ${holder} holds the lease since ${at}; ${advice}`, {
+      worker: holder,
+      since,
+    });
   }
 
   /**
@@ -70,6 +80,7 @@ export class OperationLeases {
   async again(
     { id, producer_id }: OperationState,
     producer: string | undefined,
+    holder: string,
     ttlMs: number,
   ): Promise<Lease> {
     const name = operationChannel(id);
@@ -77,7 +88,7 @@ export class OperationLeases {
     const holds =
       current !== undefined && current.expiresAt > this.#clock.now() && producer_id === producer;
     const renewed = holds ? await this.#leases.renew(name, current.token) : undefined;
-    return renewed ?? this.take(id, ttlMs);
+    return renewed ?? this.take(id, holder, ttlMs);
   }
 
   /** Returns the last renewal of the producer's lease, on any node; undefined when no lease exists. */

@@ -54,6 +54,7 @@ import {
   readLeaseLength,
   readReport,
   readSendInput,
+  readWorker,
 } from "./operation-inputs.ts";
 import { asOperationLease, OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, OperationLog, operationChannel } from "./operation-log.ts";
@@ -161,13 +162,20 @@ export class OperationService implements Operations {
     this.#tree = new TreeRollUp({
       index,
       wheel,
-      tell: (parent, read) =>
+      tell: (parent, read, isLate) =>
         this.#queues.run(parent, async () => {
           const before = await this.#log.read(parent);
-          if (before === undefined) return true;
           const children = await read();
+          if (before === undefined) return true;
           const data = nextReport(before.state, children);
-          if (data === undefined) return true;
+          if (data === undefined) {
+            // The node that appended this report may have died before it told of it.
+            if (isLate) {
+              await this.#shared.settle(before);
+              await this.#monitor.refresh(before.state);
+            }
+            return true;
+          }
           const author = { publisher: "gateway:operations" };
           const after = await this.#log.append(parent, before, { event: "children", data }, author);
           await this.#notifier.changed(before, after);
@@ -275,13 +283,15 @@ export class OperationService implements Operations {
     principal: Principal,
     operationId: string,
     leaseMs?: number,
+    worker?: string,
   ): Promise<OperationLease> {
     this.#refuseWhenClosed();
     const service = requireService(principal, "operations", operationChannel(operationId));
     const length = orThrow(readLeaseLength(leaseMs));
+    const holder = orThrow(readWorker(worker)) ?? service.name;
     return this.#queues.run(operationId, async () => {
       const { state } = await this.#access.existing(operationId);
-      const lease = await this.#leases.take(operationId, length);
+      const lease = await this.#leases.take(operationId, holder, length);
       await this.#monitor.refresh(state, { service, lease });
       return asOperationLease(lease);
     });
@@ -399,8 +409,8 @@ export class OperationService implements Operations {
   }
 
   /** Reports to parents what their children have done, where the node that should have done it may have died. */
-  async sweepTrees(): Promise<void> {
-    if (!this.#closed) await this.#tree.sweep();
+  async lookForLateChildren(): Promise<void> {
+    if (!this.#closed) await this.#tree.lookForLate();
   }
 
   /** Takes over operations whose node has died. */
@@ -431,11 +441,12 @@ export class OperationService implements Operations {
   ): Promise<CreatedOperation> {
     const id = created.operation_id;
     const channel = operationChannel(id);
+    const holder = created.producer_id ?? service.name;
     const existing = await this.#log.read(id);
     if (existing !== undefined) {
       if (!(await this.#isCreator(service, id))) throw taken(id);
       const { state } = existing;
-      const lease = await this.#leases.again(state, created.producer_id, leaseMs);
+      const lease = await this.#leases.again(state, created.producer_id, holder, leaseMs);
       // The node that created it may also have died before it published the summary.
       await this.#shared.settle(existing);
       await this.#monitor.refresh(state, { service, lease });
@@ -444,7 +455,7 @@ export class OperationService implements Operations {
       return { operation: state, channel, lease: asOperationLease(lease), duplicate: true };
     }
     if (created.parent !== undefined) await this.#requireParent(service, id, created.parent);
-    const lease = await this.#leases.begin(id, leaseMs);
+    const lease = await this.#leases.begin(id, holder, leaseMs);
     await this.#monitor.expect(id, service, lease);
     const author = { publisher: publisherOf(service), key: "created" };
     const event = { event: "created", data: created } as const;

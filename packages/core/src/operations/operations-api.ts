@@ -31,7 +31,13 @@ export interface Operations {
     operationId: string,
     input: ReportEvents,
   ): Promise<readonly ReportResult[]>;
-  takeOver(principal: Principal, operationId: string, leaseMs?: number): Promise<OperationLease>;
+  /** Takes the lease from its holder. `worker` names the new one to the producer that is refused then. */
+  takeOver(
+    principal: Principal,
+    operationId: string,
+    leaseMs?: number,
+    worker?: string,
+  ): Promise<OperationLease>;
   command(
     principal: Principal,
     operationId: string,

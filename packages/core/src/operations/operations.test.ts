@@ -198,7 +198,7 @@ describe("reporting on operations", () => {
     expect(await names(t, created)).toEqual(["created"]);
   });
 
-  test("[P-OP-3] [G9] a report without the lease's token, or with the token of an old lease, is refused as stale_lease", async () => {
+  test("[P-OP-3] [P-OP-17] [G9] a report without the lease's token, or with the token of an old lease, is refused as stale_lease, which names the holder", async () => {
     await using t = testCore();
     const created = await create(t);
     const { id } = created.operation;
@@ -207,9 +207,14 @@ describe("reporting on operations", () => {
       const reporting = t.core.operations.report(t.service, id, { lease, events } as never);
       await expect(reporting).rejects.toMatchObject({ code: "stale_lease" });
     }
-    const taken = await t.core.operations.takeOver(t.service, id, 5_000);
+    const taken = await t.core.operations.takeOver(t.service, id, 5_000, "worker-2");
     expect(taken).toMatchObject({ fence: 2, ttl_ms: 5_000 });
-    await expect(report(t, created, ["started"])).rejects.toMatchObject({ code: "stale_lease" });
+    const zombie = report(t, created, ["started"]);
+    await expect(zombie).rejects.toMatchObject({
+      code: "stale_lease",
+      heldBy: { worker: "worker-2", since: t.clock.now() },
+    });
+    await expect(zombie).rejects.toThrow(/worker-2 holds the lease since 20/);
     await expect(report(t, { ...created, lease: taken }, ["started"])).resolves.toHaveLength(1);
     const asUser = t.core.operations.report(t.user("ada"), id, { lease: taken.token, events });
     await expect(asUser).rejects.toMatchObject({ code: "forbidden" });

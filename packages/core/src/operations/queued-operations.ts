@@ -76,6 +76,7 @@ export class QueuedOperations {
   async handOver(
     operationId: string,
     service: ServicePrincipal,
+    worker: string,
     leaseMs: number,
   ): Promise<OperationLease | "over" | undefined> {
     const { log, leases, monitor, queues } = this.#context;
@@ -83,7 +84,7 @@ export class QueuedOperations {
       const operation = await log.read(operationId);
       if (operation === undefined) return undefined;
       if (isFinal(operation.state.status)) return "over";
-      const lease = await leases.take(operationId, leaseMs);
+      const lease = await leases.take(operationId, worker, leaseMs);
       await monitor.refresh(operation.state, { service, lease });
       return asOperationLease(lease);
     });

@@ -13,11 +13,15 @@ import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 /** Time within which changes of the children of one parent become one report, in milliseconds. */
 const rollUpMs = 250;
 const retryMs = 1_000;
+/** Time after which a change that nobody has reported is taken over, in milliseconds: its node has probably died. */
+const lateMs = 500;
+/** Interval at which every node looks for such changes, in milliseconds. */
+const lookMs = 500;
 /** Number of children that are read; more than a parent may have. */
 const maxRead = 2_000;
 const rolledUpTogether = 8;
-/** Number of parents that one sweep compares with their children. */
-const sweptParents = 50;
+/** Number of changes that a node takes over at once. */
+const takenTogether = 200;
 
 /** Sum of the work of an operation's children, before it has a revision. */
 export type ChildrenReport = Omit<ChildrenState, "revision">;
@@ -28,9 +32,15 @@ export interface TreeRollUpContext {
   readonly wheel: TimerWheel;
   /**
    * Reads the parent's state, then its children, and appends the report to the parent's log if it differs from the state.
-   * Resolves with false if another node appended a report meanwhile, of which nobody knows whether it is the newer one.
+   * With `isLate`, the parent's index entry is brought up to date even if the log has the report already: the node that
+   * appended it may have died before it did so. Resolves with false if another node appended a report meanwhile, of which
+   * nobody knows whether it is the newer one.
    */
-  readonly tell: (parent: string, read: () => Promise<ChildrenReport>) => Promise<boolean>;
+  readonly tell: (
+    parent: string,
+    read: () => Promise<ChildrenReport>,
+    isLate: boolean,
+  ) => Promise<boolean>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -40,16 +50,23 @@ export interface TreeRollUpContext {
  * A report is computed from the index entries of all children, so it does not matter how often, in which order and by
  * which node they changed: the next report repairs what an earlier one missed. Changes within 250 ms become one report,
  * so the work for one change of a child does not grow with the number of its siblings.
+ *
+ * The index keeps each change open until it is reported. Every node looks for changes that have been open for long, takes
+ * them over, and reports them at once, so what a dead node has left reaches each level of the tree within a second.
  */
 export class TreeRollUp extends Deadline {
   readonly #context: TreeRollUpContext;
   #dirty = new Set<string>();
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
+  readonly #look: LateLook;
+  #isLooking = false;
   #isClosed = false;
 
   constructor(context: TreeRollUpContext) {
     super();
     this.#context = context;
+    // A look that fails ends the looks; the next heartbeat begins them again, and reports why it cannot.
+    this.#look = new LateLook(() => void this.lookForLate().catch(() => {}));
   }
 
   /** Reports to the parent of a changed operation, soon. */
@@ -59,33 +76,56 @@ export class TreeRollUp extends Deadline {
     if (this.dueAt === undefined) this.#context.wheel.set(this, rollUpMs);
   }
 
-  /** Compares parents that have not ended with their children: a node that should have reported may have died. */
-  async sweep(): Promise<void> {
-    const parents = await this.#context.index.list({ parents: true, limit: sweptParents });
-    for (const { summary } of parents) this.changed(summary.operation_id);
+  /**
+   * Reports changes that another node should have reported, now and every 500 ms from then on. Rejects if the index cannot be
+   * read; nothing looks on then.
+   */
+  async lookForLate(): Promise<void> {
+    if (this.#isLooking || this.#isClosed) return;
+    this.#isLooking = true;
+    try {
+      const late = await this.#context.index.takeChanges(lateMs, takenTogether);
+      const parents = late.map(({ parent }) => parent);
+      // The heartbeat does not wait for the reports.
+      const reported = this.#together(parents, true).finally(() => this.#lookAgain());
+      this.#running = Promise.all([this.#running, reported]);
+    } catch (error) {
+      this.#isLooking = false;
+      throw error;
+    }
+  }
+
+  #lookAgain(): void {
+    this.#isLooking = false;
+    if (!this.#isClosed) this.#context.wheel.set(this.#look, lookMs);
   }
 
   /** Reports what is known to have changed, and nothing after it. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#context.wheel.clear(this);
+    this.#context.wheel.clear(this.#look);
     await this.#running;
     await this.#rollUp();
   }
 
   override onDue(): void {
-    this.#running = this.#rollUp();
+    this.#running = Promise.all([this.#running, this.#rollUp()]);
   }
 
   async #rollUp(): Promise<void> {
-    const { wheel, onError } = this.#context;
     const parents = [...this.#dirty];
     this.#dirty = new Set();
+    await this.#together(parents, false);
+  }
+
+  async #together(parents: readonly string[], isLate: boolean): Promise<void> {
+    const { wheel, onError } = this.#context;
     const failed: string[] = [];
     for (let i = 0; i < parents.length; i += rolledUpTogether) {
       const some = parents.slice(i, i + rolledUpTogether).map(async (parent) => {
         try {
-          await this.#one(parent);
+          await this.#one(parent, isLate);
         } catch (error) {
           onError(error);
           failed.push(parent);
@@ -98,10 +138,30 @@ export class TreeRollUp extends Deadline {
     wheel.set(this, retryMs);
   }
 
-  async #one(parent: string): Promise<void> {
+  async #one(parent: string, isLate: boolean): Promise<void> {
     const { index, tell } = this.#context;
-    const read = async () => rolledUp(await index.list({ parent, limit: maxRead }));
-    if (!(await tell(parent, read))) this.changed(parent);
+    let change: number | undefined;
+    const read = async () => {
+      // The change is read before the children, so that one that comes later is not settled with this report.
+      change = await index.openChange(parent);
+      return rolledUp(await index.list({ parent, limit: maxRead }));
+    };
+    if (!(await tell(parent, read, isLate))) this.changed(parent);
+    else if (change !== undefined) await index.settleChange(parent, change);
+  }
+}
+
+/** Next look for changes that nobody has reported. */
+class LateLook extends Deadline {
+  readonly #look: () => void;
+
+  constructor(look: () => void) {
+    super();
+    this.#look = look;
+  }
+
+  override onDue(): void {
+    this.#look();
   }
 }
 

@@ -147,25 +147,66 @@ describe("trees of operations", () => {
     expect(state.children).toMatchObject({ total: 1, statuses: { done: 1 } });
   });
 
-  test("[P-TREE-3] [G8] when the node dies that was to report to a parent, another node does it within its next sweep", async () => {
+  test("[P-TREE-6] [G8] what a dead node did not report to the parents of three levels, another node reports within 2 s, without the sweep lease", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     engine.isShared = true;
     const mortal = engine.mortal();
     const node = (name: string, seed: number, of = engine.factory) =>
       testCore({ clock, random: new SeededRandom(seed), node: name, engine: of });
-    await using b = node("b", 2);
-    await clock.advance(2_100);
+    // The node that dies began first, so it holds the sweep lease.
     await using a = node("a", 1, mortal.factory);
-    await create(a, "p");
-    const lease = await create(a, "c", { parent: "p" });
-    await clock.advance(1_000);
-    expect((await stateOf(b, "p")).percent).toBe(0);
+    await clock.advance(2_100);
+    await using b = node("b", 2);
+    await create(a, "root");
+    await create(a, "mid", { parent: "root" });
+    const lease = await create(a, "c", { parent: "mid" });
+    // The heartbeats of the other node are 400 ms and 2,400 ms later.
+    await clock.advance(1_600);
     await report(a, "c", lease, ["progress", { percent: 42 }]);
     mortal.die();
-    expect((await stateOf(b, "p")).percent).toBe(0);
-    await clock.advance(2_500);
-    expect((await stateOf(b, "p")).percent).toBe(42);
+    expect((await stateOf(b, "root")).percent).toBe(0);
+    await clock.advance(1_500);
+    expect((await stateOf(b, "mid")).percent).toBe(42);
+    expect((await stateOf(b, "root")).percent).toBe(42);
+    const { offset } = await stateOf(b, "root");
+    await clock.advance(30_000);
+    expect((await stateOf(b, "root")).offset).toBe(offset);
+  });
+
+  test("[P-TREE-6] a node that dies between the log of a parent and its index entry leaves the grandparent to another node", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    engine.isShared = true;
+    const mortal = engine.mortal();
+    const dying: EngineFactory = (context) => {
+      const made = mortal.factory(context);
+      const append: typeof made.log.append = async (channel, entry, policy) => {
+        const appended = await made.log.append(channel, entry, policy);
+        if (channel === "operation:mid" && entry.event === "children" && isArmed) mortal.die();
+        return appended;
+      };
+      return { ...made, log: altered(made.log, { append }) };
+    };
+    let isArmed = false;
+    await using a = testCore({ clock, random: new SeededRandom(1), node: "a", engine: dying });
+    await using b = testCore({
+      clock,
+      random: new SeededRandom(2),
+      node: "b",
+      engine: engine.factory,
+    });
+    await create(a, "root");
+    await create(a, "mid", { parent: "root" });
+    const lease = await create(a, "c", { parent: "mid" });
+    await clock.advance(1_000);
+    await report(a, "c", lease, ["progress", { percent: 42 }]);
+    isArmed = true;
+    await clock.advance(300);
+    expect((await stateOf(b, "mid")).percent).toBe(42);
+    expect((await stateOf(b, "root")).percent).toBe(0);
+    await clock.advance(2_000);
+    expect((await stateOf(b, "root")).percent).toBe(42);
   });
 
   test("[P-TREE-3] children without a weight leave the percentage of their parent alone", () => {

@@ -71,7 +71,12 @@ export class QueueOperations {
   ): Promise<OperationLease | "over" | undefined> {
     const { operation } = readTicketData(ticket.data);
     if (operation === undefined) return undefined;
-    return this.#operations.queued.handOver(operation, service, leaseMs);
+    return this.#operations.queued.handOver(
+      operation,
+      service,
+      ticket.worker ?? service.name,
+      leaseMs,
+    );
   }
 
   /** Ends an operation for which there is no ticket. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../ports/clock.ts";
-import type { Lease, Leases } from "../ports/leases.ts";
+import type { AcquireOptions, Lease, Leases } from "../ports/leases.ts";
 import type { Random } from "../ports/random.ts";
 
 const tokenLength = 32;
@@ -28,21 +28,26 @@ export class MemoryLeases implements Leases {
     this.#random = random;
   }
 
-  async acquire(
-    name: string,
-    ttlMs: number,
-    options?: { readonly force?: boolean },
-  ): Promise<Lease | undefined> {
+  async acquire(name: string, ttlMs: number, options?: AcquireOptions): Promise<Lease | undefined> {
     const known = this.#held.get(name);
     const held = known !== undefined && !known.released && known.endsAt > this.#clock.monotonic();
     if (held && options?.force !== true) return undefined;
-    return this.#hold(name, this.#random.id(tokenLength), (known?.lease.fence ?? 0) + 1, ttlMs);
+    const token = this.#random.id(tokenLength);
+    const { holder } = options ?? {};
+    return this.#hold({
+      name,
+      token,
+      fence: (known?.lease.fence ?? 0) + 1,
+      ttlMs,
+      since: this.#clock.now(),
+      ...(holder === undefined ? {} : { holder }),
+    });
   }
 
   async renew(name: string, token: string, ttlMs?: number): Promise<Lease | undefined> {
     const known = this.#held.get(name);
     if (known === undefined || known.released || known.lease.token !== token) return undefined;
-    return this.#hold(name, token, known.lease.fence, ttlMs ?? known.lease.ttlMs);
+    return this.#hold({ ...known.lease, ttlMs: ttlMs ?? known.lease.ttlMs });
   }
 
   async get(name: string): Promise<Lease | undefined> {
@@ -57,8 +62,9 @@ export class MemoryLeases implements Leases {
     return true;
   }
 
-  #hold(name: string, token: string, fence: number, ttlMs: number): Lease {
-    const lease = { name, token, fence, ttlMs, expiresAt: this.#clock.now() + ttlMs };
+  #hold(held: Omit<Lease, "expiresAt">): Lease {
+    const { name, ttlMs } = held;
+    const lease = { ...held, expiresAt: this.#clock.now() + ttlMs };
     this.#held.delete(name);
     this.#held.set(name, { lease, endsAt: this.#clock.monotonic() + ttlMs, released: false });
     this.#forget();

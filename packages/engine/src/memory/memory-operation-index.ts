@@ -1,7 +1,12 @@
 import { mergedOperation, operationOwners, ownerOfQuery } from "../operation-owners.ts";
 import { matchesQuery, newestFirst } from "../operation-query.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/operation-index.ts";
+import type {
+  ChangedParent,
+  IndexedOperation,
+  OperationIndex,
+  OperationQuery,
+} from "../ports/operation-index.ts";
 
 interface Remembered {
   readonly operation: IndexedOperation;
@@ -17,8 +22,11 @@ export class MemoryOperationIndex implements OperationIndex {
   readonly #clock: Clock;
   /** Operations in the order of their last put, the least recently touched first. */
   readonly #operations = new Map<string, Remembered>();
-  /** Operation ids by owner; keys are `session:…`, `user:…`, `producer:…`, `parent:…`, `tag:…`, `parents:`. */
+  /** Operation ids by owner; keys are `session:…`, `user:…`, `producer:…`, `parent:…`, `tag:…`. */
   readonly #owned = new Map<string, Set<string>>();
+  /** Open changes of parents, the oldest first. */
+  readonly #changes = new Map<string, { readonly change: number; readonly at: number }>();
+  #lastChange = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -39,6 +47,7 @@ export class MemoryOperationIndex implements OperationIndex {
       if (ids === undefined) this.#owned.set(owner, new Set([id]));
       else ids.add(id);
     }
+    this.#open(operation.summary.parent);
   }
 
   async due(lateMs: number, limit: number): Promise<readonly string[]> {
@@ -70,7 +79,37 @@ export class MemoryOperationIndex implements OperationIndex {
   }
 
   async remove(operationId: string): Promise<void> {
+    this.#open(this.#operations.get(operationId)?.operation.summary.parent);
     this.#drop(operationId);
+  }
+
+  async openChange(parent: string): Promise<number | undefined> {
+    this.#forget();
+    return this.#changes.get(parent)?.change;
+  }
+
+  async settleChange(parent: string, change: number): Promise<void> {
+    if (this.#changes.get(parent)?.change === change) this.#changes.delete(parent);
+  }
+
+  async takeChanges(lateMs: number, limit: number): Promise<readonly ChangedParent[]> {
+    this.#forget();
+    const before = this.#clock.monotonic() - lateMs;
+    const late: string[] = [];
+    for (const [parent, { at }] of this.#changes) {
+      if (at > before || late.length >= limit) break;
+      late.push(parent);
+    }
+    return late.map((parent) => ({ parent, change: this.#open(parent) }));
+  }
+
+  /** Opens a change of a parent's children, in place of the open one; returns its number. */
+  #open(parent: string | undefined): number {
+    const change = ++this.#lastChange;
+    if (parent === undefined) return change;
+    this.#changes.delete(parent);
+    this.#changes.set(parent, { change, at: this.#clock.monotonic() });
+    return change;
   }
 
   #candidates(query: OperationQuery): Iterable<string> {
@@ -105,6 +144,7 @@ export class MemoryOperationIndex implements OperationIndex {
   #forget(): void {
     for (const [id, known] of this.#operations) {
       if (this.#isKept(known)) return;
+      this.#open(known.operation.summary.parent);
       this.#drop(id);
     }
   }

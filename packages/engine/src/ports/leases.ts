@@ -10,6 +10,18 @@ export interface Lease {
   readonly ttlMs: number;
   /** End of the lease, in milliseconds since 1970. */
   readonly expiresAt: number;
+  /** Time at which the holder acquired it, in milliseconds since 1970. */
+  readonly since: number;
+  /** Name of the holder, for people; absent if it gave none. */
+  readonly holder?: string;
+}
+
+/** How a lease is acquired. */
+export interface AcquireOptions {
+  /** Takes the lease over from its holder. */
+  readonly force?: boolean;
+  /** Name of the new holder, for people; at most 200 characters. */
+  readonly holder?: string;
 }
 
 /**
@@ -20,11 +32,7 @@ export interface Leases {
    * Acquires the lease for `ttlMs` milliseconds if nobody holds it; undefined when somebody does. With `force`
    * it is taken over from its holder, with a higher fence.
    */
-  acquire(
-    name: string,
-    ttlMs: number,
-    options?: { readonly force?: boolean },
-  ): Promise<Lease | undefined>;
+  acquire(name: string, ttlMs: number, options?: AcquireOptions): Promise<Lease | undefined>;
   /**
    * Renews the lease for `ttlMs` milliseconds, by default for the duration it had before. Undefined when the
    * token is not the holder's or the lease was taken over. An expired lease that nobody took can be renewed.

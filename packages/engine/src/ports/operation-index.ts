@@ -14,8 +14,6 @@ export interface OperationQuery {
   readonly tag?: string;
   /** Selects the children of one operation. */
   readonly parent?: string;
-  /** Selects only operations with children. */
-  readonly parents?: true;
   /** Selects only operations with a command that nobody has acknowledged yet. */
   readonly waiting?: true;
   /** Maximum number of operations, 1–1,000; the newest are returned first. */
@@ -45,6 +43,13 @@ export interface IndexedOperation {
   readonly counters?: Counters;
 }
 
+/** A parent whose children have changed since somebody last settled the change. */
+export interface ChangedParent {
+  readonly parent: string;
+  /** Number of the change: each later change, on whatever node, has a higher one. */
+  readonly change: number;
+}
+
 /** Index that finds operations. The state of an operation is not here: it is the projection of its channel. */
 export interface OperationIndex {
   /**
@@ -66,4 +71,17 @@ export interface OperationIndex {
   /** Lists operations, the most recently created first; of those created in the same millisecond, the highest id first. */
   list(query: OperationQuery): Promise<readonly IndexedOperation[]>;
   remove(operationId: string): Promise<void>;
+  /**
+   * Returns the number of the newest change of a parent's children that is not settled; undefined if there is none. Every put
+   * of a child opens a change in the same atomic step, also one that replaces nothing, and so does the removal of a child,
+   * and its expiry. A change is forgotten with the operations.
+   */
+  openChange(parent: string): Promise<number | undefined>;
+  /** Settles the change of a parent's children, unless a later one has been opened. */
+  settleChange(parent: string, change: number): Promise<void>;
+  /**
+   * Takes over up to `limit` changes that nobody has settled for at least `lateMs` milliseconds, the oldest first. The step
+   * opens each as a new change, so concurrent calls on several nodes get different parents.
+   */
+  takeChanges(lateMs: number, limit: number): Promise<readonly ChangedParent[]>;
 }

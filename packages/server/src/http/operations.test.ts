@@ -105,12 +105,15 @@ describe("operations over HTTP", () => {
       status: 409,
       body: { code: "stale_lease" },
     });
-    const taken = await server.call("POST", "/v1/operations/9/lease", { body: {} });
+    const taken = await server.call("POST", "/v1/operations/9/lease", { body: { worker: "w2" } });
     expect(taken).toMatchObject({ status: 200 });
     expect(taken.body.fence).toBeGreaterThan(lease.fence);
     expect(await report(server, lease.token, [event])).toMatchObject({
       status: 409,
-      body: { code: "stale_lease" },
+      body: {
+        code: "stale_lease",
+        held_by: { worker: "w2", since: expect.any(Number) },
+      },
     });
     expect(await report(server, taken.body.token, [event])).toMatchObject({ status: 200 });
   });

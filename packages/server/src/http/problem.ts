@@ -1,4 +1,10 @@
-import { errorCodes, type Failure, failure, MilepostError } from "@milepost/protocol";
+import {
+  errorCodes,
+  type Failure,
+  failure,
+  type LeaseHolder,
+  MilepostError,
+} from "@milepost/protocol";
 
 /** Media type of an error's body. */
 export const problemMediaType = "application/problem+json";
@@ -12,12 +18,14 @@ export interface Problem {
   readonly code: Failure["code"];
   readonly retryable: boolean;
   readonly retry_after_ms?: number;
+  /** Who holds the lease, with `stale_lease`. */
+  readonly held_by?: LeaseHolder;
 }
 
 /** Returns the problem document of a failure; its status comes from the table of error codes. */
 export function problemOf(cause: Failure): Problem {
   const { status, description } = errorCodes[cause.code];
-  const { code, message, retryable, retry_after_ms } = cause;
+  const { code, message, retryable, retry_after_ms, held_by } = cause;
   return {
     type: `urn:milepost:error:${code}`,
     title: description,
@@ -26,6 +34,7 @@ export function problemOf(cause: Failure): Problem {
     code,
     retryable,
     ...(retry_after_ms !== undefined && { retry_after_ms }),
+    ...(held_by !== undefined && { held_by }),
   };
 }
 

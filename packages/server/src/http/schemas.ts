@@ -27,6 +27,10 @@ function segment(maxLength: number) {
   });
 }
 
+const leaseHolderSchema = z
+  .object({ worker: z.string(), since: z.number() })
+  .meta({ id: "LeaseHolder" });
+
 /** Failure in the results of a request with several items. */
 export const failureSchema = z
   .object({
@@ -34,6 +38,7 @@ export const failureSchema = z
     message: z.string(),
     retryable: z.boolean(),
     retry_after_ms: z.number().exactOptional(),
+    held_by: leaseHolderSchema.exactOptional(),
   })
   .meta({ id: "Failure" });
 
@@ -46,6 +51,7 @@ export const problemSchema = z
     code: z.string(),
     retryable: z.boolean(),
     retry_after_ms: z.number().exactOptional(),
+    held_by: leaseHolderSchema.exactOptional(),
   })
   .meta({ id: "Problem", description: "An error in the form of RFC 9457." });
 
@@ -299,7 +305,10 @@ export const reportResultsSchema = z
   .meta({ id: "ReportResults" });
 
 export const takeOverSchema = z
-  .object({ lease_ms: leaseMs.exactOptional() })
+  .object({
+    lease_ms: leaseMs.exactOptional(),
+    worker: z.string().min(1).max(255).exactOptional(),
+  })
   .meta({ id: "TakeOver" });
 
 export const requestCommandSchema = z

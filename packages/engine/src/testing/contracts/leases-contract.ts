@@ -72,6 +72,22 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect((await leases.acquire("a", 1_000))?.fence).toBeGreaterThan(lease?.fence ?? Number.NaN);
     });
 
+    test("[P-OP-17] a lease says who holds it and since when, also after renewals and a takeover", async () => {
+      await using harness = await make();
+      const { leases } = harness.engine;
+      const first = await leases.acquire("a", 1_000, { holder: "worker-1" });
+      expect(first).toMatchObject({ holder: "worker-1", since: (first?.expiresAt ?? 0) - 1_000 });
+      await harness.advance(500);
+      const renewed = await leases.renew("a", first?.token ?? "");
+      expect(renewed).toMatchObject({ holder: "worker-1", since: first?.since });
+      const second = await leases.acquire("a", 1_000, { holder: "wörker 2", force: true });
+      expect(second?.since).toBeGreaterThan(first?.since ?? Number.NaN);
+      expect(await leases.get("a")).toEqual(second);
+      const unnamed = await leases.acquire("a", 1_000, { force: true });
+      expect(unnamed).not.toHaveProperty("holder");
+      expect(await leases.get("a")).toEqual(unnamed);
+    });
+
     test("a lease that was never acquired cannot be read, renewed or released", async () => {
       await using harness = await make();
       const { leases } = harness.engine;

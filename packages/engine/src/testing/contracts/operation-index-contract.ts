@@ -96,16 +96,11 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { session: "nobody" })).toEqual([]);
     });
 
-    test("[P-TREE-3] [P-TREE-5] operations are found by tag and by parent, and live parents by their children", async () => {
+    test("[P-TREE-3] [P-TREE-5] operations are found by tag and by parent", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
-      const children = { total: 1, done: 0, failed: 0 };
       const counters = { cost: "0.25" };
-      await operations.put(
-        operation("p", 1, { children, user_id: "u", tags: ["eu", "v1"] }),
-        hourMs,
-      );
-      await operations.put(operation("over", 2, { children, status: "done" }), hourMs);
+      await operations.put(operation("p", 1, { user_id: "u", tags: ["eu", "v1"] }), hourMs);
       const kid = operation("k", 3, { parent: "p", tags: ["eu"] }, { weight: 2, counters });
       await operations.put(kid, hourMs);
       expect(await operations.get("k")).toEqual(kid);
@@ -113,11 +108,70 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { tag: "eu" })).toEqual(["k", "p"]);
       expect(await list(operations, { tag: "eu", user: "u" })).toEqual(["p"]);
       expect(await list(operations, { tag: "v" })).toEqual([]);
-      expect(await list(operations, { parents: true })).toEqual(["p"]);
-      await operations.put(operation("p", 1, { children, status: "done" }, { offset: 9 }), hourMs);
-      expect(await list(operations, { parents: true })).toEqual([]);
       await operations.remove("k");
       expect(await list(operations, { parent: "p" })).toEqual([]);
+    });
+
+    test("[P-TREE-6] every put and removal of a child opens a change of its parent, until the newest one is settled", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      const child = (id: string, parent: string, offset = 1) =>
+        operations.put(operation(id, 1, { parent }, { offset }), hourMs);
+      await operations.put(operation("p", 1), hourMs);
+      expect(await operations.openChange("p")).toBeUndefined();
+      await child("a", "p");
+      const first = (await operations.openChange("p")) ?? Number.NaN;
+      await child("a", "p", 2);
+      const second = (await operations.openChange("p")) ?? Number.NaN;
+      expect(second).toBeGreaterThan(first);
+      await operations.settleChange("p", first);
+      expect(await operations.openChange("p")).toBe(second);
+      await operations.settleChange("p", second);
+      expect(await operations.openChange("p")).toBeUndefined();
+      // A put from older knowledge may still be news for the parent.
+      await child("a", "p", 1);
+      const third = (await operations.openChange("p")) ?? Number.NaN;
+      expect(third).toBeGreaterThan(second);
+      await operations.settleChange("p", third);
+      await operations.remove("a");
+      expect(await operations.openChange("p")).toBeGreaterThan(third);
+    });
+
+    test("[P-TREE-6] a change that nobody settles is taken over by one node at a time, the oldest first", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      for (const parent of ["p", "q", "r"]) {
+        await operations.put(operation(`c-${parent}`, 1, { parent }), hourMs);
+        await harness.advance(10);
+      }
+      expect(await operations.takeChanges(500, 10)).toEqual([]);
+      await harness.advance(500);
+      const before = (await operations.openChange("p")) ?? Number.NaN;
+      const taken = await Promise.all([1, 2, 3].map((n) => operations.takeChanges(500, n)));
+      const parents = taken.map((some) => some.map(({ parent }) => parent));
+      expect(parents).toEqual([["p"], ["q", "r"], []]);
+      const mine = taken[0]?.[0];
+      expect(mine?.change).toBeGreaterThan(before);
+      await operations.settleChange("p", before);
+      expect(await operations.openChange("p")).toBe(mine?.change);
+      await operations.settleChange("p", mine?.change ?? 0);
+      // The node that took over the others has died.
+      await harness.advance(500);
+      expect((await operations.takeChanges(500, 10)).map(({ parent }) => parent)).toEqual([
+        "q",
+        "r",
+      ]);
+    });
+
+    test("[P-TREE-6] the expiry of a child opens a change of its parent", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("a", 1, { parent: "p" }), 1_000);
+      await operations.put(operation("p", 1), hourMs);
+      await operations.settleChange("p", (await operations.openChange("p")) ?? 0);
+      await harness.advance(2_000);
+      expect(await operations.list({ parent: "p", limit: 10 })).toEqual([]);
+      expect(await operations.openChange("p")).toBeDefined();
     });
 
     test("[P-OP-15] the index keeps up to which position the summaries of an operation are published", async () => {

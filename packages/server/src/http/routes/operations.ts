@@ -76,11 +76,13 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       }),
       async handle(context) {
         const text = await readBody(context.env.incoming, maxBytes);
-        const { lease_ms } = accepted(readJsonAs(takeOverSchema, text === "" ? "{}" : text));
+        const { lease_ms, worker } = accepted(
+          readJsonAs(takeOverSchema, text === "" ? "{}" : text),
+        );
         const id = context.req.param("id") ?? "";
         return answerJson(
           context,
-          await operations.takeOver(context.get("principal"), id, lease_ms),
+          await operations.takeOver(context.get("principal"), id, lease_ms, worker),
         );
       },
     },
