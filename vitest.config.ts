@@ -17,7 +17,8 @@ const unitWorkers = Math.max(2, availableParallelism() - 1);
 
 export default defineConfig({
   test: {
-    env: programEnvironment(),
+    // Gateways that tests start keep nothing, unless the test names a folder.
+    env: { ...programEnvironment(), MILEPOST_MEMORY: "true" },
     globalSetup: "scripts/test-run.ts",
     projects: [
       {

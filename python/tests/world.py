@@ -60,6 +60,7 @@ class Gateway:
             "MILEPOST_API_KEY": KEY,
             "MILEPOST_PORT": str(self.port),
             "MILEPOST_LOG_LEVEL": "silent",
+            "MILEPOST_MEMORY": "true",
         }
         if self._redis is not None:
             env["MILEPOST_REDIS_URL"] = self._redis

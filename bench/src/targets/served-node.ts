@@ -28,6 +28,7 @@ export async function serveNode(
       NODE_ENV: "production",
       MILEPOST_TOKEN_SECRET: secrets.tokenSecret,
       MILEPOST_API_KEY: secrets.apiKey,
+      MILEPOST_MEMORY: "true",
       ...settings,
     },
     stdio: ["ignore", "pipe", "inherit"],

@@ -79,7 +79,7 @@ export class GatewayNodes {
 
   async #run(node: RunningNode): Promise<void> {
     const { redis, tokenSecret, apiKey } = this.#settings;
-    const where = redis === undefined ? [] : ["--redis", redis];
+    const where = redis === undefined ? ["--memory"] : ["--redis", redis];
     const args = [command, "serve", "--host", "127.0.0.1", "--port", String(node.port), ...where];
     const child = await this.#children.start(process.execPath, args, {
       env: {

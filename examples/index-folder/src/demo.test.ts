@@ -236,3 +236,44 @@ test("closing the demo ends running jobs and removes the indexes", async () => {
   await expect(fetch(`${own.url}/healthz`)).rejects.toThrow();
   expect(existsSync(own.indexFolder)).toBe(false);
 });
+
+test("[P-DATA-9] a demo that starts again on its folder knows its visitors, their runs and their indexes", async () => {
+  const data = join(folder, "data");
+  const start = () => {
+    const settings = readSettings({ MILEPOST_PORT: "0" }, join(folder, "root"), data);
+    return startDemo(settings, { built: folder, plain: folder });
+  };
+  const at = async (url: string, path: string, init: RequestInit = {}) => {
+    const response = await fetch(`${url}${path}`, init);
+    return (await response.json()) as Record<string, never>;
+  };
+  const first = await start();
+  const response = await fetch(`${first.url}/demo/visit`, { method: "POST" });
+  const cookie = response.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const begun = (await response.json()) as Visit;
+  const { operation_id: id } = await at(first.url, "/demo/jobs", {
+    method: "POST",
+    headers: bearer(begun),
+    body: JSON.stringify({ path: "notes", pace: "full" }),
+  });
+  const statusAt = async (url: string, visitor: Visit) => {
+    const path = `/v1/operations/${id}`;
+    const { operation } = await at(url, path, { headers: bearer(visitor) });
+    return (operation as { status?: string } | undefined)?.status;
+  };
+  await expect.poll(() => statusAt(first.url, begun)).toBe("done");
+  await first.close();
+
+  const second = await start();
+  const again = (await at(second.url, "/demo/visit", {
+    method: "POST",
+    headers: { cookie },
+  })) as unknown as Visit;
+  expect(again.session_id).toBe(begun.session_id);
+  expect(await statusAt(second.url, again)).toBe("done");
+  const found = await at(second.url, `/demo/operations/${id}/search?q=milestone`, {
+    headers: bearer(again),
+  });
+  expect(JSON.stringify(found)).toContain("a.md");
+  await second.close();
+});

@@ -7,6 +7,7 @@ import { basename, join } from "node:path";
 import { createProducer } from "@milepost/producer";
 import { MilepostError } from "@milepost/protocol";
 import { createGateway, memoryEngine } from "@milepost/server";
+import { sqliteEngine } from "@milepost/sqlite";
 import { createDemoApi, type DemoInput } from "./demo-api.ts";
 import { answerProblem } from "./http-answer.ts";
 import { type IndexResult, indexFolder } from "./index-job.ts";
@@ -29,9 +30,9 @@ export interface Pages {
 /** Running demo. */
 export interface Demo extends AsyncDisposable {
   readonly url: string;
-  /** Folder for the indexes; `close` removes it. */
+  /** Folder for the indexes; `close` removes it unless it is in the folder of the data. */
   readonly indexFolder: string;
-  /** Ends the jobs, closes the clients' connections, and removes the indexes. */
+  /** Ends the jobs, closes the clients' connections, and removes indexes that are not kept. */
   close(): Promise<void>;
 }
 
@@ -42,14 +43,15 @@ const drainMs = 500;
  * endpoints and its pages, all on one port. Rejects as `listen` does when the port cannot be used.
  */
 export async function startDemo(settings: Settings, pages: Pages): Promise<Demo> {
-  const { root, tokenSecret } = settings;
-  const folder = await mkdtemp(join(tmpdir(), "milepost-index-"));
+  const { root, tokenSecret, data } = settings;
+  const isKept = data !== undefined;
+  const folder = isKept ? join(data, "indexes") : await mkdtemp(join(tmpdir(), "milepost-index-"));
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
-  process.once("exit", removeFolder);
+  if (!isKept) process.once("exit", removeFolder);
 
   const onFault = (thrown: unknown) => console.error("demo:", thrown);
   const gateway = createGateway({
-    engine: memoryEngine(),
+    engine: isKept ? sqliteEngine({ folder: data }) : memoryEngine(),
     auth: { tokenSecret, apiKeys: [{ name: "demo", key: settings.apiKey }] },
   });
   const producer = createProducer({ gateway: gateway.operations, producerId: "index-folder" });
@@ -127,7 +129,7 @@ export async function startDemo(settings: Settings, pages: Pages): Promise<Demo>
     await gateway.close({ drainMs });
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    await rm(folder, { recursive: true, force: true });
+    if (!isKept) await rm(folder, { recursive: true, force: true });
     process.removeListener("exit", removeFolder);
   };
   let ended: Promise<void> | undefined;

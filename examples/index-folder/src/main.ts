@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { MilepostError } from "@milepost/protocol";
 import { startDemo } from "./demo.ts";
 import { readSettings, SettingError, type Settings } from "./settings.ts";
 
@@ -6,7 +7,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 function settings(): Settings {
   try {
-    return readSettings(process.env, at("../../.."));
+    return readSettings(process.env, at("../../.."), at("../../../milepost-demo-data"));
   } catch (error) {
     if (error instanceof SettingError) fail(error.message);
     throw error;
@@ -18,9 +19,9 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-const { port, host, root, ...rest } = settings();
+const { port, host, root, data, ...rest } = settings();
 const demo = await startDemo(
-  { port, host, root, ...rest },
+  { port, host, root, data, ...rest },
   { built: at("page"), plain: at("../plain") },
 ).catch((error: NodeJS.ErrnoException) => {
   if (error.code === "EADDRINUSE") {
@@ -33,6 +34,11 @@ const demo = await startDemo(
       `Cannot listen on ${host} port ${port} (${error.code}). Choose others with MILEPOST_HOST and MILEPOST_PORT.`,
     );
   }
+  if (error instanceof MilepostError && data !== undefined) {
+    fail(
+      `The demo cannot use its data in ${data}: ${error.message}. With MILEPOST_DATA it uses another folder, with MILEPOST_MEMORY=true none.`,
+    );
+  }
   throw error;
 });
 
@@ -42,7 +48,8 @@ console.log(`Milepost is running: ${demo.url}
   ${demo.url}/plain/   the same run over a plain WebSocket, without a framework or a build
   ${demo.url}/openapi.json
 
-You can index folders inside ${root}. Stop with Ctrl-C.`);
+You can index folders inside ${root}. Stop with Ctrl-C.
+${data === undefined ? "Nothing is kept when it stops." : `It keeps its data in ${data}: a restart forgets nothing.`}`);
 
 let stopping = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, realpathSync } from "node:fs";
+import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 /** Settings of the demo, from its environment. */
 export interface Settings {
@@ -11,6 +12,8 @@ export interface Settings {
   readonly allowedHosts: readonly string[];
   readonly tokenSecret: string;
   readonly apiKey: string;
+  /** Folder of the gateway's data and of the indexes; undefined to forget both at the end. */
+  readonly data: string | undefined;
 }
 
 /** Error about a setting that cannot be used; its message is one line. */
@@ -18,17 +21,25 @@ export class SettingError extends Error {}
 
 /**
  * Reads `MILEPOST_PORT` (8787), `MILEPOST_HOST` (127.0.0.1), `MILEPOST_DEMO_ROOT` (`defaultRoot`),
- * `MILEPOST_DEMO_HOSTS`, `MILEPOST_TOKEN_SECRET` and `MILEPOST_API_KEY`. A missing secret is generated for this
- * start; a variable with the suffix `_FILE` names a file that holds the secret. Throws {@link SettingError}.
+ * `MILEPOST_DEMO_HOSTS`, `MILEPOST_DATA` (`defaultData`; not with `MILEPOST_MEMORY`), `MILEPOST_TOKEN_SECRET` and
+ * `MILEPOST_API_KEY`. A missing secret is generated and kept with the data; a variable with the suffix `_FILE` names a file
+ * that holds the secret. Throws {@link SettingError}.
  */
-export function readSettings(env: NodeJS.ProcessEnv, defaultRoot: string): Settings {
+export function readSettings(
+  env: NodeJS.ProcessEnv,
+  defaultRoot: string,
+  defaultData?: string,
+): Settings {
+  const data = env.MILEPOST_MEMORY === "true" ? undefined : env.MILEPOST_DATA || defaultData;
+  const kept = data === undefined ? madeUpSecrets() : keptSecrets(data);
   return {
+    data,
     port: readPort(env.MILEPOST_PORT),
     host: env.MILEPOST_HOST || "127.0.0.1",
     root: readRoot(env.MILEPOST_DEMO_ROOT || defaultRoot),
     allowedHosts: (env.MILEPOST_DEMO_HOSTS ?? "").split(",").flatMap((name) => name.trim() || []),
-    tokenSecret: readSecret(env, "MILEPOST_TOKEN_SECRET"),
-    apiKey: readSecret(env, "MILEPOST_API_KEY"),
+    tokenSecret: readSecret(env, "MILEPOST_TOKEN_SECRET") ?? kept.tokenSecret,
+    apiKey: readSecret(env, "MILEPOST_API_KEY") ?? kept.apiKey,
   };
 }
 
@@ -47,11 +58,46 @@ function readRoot(path: string): string {
   }
 }
 
-function readSecret(env: NodeJS.ProcessEnv, name: string): string {
+interface Secrets {
+  readonly tokenSecret: string;
+  readonly apiKey: string;
+}
+
+function madeUpSecrets(): Secrets {
+  const secret = () => randomBytes(36).toString("base64url");
+  return { tokenSecret: secret(), apiKey: secret() };
+}
+
+/** Returns the secrets of the first start on this folder, so that a page is still its visitor's after a restart. */
+function keptSecrets(data: string): Secrets {
+  const file = join(data, "demo-secrets.json");
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Secrets;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw unusable(data, error);
+  }
+  const secrets = madeUpSecrets();
+  try {
+    mkdirSync(data, { recursive: true, mode: 0o700 });
+    writeFileSync(file, JSON.stringify(secrets), { mode: 0o600 });
+  } catch (error) {
+    throw unusable(data, error);
+  }
+  return secrets;
+}
+
+function unusable(data: string, error: unknown): SettingError {
+  const { message } = error as Error;
+  return new SettingError(
+    `The data folder ${data} cannot be used (${message}). Choose another with MILEPOST_DATA, or forget everything with MILEPOST_MEMORY=true.`,
+  );
+}
+
+function readSecret(env: NodeJS.ProcessEnv, name: string): string | undefined {
   const given = env[name];
   if (given) return checkedSecret(name, given);
   const file = env[`${name}_FILE`];
-  if (!file) return randomBytes(36).toString("base64url");
+  if (!file) return undefined;
   let content: string;
   try {
     content = readFileSync(file, "utf8");

@@ -56,6 +56,7 @@ export {
   verifySignature,
 } from "./backends/signature.ts";
 export { ConfigError } from "./config/config-error.ts";
+export { withKeptSecrets } from "./config/kept-secrets.ts";
 export { type Config, type ConfigSources, loadConfig, redacted } from "./config/load-config.ts";
 export { otherRole, type Role, roles } from "./config/role.ts";
 export type { Settings } from "./config/settings.ts";

@@ -62,7 +62,7 @@ export function sqliteEngine({
   durability = "full",
   maxBytes = defaultMaxBytes,
 }: SqliteEngineOptions): EngineFactory {
-  return ({ clock, random, onTrimmed = () => {}, maxMemoryBytes = defaultMemoryBytes }) => {
+  return ({ clock, random, onTrimmed = () => {}, onFull, maxMemoryBytes = defaultMemoryBytes }) => {
     const folder = takeFolder(path);
     const opened = openIn(folder);
     const { database, mainDescriptor, walDescriptor } = opened;
@@ -72,6 +72,7 @@ export function sqliteEngine({
       walDescriptor,
       maxBytes,
       after: realAfter,
+      ...(onFull === undefined ? {} : { onFull }),
       faultOfFiles: () =>
         isDeleted(mainDescriptor) || isDeleted(walDescriptor)
           ? `the file ${folder.file} was deleted while the gateway uses it; put it back, or restart the gateway with a backup`
@@ -85,6 +86,14 @@ export function sqliteEngine({
     const bus = new MemoryBus();
     const log = new SqliteChannelLog({ ...parts, bus, maxMemoryBytes, onTrimmed });
     const housekeeping = new Housekeeping(parts, log);
+    let closed: Promise<void> | undefined;
+    const close = async () => {
+      housekeeping.close();
+      await store.close();
+      closeSync(walDescriptor);
+      closeSync(mainDescriptor);
+      folder.release();
+    };
     return {
       name: "sqlite",
       log,
@@ -107,14 +116,12 @@ export function sqliteEngine({
       targets: new SqliteTargets(parts),
       inbox: new SqliteInbox(parts),
       isDurable: true,
+      durability,
       memoryBytes: () => log.bytes,
       store,
-      close: async () => {
-        housekeeping.close();
-        await store.close();
-        closeSync(walDescriptor);
-        closeSync(mainDescriptor);
-        folder.release();
+      close: () => {
+        closed ??= close();
+        return closed;
       },
     };
   };

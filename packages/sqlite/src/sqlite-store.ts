@@ -16,6 +16,8 @@ export interface StoreParts {
   readonly faultOfFiles: () => string | undefined;
   /** Bytes that the file may have. */
   readonly maxBytes: number;
+  /** Called when the file has begun or ended to have as many bytes as it may. */
+  readonly onFull?: (isFull: boolean) => void;
   /** Runs a callback at the end of this tick; default `setImmediate`. */
   readonly defer?: (callback: () => void) => void;
   /** Runs a callback after a time, and returns what cancels it. */
@@ -91,12 +93,8 @@ export class SqliteStore implements StoreWatch {
       busConnected: true,
       takesWrites: this.#fault === undefined,
       ...(this.#isFull && { isFull: true }),
+      ...(this.#fault !== undefined && { reason: this.#fault }),
     };
-  }
-
-  /** Reason for which the store takes no writes now. */
-  get fault(): string | undefined {
-    return this.#fault;
   }
 
   /** True while a step runs, which may write. */
@@ -279,6 +277,7 @@ export class SqliteStore implements StoreWatch {
     const isFull = pages * pageBytes >= this.#parts.maxBytes;
     if (isFull === this.#isFull) return;
     this.#isFull = isFull;
+    this.#parts.onFull?.(isFull);
     this.#tell();
   }
 
@@ -356,7 +355,7 @@ function unavailable(fault = "the store has failed; retry later", cause?: unknow
 function isFull(maxBytes: number): MilepostError {
   return new MilepostError(
     "store_full",
-    `the store has the ${Math.floor(maxBytes / 1_048_576)} MiB that it may have; retry later, raise data.maxBytes, or shorten retention`,
+    `the store has the ${Math.floor(maxBytes / 1_048_576)} MiB that it may have; retry later, raise dataMaxBytes, or shorten retention`,
   );
 }
 

@@ -10,6 +10,7 @@ import {
   type Serving,
   serve,
   superviseWorkers,
+  withKeptSecrets,
 } from "@milepost/server";
 import { Command, Option } from "commander";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
@@ -23,6 +24,8 @@ interface ServeFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly redis?: string;
+  readonly data?: string;
+  readonly memory?: true;
   readonly requireStore?: true;
   readonly workers?: number;
   readonly role?: Role;
@@ -56,6 +59,11 @@ export function serveCommand(terminal: Terminal): Command {
       "--redis <url>",
       "URL of the Redis that several gateways share (MILEPOST_REDIS_URL; default none)",
     )
+    .option(
+      "--data <folder>",
+      "folder in which a gateway without Redis keeps its data (MILEPOST_DATA; default ./milepost-data)",
+    )
+    .option("--memory", "keep nothing: forget everything when the gateway ends (MILEPOST_MEMORY)")
     .option(
       "--require-store",
       "end the start when Redis is absent, instead of waiting for it (MILEPOST_REQUIRE_STORE)",
@@ -103,8 +111,9 @@ export function serveCommand(terminal: Terminal): Command {
           flags: { ...flags, ...(drain !== undefined && { drainMs: drain }) },
           env: terminal.env,
           ...(file !== undefined && { file }),
+          defaultData: "./milepost-data",
         });
-      const config = read();
+      const config = withKept(read());
       if (config.workers > 1 && cluster.isPrimary) {
         await supervise(config, read, terminal);
         return;
@@ -160,12 +169,25 @@ async function start(config: Config, terminal: Terminal): Promise<Serving> {
   }
 }
 
+/** Takes over the secrets of an earlier development start. */
+function withKept(config: Config): Config {
+  try {
+    return withKeptSecrets(config);
+  } catch (error) {
+    throw new CommandFailure((error as Error).message, exitCodes.config, { cause: error });
+  }
+}
+
 function developmentHints(config: Config, url: string): string[] {
-  const made = config.madeUp.length > 0 ? " Each start generates new secrets." : "";
+  const isKept = config.data !== "";
+  const made = isKept
+    ? ` Its secrets are kept in ${config.data}.`
+    : " Each start generates new secrets.";
+  const secrets = config.madeUp.length > 0 ? made : "";
   const [key] = config.apiKeys;
   return [
     "",
-    `Milepost runs for development on ${url}.${made} In another terminal:`,
+    `Milepost runs for development on ${url}.${secrets} In another terminal:`,
     "",
     `  export MILEPOST_URL=${url}`,
     ...(key?.key === undefined ? [] : [`  export MILEPOST_API_KEY=${key.key}`]),

@@ -27,7 +27,8 @@ export class TestTerminal implements Terminal {
   #waiting: { readonly pattern: RegExp; readonly resolve: (line: string) => void }[] = [];
 
   constructor(env: Record<string, string | undefined> = {}, stdin: string | Uint8Array = "") {
-    this.env = env;
+    // No test leaves data behind, unless it names a folder.
+    this.env = { MILEPOST_MEMORY: "true", ...env };
     this.#stdin = stdin;
     this.process = Object.assign(this.emitter, { exit: () => {} });
   }

@@ -37,6 +37,7 @@ export function coreStats(
     engine: engine.name,
     isDurable: engine.isDurable === true,
     isFull,
+    ...(engine.durability === undefined ? {} : { durability: engine.durability }),
     ...(store === undefined ? {} : { store }),
     ...(outageMs === undefined ? {} : { outageMs }),
     spooled: channels.spooled,

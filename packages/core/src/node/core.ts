@@ -91,10 +91,12 @@ export interface CoreStats {
   readonly consumers: ConsumerCounts;
   readonly subscriptions: number;
   readonly channels: number;
-  /** Kind of the engine: `memory` or `redis`, or the name of another one. */
+  /** Kind of the engine: `memory`, `sqlite` or `redis`, or the name of another one. */
   readonly engine: string;
   /** True if the entries of channels outlive this process. */
   readonly isDurable: boolean;
+  /** When a write counts as done; absent where the store does not say. */
+  readonly durability?: "full" | "normal";
   /** True while entries are refused because the store, or the memory for channels, is full. */
   readonly isFull: boolean;
   /** Health of the store; absent where the store is part of the process. */

@@ -60,7 +60,8 @@ export function createCore(options: CoreOptions): Core {
   }
 
   void connectionAdmin.listen().catch(errorLog.report);
-  if (engine.isShared === true) maintenance.onDue();
+  // A node takes over what dead nodes left behind, and what its own process left behind before a restart.
+  if (engine.isShared === true || engine.isDurable === true) maintenance.onDue();
   deliveries?.onDue();
 
   return {

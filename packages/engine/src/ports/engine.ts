@@ -50,6 +50,11 @@ export interface Engine {
   readonly isShared?: boolean;
   /** True when the entries of logs outlive this process. */
   readonly isDurable?: boolean;
+  /**
+   * When a write counts as done: once the disk has it (`full`), or once the operating system has it (`normal`); absent where
+   * the store does not say.
+   */
+  readonly durability?: "full" | "normal";
   /** Approximate number of bytes that the logs take in the memory of this process; absent where they take none. */
   readonly memoryBytes?: () => number;
   /**

@@ -8,6 +8,8 @@ export interface StoreHealth {
   readonly takesWrites: boolean;
   /** True while the store refuses writes because its memory is full; absent where the store never says so. */
   readonly isFull?: boolean;
+  /** Reason for which the store takes no writes, and what ends it; absent where the store does not say. */
+  readonly reason?: string;
 }
 
 /** Health of a store outside of the process. */

@@ -26,6 +26,8 @@ export interface ConfigSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Path of a JSON file of settings; default the value of `MILEPOST_CONFIG`. */
   readonly file?: string;
+  /** Folder of the data of a gateway without Redis whose settings name none; default none. */
+  readonly defaultData?: string;
   /** Reads a file as text; default from the disk. */
   readonly readFile?: ReadFile;
 }
@@ -76,7 +78,12 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     values[name] = candidates[0]?.value ?? settings[name].fallback;
   }
   // Every value has passed its schema here; if not, there are mistakes and the values are never used.
-  const merged = values as unknown as Settings;
+  const given = values as unknown as Settings;
+  const keepsData = given.redis === "" && given.memory !== true;
+  const merged: Settings = {
+    ...given,
+    data: keepsData ? given.data || (sources.defaultData ?? "") : "",
+  };
   const lacking = lackingSecrets(merged);
   if (merged.dev !== true && lacking.includes("tokenSecret")) {
     mistakes.push(
@@ -90,7 +97,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   }
   if (mistakes.length === 0 && merged.workers > 1 && merged.redis === "") {
     mistakes.push(
-      "workers above 1 need redis, because the workers share their state through it; set MILEPOST_REDIS_URL, for example redis://127.0.0.1:6379",
+      "workers above 1 need redis, because the workers share their state through it, and one process alone may use a data folder; set MILEPOST_REDIS_URL, for example redis://127.0.0.1:6379",
     );
   }
   const tokenOptions = tokensWithKeys(

@@ -59,6 +59,17 @@ export interface Settings {
   readonly apiKeys: readonly ApiKey[];
   /** URL of the Redis that the nodes share; empty to keep everything in the memory of this process. */
   readonly redis: string;
+  /**
+   * Folder in which a gateway without Redis keeps its data; empty to keep everything in the memory of this process. `serve`
+   * uses `./milepost-data` by default.
+   */
+  readonly data: string;
+  /** True to keep nothing: a gateway without Redis then forgets everything when it ends. */
+  readonly memory: boolean;
+  /** When a write to the data counts as done: once the disk has it (`full`), or once the operating system has it. */
+  readonly durability: "full" | "normal";
+  /** Bytes that the data may take; beyond them the gateway takes nothing new. */
+  readonly dataMaxBytes: number;
   /** True if a start without Redis fails; otherwise the node waits for an absent Redis and is unhealthy meanwhile. */
   readonly requireStore: boolean;
   /** Number of processes that serve the port; more than one needs Redis. */
@@ -274,6 +285,35 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: [],
     secret: true,
     example: '[{"stream": "publications"}]',
+  },
+  data: {
+    schema: z.string().min(1).max(4_096),
+    env: "MILEPOST_DATA",
+    fallback: "",
+    example: "/var/lib/milepost",
+  },
+  memory: {
+    schema: z.boolean(),
+    env: "MILEPOST_MEMORY",
+    fromText: booleanFrom,
+    fallback: false,
+    example: "true or false",
+  },
+  durability: {
+    schema: z.enum(["full", "normal"]),
+    env: "MILEPOST_DURABILITY",
+    fallback: "full",
+    example: "full or normal",
+  },
+  dataMaxBytes: {
+    schema: z
+      .int()
+      .min(16 * 1_048_576)
+      .max(2 ** 50),
+    env: "MILEPOST_DATA_MAX_BYTES",
+    fromText: numberFrom,
+    fallback: 10 * 1_073_741_824,
+    example: "10737418240",
   },
   requireStore: {
     schema: z.boolean(),

@@ -452,10 +452,18 @@ export const healthSchema = z
         full: z.boolean(),
       })
       .meta({ description: "Every field is false where the node uses no Redis." }),
-    store: z.object({ kind: z.string(), durable: z.boolean(), full: z.boolean() }).meta({
-      description:
-        "Kind of the store, whether its entries outlive the process, and whether it has no room for more.",
-    }),
+    store: z
+      .object({
+        kind: z.string(),
+        durable: z.boolean(),
+        full: z.boolean(),
+        durability: z.enum(["full", "normal"]).optional(),
+        reason: z.string().optional(),
+      })
+      .meta({
+        description:
+          "Kind of the store, whether its entries outlive the process, and whether it has no room for more. The embedded store also says when a write counts as done, and why it takes none now.",
+      }),
     spooled: z.int().meta({ description: "Publications that wait for Redis." }),
     backends: z
       .object({ closed: z.int(), open: z.int(), half_open: z.int() })

@@ -1,13 +1,18 @@
 import type { CoreLog } from "@milepost/core";
 import { type EngineFactory, StoreAvailability } from "@milepost/engine";
 import type { RedisTls } from "@milepost/redis";
+import type { Settings } from "../config/settings.ts";
 import { StoreLog } from "./store-log.ts";
 import { systemClock } from "./system-clock.ts";
 
 /** Settings that select the engine. */
 export interface EngineSettings {
-  /** URL of Redis; empty for the memory of this process. */
+  /** URL of Redis; empty for the data folder or the memory of this process. */
   readonly redis: string;
+  /** Folder of the data without Redis; empty for the memory of this process. */
+  readonly data: string;
+  readonly durability: Settings["durability"];
+  readonly dataMaxBytes: number;
   readonly redisPrefix: string;
   /** Certificates of connections to Redis over TLS. */
   readonly redisTls?: RedisTls;
@@ -44,17 +49,18 @@ export async function inspectStore({
 
 /**
  * Connects to the configured store; resolves with undefined if that is the memory of this process, without
- * loading any Redis code. Rejects with one line that says what is wrong with the address.
+ * loading any code of a store. Rejects with one line that says what is wrong with the address.
  *
  * With `onRefused`, an absent store does not matter: the engine joins it when it comes. If the store then refuses this
  * node for good before the node has ever joined it, `onRefused` is called with one line that says why.
  */
 export async function openEngine(
-  { redis, redisPrefix, redisTls }: EngineSettings,
+  settings: EngineSettings,
   log: CoreLog,
   onRefused?: (error: Error) => void,
 ): Promise<OpenedEngine | undefined> {
-  if (redis === "") return undefined;
+  const { redis, redisPrefix, redisTls, data } = settings;
+  if (redis === "") return data === "" ? undefined : openEmbedded(settings, log);
   const { connectRedis, redisEngine } = await import("@milepost/redis");
   const storeLog = new StoreLog(log, systemClock);
   const earlyErrors: unknown[] = [];
@@ -89,6 +95,32 @@ export async function openEngine(
       store.close();
       return link.close();
     },
+  };
+}
+
+/** Opens the folder of the data once the gateway makes its engine, which throws when that is not possible. */
+async function openEmbedded(
+  { data, durability, dataMaxBytes }: EngineSettings,
+  log: CoreLog,
+): Promise<OpenedEngine> {
+  const { sqliteEngine } = await import("@milepost/sqlite");
+  const open = sqliteEngine({ folder: data, durability, maxBytes: dataMaxBytes });
+  let close = async () => {};
+  return {
+    joined: Promise.resolve(),
+    factory: (context) => {
+      const engine = open(context);
+      const storeLog = new StoreLog(log, systemClock);
+      const store = new StoreAvailability(engine.store, systemClock);
+      storeLog.follow(store);
+      close = () => {
+        storeLog.close();
+        store.close();
+        return engine.close();
+      };
+      return { ...engine, store, close };
+    },
+    close: () => close(),
   };
 }
 

@@ -132,7 +132,9 @@ export class StoreLog {
   #logAway(): void {
     const loss = this.#loss;
     if (loss === undefined) return;
-    const { at, reason, lastReason, failedAttempts, isLogged } = loss;
+    const { at, failedAttempts, isLogged } = loss;
+    const { reason = loss.reason, reason: lastReason = loss.lastReason } =
+      this.#availability?.health ?? {};
     loss.said = this.#fault;
     const { lost, still } = texts[loss.said];
     if (isLogged) {

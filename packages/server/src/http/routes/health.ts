@@ -40,8 +40,14 @@ export function healthEndpoints({
         },
         consumers: stats.consumers,
         refused: stats.refused,
-        redis: redisHealth(stats.store),
-        store: { kind: stats.engine, durable: stats.isDurable, full: stats.isFull },
+        redis: redisHealth(stats.engine === "sqlite" ? undefined : stats.store),
+        store: {
+          kind: stats.engine,
+          durable: stats.isDurable,
+          full: stats.isFull,
+          ...(stats.durability !== undefined && { durability: stats.durability }),
+          ...(stats.store?.reason !== undefined && { reason: stats.store.reason }),
+        },
         spooled: stats.spooled,
         backends: backends.counts,
       };
