@@ -22,6 +22,7 @@ type Port = Exclude<
   | "name"
   | "isShared"
   | "isDurable"
+  | "durability"
   | "store"
   | "memoryBytes"
   | "now"

@@ -10,9 +10,9 @@ export interface EngineSettings {
   /** URL of Redis; empty for the data folder or the memory of this process. */
   readonly redis: string;
   /** Folder of the data without Redis; empty for the memory of this process. */
-  readonly data: string;
-  readonly durability: Settings["durability"];
-  readonly dataMaxBytes: number;
+  readonly data?: string;
+  readonly durability?: Settings["durability"];
+  readonly dataMaxBytes?: number;
   readonly redisPrefix: string;
   /** Certificates of connections to Redis over TLS. */
   readonly redisTls?: RedisTls;
@@ -59,8 +59,8 @@ export async function openEngine(
   log: CoreLog,
   onRefused?: (error: Error) => void,
 ): Promise<OpenedEngine | undefined> {
-  const { redis, redisPrefix, redisTls, data } = settings;
-  if (redis === "") return data === "" ? undefined : openEmbedded(settings, log);
+  const { redis, redisPrefix, redisTls, data = "" } = settings;
+  if (redis === "") return data === "" ? undefined : openEmbedded(data, settings, log);
   const { connectRedis, redisEngine } = await import("@milepost/redis");
   const storeLog = new StoreLog(log, systemClock);
   const earlyErrors: unknown[] = [];
@@ -100,11 +100,16 @@ export async function openEngine(
 
 /** Opens the folder of the data once the gateway makes its engine, which throws when that is not possible. */
 async function openEmbedded(
-  { data, durability, dataMaxBytes }: EngineSettings,
+  folder: string,
+  { durability, dataMaxBytes: maxBytes }: EngineSettings,
   log: CoreLog,
 ): Promise<OpenedEngine> {
   const { sqliteEngine } = await import("@milepost/sqlite");
-  const open = sqliteEngine({ folder: data, durability, maxBytes: dataMaxBytes });
+  const open = sqliteEngine({
+    folder,
+    ...(durability === undefined ? {} : { durability }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  });
   let close = async () => {};
   return {
     joined: Promise.resolve(),
