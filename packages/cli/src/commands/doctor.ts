@@ -95,7 +95,7 @@ export function doctorCommand(terminal: Terminal): Command {
         terminal.out(`Node ${process.version}`);
         const width = Math.max(...Object.keys(shown ?? {}).map(({ length }) => length)) + 2;
         for (const [name, value] of Object.entries(shown ?? {})) {
-          terminal.out(`  ${name.padEnd(width)}${jsonLine(value)}`);
+          terminal.out(`  ${name.padEnd(width)}${jsonLine(value ?? null)}`);
         }
         for (const mistake of mistakes) terminal.out(`  ✗ ${mistake}`);
         for (const warning of warnings) terminal.out(`  ! ${warning}`);
