@@ -82,7 +82,7 @@ export function createApiKeys(keys: readonly ApiKey[], clock: { now(): number } 
     return { hash: Buffer.from(hash.slice(7), "hex"), principal };
   });
   return {
-    identify: (presented) => identifyHash(sha256(presented)),
+    identify: (presented) => (known.length === 0 ? undefined : identifyHash(sha256(presented))),
     identifyHash,
   };
 

@@ -25,7 +25,7 @@ export function readTokenForm(token: string): TokenForm | string {
   const parts = token.split(".");
   const [headerPart = "", claimsPart = "", signature = ""] = parts;
   if (parts.length !== 3 || decoded(signature) === undefined) return "the token is not valid";
-  const header = objectIn(headerPart);
+  const header = headerIn(headerPart);
   const claims = objectIn(claimsPart);
   if (header === undefined || claims === undefined) return "the token is not valid";
   const { alg, kid } = header;
@@ -42,6 +42,21 @@ export function isJwt(credential: string): boolean {
   const parts = credential.split(".");
   const header = parts.length === 3 ? objectIn(parts[0] ?? "") : undefined;
   return header !== undefined && "alg" in header;
+}
+
+const maxHeaders = 32;
+const maxKeptLength = 512;
+/** Headers that were read before. An issuer writes the same header into all its tokens. */
+const headers = new Map<string, Readonly<Record<string, unknown>>>();
+
+function headerIn(part: string): Readonly<Record<string, unknown>> | undefined {
+  const known = headers.get(part);
+  if (known !== undefined) return known;
+  const header = objectIn(part);
+  if (header === undefined || part.length > maxKeptLength) return header;
+  if (headers.size >= maxHeaders) headers.clear();
+  headers.set(part, header);
+  return header;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

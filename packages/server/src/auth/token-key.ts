@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, webcrypto } from "node:crypto";
+import { createPublicKey, createSecretKey, type KeyObject, webcrypto } from "node:crypto";
 import { isRecord } from "@milepost/protocol";
 
 /** Minimum length of a token secret, in bytes; equal to the length of the hash. */
@@ -26,7 +26,7 @@ export interface TokenKeyOptions {
 export interface TokenKey {
   readonly kid: string | undefined;
   readonly algorithm: TokenAlgorithm;
-  readonly key: KeyObject | Promise<webcrypto.CryptoKey>;
+  readonly key: KeyObject;
   readonly issuer?: string;
 }
 
@@ -42,7 +42,7 @@ export function readTokenKey(options: TokenKeyOptions): TokenKey {
   }
   const about = { kid, ...(issuer === undefined ? {} : { issuer }) };
   if (publicKey !== undefined) return { ...about, ...readPem(publicKey) };
-  return { ...about, algorithm: "HS256", key: importSecret(secretBytes(secret, "secret")) };
+  return { ...about, algorithm: "HS256", key: createSecretKey(secretBytes(secret, "secret")) };
 }
 
 /** Returns the bytes of a token secret. The value may come from code without types, such as an unset variable. */
@@ -67,7 +67,7 @@ export function secretBytes(secret: unknown, name: string): Uint8Array {
   return bytes;
 }
 
-/** Imports a secret for HS256. */
+/** Imports a secret that issues tokens with HS256. */
 export function importSecret(bytes: Uint8Array): Promise<webcrypto.CryptoKey> {
   const hmac = { name: "HMAC", hash: "SHA-256" };
   return webcrypto.subtle.importKey("raw", new Uint8Array(bytes), hmac, false, ["sign", "verify"]);

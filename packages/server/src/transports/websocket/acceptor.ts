@@ -72,7 +72,7 @@ const closeGraceMs = 1_000;
  * Creates an acceptor. It verifies origin and credential, performs the upgrade, and tracks the open WebSockets.
  */
 export function createWebSocketAcceptor<Plan extends Handshake>(
-  { core, identify, origins, sockets, guests, tokenInQuery, compression, log }: DoorParts,
+  { core, clock, identify, origins, sockets, guests, tokenInQuery, compression, log }: DoorParts,
   { plan: planUpgrade, attach }: AcceptorSteps<Plan>,
 ): WebSocketAcceptor {
   const acceptorOptions = {
@@ -189,6 +189,9 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     let isConnected = false;
     const deflates = compression && offersDeflate(request.headers["sec-websocket-extensions"]);
     const chosen = deflates ? deflatingAcceptor : acceptor;
+    // The answer to the handshake leaves together with the first messages of the connection.
+    socket.cork();
+    clock.soon(() => socket.uncork());
     chosen.handleUpgrade(request, socket, head, (ws) => {
       socket.removeListener("error", destroy);
       const terms = {
