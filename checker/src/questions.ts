@@ -57,10 +57,11 @@ export class QuestionChecks {
 
   #asked({ operation, key, question }: AskedRecord): void {
     const name = `${operation} ${key}`;
-    const before = this.#byKey.get(name);
-    if (before !== undefined && before !== question) this.#require(before).replacedBy = question;
-    this.#byKey.set(name, question);
+    // The answer to an earlier request may come late, and name a question that was withdrawn since.
     if (this.#questions.has(question)) return;
+    const before = this.#byKey.get(name);
+    if (before !== undefined) this.#require(before).replacedBy = question;
+    this.#byKey.set(name, question);
     this.#questions.set(question, {
       operation,
       key,
@@ -110,7 +111,8 @@ export class QuestionChecks {
     }
     atDeadline(record, says);
     escalated(record, t, says);
-    shown(record, says);
+    // The state of an operation that is over takes no questions any more; the events of its log say what came late.
+    if (record.shown !== undefined || overAt === undefined) shown(record, says);
     inInboxes(record, says);
   }
 
@@ -145,7 +147,7 @@ function escalated(record: QuestionStateRecord, t: number, says: Blame): void {
   if (level < due) says(`escalated to the step ${level} only, of ${due}`);
 }
 
-/** The state of the operation says what the store says, apart from a question that came too late for it. */
+/** The state of the operation says what the store says. */
 function shown({ status, answer, level, shown: said }: QuestionStateRecord, says: Blame): void {
   if (said === undefined) {
     if (status !== "withdrawn") says(`is ${status} and not in the log`);

@@ -10,6 +10,11 @@ describe("questions through lost answers, dead nodes, and a store that refuses o
       expect([seed, await runQuestions(seed)]).toEqual([seed, []]);
   });
 
+  test("[P-QST-8] [P-QST-11] what came in the moment of an operation's end is over too", async () => {
+    // Seeds that once left a question open: its operation ended between two steps of the node that looked after it.
+    for (const seed of [716, 2197]) expect([seed, await runQuestions(seed)]).toEqual([seed, []]);
+  });
+
   test.each(Object.entries(questionMutants))(
     'the checker finds the mutant "%s" of questions',
     async (_, spoil) => {

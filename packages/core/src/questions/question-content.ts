@@ -129,8 +129,10 @@ export function missingEvents(
 ): readonly QuestionEvent[] {
   const { id, status } = stored;
   const shown = state.questions?.find((question) => question.id === id);
-  // A question that came too late for its operation is withdrawn before anybody has seen it.
-  if (shown === undefined && isFinal(state.status)) return [];
+  // A question that came too late for its operation is withdrawn before anybody has seen it. Of one that was answered in time,
+  // the log has the events, although the state takes no more.
+  const isUnanswered = status === "open" || status === "withdrawn";
+  if (shown === undefined && isFinal(state.status) && isUnanswered) return [];
   const events: QuestionEvent[] = [];
   const add = (phase: QuestionPhase, said: object, key: string = phase) =>
     events.push({

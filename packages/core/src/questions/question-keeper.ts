@@ -268,7 +268,17 @@ export class QuestionKeeper {
     const { operations, store, clock } = this.#context;
     const { stored, content } = found;
     const { id, operationId, revision, status, lists } = stored;
-    await operations.publishOwn(operationId, publisher, (state) => missingEvents(found, state));
+    const state = await operations.publishOwn(operationId, publisher, (before) =>
+      missingEvents(found, before),
+    );
+    if (status === "open" && state !== undefined && isFinal(state.status)) {
+      // The operation has ended since somebody looked whether anything is due.
+      const decide = (question: FoundQuestion) =>
+        this.#settled(question, "withdrawn", { reason: state.status });
+      const { question } = await this.#store(found, decide);
+      if (question !== undefined) await this.#publish(question);
+      return;
+    }
     const shown = shownQuestion(found, "");
     await this.#show(shown, lists);
     if (status !== "open") await this.#wakeReaders(found);

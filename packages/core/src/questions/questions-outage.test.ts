@@ -11,6 +11,11 @@ class Pair implements AsyncDisposable {
   readonly mortal = this.engine.mortal();
   /** Called once the first node has stored a question. */
   onStored: () => void = () => {};
+  /** Called once the second node has read the state of the operation, to look whether anything of a question is due. */
+  onLook: () => Promise<void> = async () => {};
+  isLooking = false;
+  /** True while the second node cannot list questions. */
+  isListAway = false;
   isAway = false;
   readonly a: TestCore;
   readonly b: TestCore;
@@ -20,7 +25,33 @@ class Pair implements AsyncDisposable {
     const node = (name: string, n: number, engine: EngineFactory) =>
       testCore({ clock: this.clock, random: new SeededRandom(n), node: name, engine });
     // The node that dies is created last, so that the other one holds the sweep lease.
-    this.b = node("b", 2, this.engine.factory);
+    this.b = node("b", 2, (context) => {
+      const engine = this.engine.factory(context);
+      const { questions, log } = engine;
+      return altered(engine, {
+        log: altered(log, {
+          peek: async (channel, policy) => {
+            const snapshot = await log.peek(channel, policy);
+            if (channel === "operation:9" && this.isLooking) {
+              this.isLooking = false;
+              await this.onLook();
+            }
+            return snapshot;
+          },
+        }),
+        questions: altered(questions, {
+          due: async (...args) => {
+            const due = await questions.due(...args);
+            this.isLooking = due.length > 0;
+            return due;
+          },
+          list: async (query) => {
+            if (this.isListAway) throw new MilepostError("store_unavailable", "the store is away");
+            return questions.list(query);
+          },
+        }),
+      });
+    });
     this.a = node("a", 1, (context) => {
       const engine = this.mortal.factory(context);
       const { questions } = engine;
@@ -37,7 +68,8 @@ class Pair implements AsyncDisposable {
     });
   }
 
-  async running(): Promise<void> {
+  /** Starts the operation and returns its lease. */
+  async running(): Promise<string> {
     const { core, service } = this.a;
     const { lease } = await core.operations.create(service, {
       kind: "deploy",
@@ -47,6 +79,7 @@ class Pair implements AsyncDisposable {
     });
     const events = [{ event: "started", data: {} }];
     await core.operations.report(service, "9", { lease: lease.token, events });
+    return lease.token;
   }
 
   ask(t: TestCore, rest: object = {}) {
@@ -82,6 +115,24 @@ describe("questions of nodes that die, and of a store that is away", () => {
       question: { id: question?.id },
     });
     expect(await t.phases()).toEqual(["asked"]);
+  });
+
+  test("[P-QST-8] an operation that ends while a node looks after a dead node's question leaves nothing open", async () => {
+    await using t = new Pair();
+    const lease = await t.running();
+    t.onStored = () => t.mortal.die();
+    await t.ask(t.a, { key: "go" }).catch(() => {});
+    const { core, service } = t.b;
+    t.onLook = async () => {
+      t.isListAway = true;
+      const events = [{ event: "done", data: {} }];
+      await core.operations.report(service, "9", { lease, events }).catch(() => {});
+      t.isListAway = false;
+    };
+    await t.clock.advance(12_000);
+    const { questions } = await core.questions.ofOperation(service, "9");
+    expect(questions).toMatchObject([{ status: "withdrawn", reason: "done" }]);
+    expect((await core.questions.open(t.b.user("ada"), {})).questions).toEqual([]);
   });
 
   test("[P-QST-7] another node takes over the deadlines of a dead one, within 10 s and once", async () => {
