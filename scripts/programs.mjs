@@ -49,6 +49,13 @@ export const programs = [
     env: "MILEPOST_PYTHON",
     neededBy: "the check of the vectors in another language",
   },
+  {
+    name: "promtool",
+    commands: ["promtool"],
+    debianPackage: "prometheus",
+    env: "MILEPOST_PROMTOOL",
+    neededBy: "the tests of the alert rules",
+  },
 ];
 
 /** @typedef {(typeof programs)[number]} Program */

@@ -40,6 +40,7 @@ export const documentTests = existing([
   "packages/protocol/src/documented-security.test.ts",
   "packages/react/src/status-panel-css.test.ts",
   "packages/server/src/metrics/documented-metrics.test.ts",
+  "packages/server/src/metrics/monitoring.test.ts",
   "scripts/mutate/mutants.test.ts",
   "scripts/supply.test.ts",
   "scripts/vectors/vectors.test.ts",

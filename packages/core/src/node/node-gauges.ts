@@ -39,6 +39,7 @@ export class NodeGauges {
     this.#stats = shared(() => coreStats(context, isShuttingDown()));
     const waiting = shared(() => this.#waiting());
     instruments.connections.readFrom(() => connections.size);
+    instruments.connectionLimit.readFrom(() => context.limits.maxConnections);
     instruments.connectionsByConsumer.readFrom(() => this.#stats().consumers);
     instruments.clusterConnections.readFrom(() => this.#stats().totalConnections);
     instruments.silentConnections.readFrom(() => this.#stats().dead);

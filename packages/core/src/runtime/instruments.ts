@@ -49,6 +49,12 @@ export const coreInstruments = {
     help: "Connections attached to this node.",
     unit: "connections",
   },
+  connectionLimit: {
+    kind: "gauge",
+    name: "milepost_connection_limit",
+    help: "Connections that this node accepts (the limit maxConnections).",
+    unit: "connections",
+  },
   connectionsByConsumer: {
     kind: "gauges",
     name: "milepost_connections_by_consumer",
