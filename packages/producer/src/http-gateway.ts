@@ -1,12 +1,16 @@
 import type {
+  AskedQuestion,
   ClaimedTicket,
   CommandSource,
   CreatedOperation,
   OperationLease,
   PendingCommand,
+  PendingInput,
   ProducerGateway,
+  Question,
   QueueGateway,
   ReportResult,
+  SteeringGateway,
 } from "@milepost/model";
 import {
   isRecord,
@@ -61,7 +65,7 @@ export interface GatewaySigning {
 }
 
 /** Calls that a backend can make to a gateway over HTTP. */
-export interface HttpGateway extends ProducerGateway, QueueGateway {
+export interface HttpGateway extends ProducerGateway, QueueGateway, SteeringGateway {
   /** Publishes to a channel. The API key must be allowed to publish to that channel. */
   readonly publish: Publish;
 }
@@ -201,6 +205,26 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       if (!Array.isArray(answer.commands)) throw notAGateway("GET …/commands");
       return answer.commands as PendingCommand[];
     },
+    async pendingInputs(operationId, after, waitMs, signal) {
+      const wait = Math.floor(waitMs / 1_000);
+      const path = `${operationPath(operationId)}/inputs?wait=${wait}&after=${after}`;
+      const answer = await call("GET", path, undefined, signal, waitMs);
+      if (!Array.isArray(answer.inputs)) throw notAGateway("GET …/inputs");
+      return answer.inputs as PendingInput[];
+    },
+    async ask(operationId, input, signal) {
+      const answer = await post(`${operationPath(operationId)}/questions`, input, signal);
+      if (!isRecord(answer.question)) throw notAGateway("POST …/questions");
+      return answer as unknown as AskedQuestion;
+    },
+    async question(operationId, questionId, waitMs, signal) {
+      const wait = Math.floor(waitMs / 1_000);
+      const id = encodeURIComponent(questionId);
+      const path = `${operationPath(operationId)}/questions/${id}?wait=${wait}`;
+      const answer = await call("GET", path, undefined, signal, waitMs);
+      if (typeof answer.status !== "string") throw notAGateway("GET …/questions/{qid}");
+      return answer as unknown as Question;
+    },
   };
 }
 
@@ -249,6 +273,10 @@ const nothing: Record<string, unknown> = {};
 
 function ticketPath(queue: string, ticket: string, step: "extend" | "finish" | "fail"): string {
   return `v1/queues/${encodeURIComponent(queue)}/tickets/${encodeURIComponent(ticket)}/${step}`;
+}
+
+function operationPath(operationId: string): string {
+  return `v1/operations/${encodeURIComponent(operationId)}`;
 }
 
 function commandsPath(source: CommandSource, waitMs: number): string {

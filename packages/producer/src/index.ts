@@ -1,4 +1,5 @@
 export { type Answer, type AnswerOptions, type Publish, streamAnswer } from "./answer.ts";
+export { type Asked, type AskOptions, QuestionClosed } from "./asking.ts";
 export type { Cancel, Clock } from "./clock.ts";
 export type { JobOf, OperationOf, RunOptions, WorkerOf, WorkOf } from "./contract.ts";
 export type { DrivenOperation, DriveOptions } from "./driven-operation.ts";
@@ -13,6 +14,7 @@ export {
   type HttpGatewayOptions,
   httpGateway,
 } from "./http-gateway.ts";
+export type { Input, InputsOptions } from "./inputs.ts";
 export type {
   Operation,
   Pausable,
@@ -22,6 +24,7 @@ export type {
   TextStream,
 } from "./operation.ts";
 export type { Outcome } from "./outcome.ts";
+export type { CommandHandler, OwnCommand, ReceivedCommand } from "./own-commands.ts";
 export type { Problem, ProblemListener } from "./problem.ts";
 export {
   createProducer,

@@ -1,7 +1,10 @@
-import type { AmountInput, OperationEvents, StepPlan } from "@milepost/model";
+import type { AmountInput, OperationEvents, QuestionOption, StepPlan } from "@milepost/model";
 import { textPieces } from "@milepost/protocol";
+import type { Asked, AskOptions } from "./asking.ts";
 import { fieldOf } from "./field-repair.ts";
+import type { Input, InputsOptions } from "./inputs.ts";
 import { maxTextPiece } from "./merge.ts";
+import type { CommandHandler, OwnCommand } from "./own-commands.ts";
 import type { Report } from "./report.ts";
 import { readText, type TextSource } from "./text-source.ts";
 
@@ -69,6 +72,39 @@ export interface Operation<StepId extends string = string, TextName extends stri
    */
   pausable(hold: Pausable): void;
 
+  /**
+   * Declares a command of the operation's own, and calls `handler` with the arguments of each. The gateway checks them by
+   * `schema`. The command is `done` when the handler returns, and `refused` with its message if it throws.
+   */
+  onCommand(name: string, handler: CommandHandler): void;
+  onCommand(name: string, definition: OwnCommand, handler: CommandHandler): void;
+  /**
+   * Iterates over the messages that people send into the operation, one at a time. A message is done when the loop asks for
+   * the next one or is left. Throws the signal's reason once the operation is aborted. A pause does not hold it.
+   *
+   * What was not taken comes again after a restart of this process, and what was taken never does.
+   */
+  inputs<Data = unknown>(options?: InputsOptions): AsyncIterableIterator<Input<Data>>;
+  /**
+   * Asks people and resolves with their answer, however long it takes and whatever becomes of the gateway meanwhile. A process
+   * that is restarted in the same attempt goes on with the same question. Rejects with {@link QuestionClosed} if the question
+   * ends without an answer, and with the signal's reason once the operation is aborted.
+   */
+  ask<Answer = unknown>(question: Asked): Promise<Answer>;
+  /** Asks a yes or no question. */
+  ask(prompt: string, options?: AskOptions): Promise<boolean>;
+  /** Asks for one of several options, by its id. */
+  choose<Id extends string = string>(
+    prompt: string,
+    options: readonly (Id | QuestionOption)[],
+    more?: AskOptions,
+  ): Promise<Id>;
+  /** Asks for a text, or for a value that fits a JSON Schema. */
+  input<Answer = string>(
+    prompt: string,
+    options?: AskOptions & { readonly schema?: unknown },
+  ): Promise<Answer>;
+
   /** Reports the plan: the steps that will follow, and their weights. */
   steps(plan: readonly StepPlan<StepId>[]): void;
   /** Reports that a step begins, advances or ends. */
@@ -127,6 +163,9 @@ interface Face {
   report(report: Report): void;
   pausePoint(): Promise<void>;
   pausable(hold: Pausable): void;
+  onCommand(name: string, definition: OwnCommand, handler: CommandHandler): void;
+  inputs(options: InputsOptions): AsyncIterableIterator<Input>;
+  ask(question: Asked): Promise<unknown>;
 }
 
 /** Creates the handle that a job receives. Its methods do not use `this`, so they work as plain functions. */
@@ -182,6 +221,22 @@ export function operationHandle(face: Face): Operation {
     },
     pausePoint: () => face.pausePoint(),
     pausable: (hold) => face.pausable(hold),
+    onCommand: (name: string, what: OwnCommand | CommandHandler, handler?: CommandHandler) => {
+      if (typeof what === "function") face.onCommand(name, {}, what);
+      else if (handler !== undefined) face.onCommand(name, what, handler);
+    },
+    inputs: ((options: InputsOptions = {}) => face.inputs(options)) as Operation["inputs"],
+    ask: ((question: Asked | string, options: AskOptions = {}) =>
+      face.ask(
+        typeof question === "string" ? { ...options, prompt: question } : question,
+      )) as Operation["ask"],
+    choose: ((
+      prompt: string,
+      options: readonly (string | QuestionOption)[],
+      more: AskOptions = {},
+    ) => face.ask({ ...more, kind: "choose", prompt, options })) as Operation["choose"],
+    input: ((prompt: string, options: AskOptions & { readonly schema?: unknown } = {}) =>
+      face.ask({ ...options, kind: "input", prompt })) as Operation["input"],
     steps: (steps) => report({ event: "steps", data: { steps } }),
     step: ((id: string, what?: StepUpdate | ((step: Step) => unknown)) =>
       typeof what === "function" ? runStep(id, what) : update(id, what)) as Operation["step"],

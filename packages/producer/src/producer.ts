@@ -5,6 +5,7 @@ import type {
   PendingCommand,
   ProducerGateway,
   QueueGateway,
+  SteeringGateway,
 } from "@milepost/model";
 import {
   type AnyContract,
@@ -37,7 +38,7 @@ import { QueueWorker, type Worker, type WorkerOptions } from "./worker.ts";
 /** Options of {@link createProducer}. Only `gateway` is required. */
 export interface ProducerOptions {
   /** Gateway to report to: over HTTP ({@link httpGateway}) or in process. */
-  readonly gateway: ProducerGateway & Partial<QueueGateway>;
+  readonly gateway: ProducerGateway & Partial<QueueGateway> & Partial<SteeringGateway>;
   /** Id of this producer. The gateway uses the id to deliver commands to this process. Default: a random id. */
   readonly producerId?: string;
   readonly clock?: Clock;

@@ -1,4 +1,12 @@
-import type { OperationLease, ProducerGateway, ReportResult } from "@milepost/model";
+import {
+  isFinal,
+  type OperationEvents,
+  type OperationLease,
+  type OperationState,
+  type ProducerGateway,
+  type ReportResult,
+  type SteeringGateway,
+} from "@milepost/model";
 import { type ErrorCode, MilepostError } from "@milepost/protocol";
 import { backoffMs } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
@@ -33,7 +41,7 @@ export interface ReporterTiming {
 
 /** Dependencies and settings of a reporter. */
 export interface ReporterOptions {
-  readonly gateway: ProducerGateway;
+  readonly gateway: ProducerGateway & Partial<SteeringGateway>;
   readonly clock: Clock;
   readonly random: Random;
   readonly bounds: OutboxBounds;
@@ -98,6 +106,8 @@ export class Reporter {
    */
   readonly created: Promise<boolean>;
   #resolveCreated: (created: boolean) => void = () => {};
+  /** Number of times that the operation was created; more than once if the gateway forgot it. */
+  creations = 0;
   readonly #options: ReporterOptions;
   readonly #creation: OperationCreation;
   readonly #losses: Losses;
@@ -129,6 +139,10 @@ export class Reporter {
   #failures = 0;
   #retryAfterMs = 0;
   #batchLimit = maxBatchReports;
+  /** Waits for reports on messages to be stored, by message and phase. */
+  readonly #confirmations = new Map<string, (isStored: boolean) => void>();
+  /** What the operation accepts, as it was reported last; a gateway that forgot the operation hears it again. */
+  #accepts: OperationEvents["accepts"] | undefined;
   readonly #suspicion = new Suspicion();
   #urgent = false;
   #lastFlushAt = Number.NEGATIVE_INFINITY;
@@ -176,6 +190,35 @@ export class Reporter {
     this.#resolveCreated(true);
   }
 
+  /** Lease with which the reports are sent; undefined while there is none. */
+  get lease(): OperationLease | undefined {
+    return this.#lease;
+  }
+
+  /** True while the operation may be reported on. */
+  get isOpen(): boolean {
+    return this.#phase === "open";
+  }
+
+  /**
+   * Queues a report on a message. Resolves to true once the gateway has stored it, and to false if the gateway refuses it or
+   * reporting stops before. Never rejects.
+   */
+  confirm(report: Report & { readonly event: "input" }): Promise<boolean> {
+    if (this.#phase !== "open") return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#confirmations.set(inputKey(report), resolve);
+      this.report(report);
+    });
+  }
+
+  #confirmed(report: Report, isStored: boolean): void {
+    if (report.event !== "input" || this.#confirmations.size === 0) return;
+    const key = inputKey(report);
+    this.#confirmations.get(key)?.(isStored);
+    this.#confirmations.delete(key);
+  }
+
   /** Queues a report for delivery. Never throws and never waits. */
   report(report: Report): void {
     if (this.#phase === "stopped") return;
@@ -202,6 +245,7 @@ export class Reporter {
       this.#startedIsStored = false;
       this.#endIsStored = false;
     }
+    if (report.event === "accepts") this.#accepts = { ...this.#accepts, ...report.data };
     this.#outbox.add(report);
     if (!this.#urgent && weightOf(report) === "lifecycle") {
       this.#urgent = true;
@@ -357,13 +401,25 @@ export class Reporter {
         return;
       }
       this.#lease = created.lease;
+      this.creations++;
+      if (created.duplicate && !this.#startedIsStored) this.#goOn(created.operation);
       this.#resolveCreated(true);
       if (this.#wasForgotten) {
         this.#wasForgotten = false;
+        const data = this.#accepts;
+        if (data !== undefined) this.#outbox.putFirst({ event: "accepts", data });
         this.#outbox.putFirst({ event: "started", data: { attempt: this.#attempt } });
       }
     }
     this.#contact();
+  }
+
+  /** Goes on with an operation that an earlier process began: in its attempt, or in the next one if it has ended. */
+  #goOn({ attempt, status }: Pick<OperationState, "attempt" | "status">): void {
+    const next = isFinal(status) ? attempt + 1 : attempt;
+    if (this.#attempt === 0 || next <= this.#attempt) return;
+    this.#attempt = next;
+    this.#outbox.putFirst({ event: "started", data: { attempt: next } });
   }
 
   async #send(lease: OperationLease, signal: AbortSignal): Promise<void> {
@@ -431,7 +487,7 @@ export class Reporter {
         isGoingOn = false;
       } else if ("error" in result) {
         const error = asMilepostError(result.error);
-        if (error.retryable || error.code === "stale_lease" || error.code === "not_found") {
+        if (error.retryable || error.code === "stale_lease" || isForgotten(sent, error)) {
           this.#onFailure(error);
           isGoingOn = false;
         } else if (this.#revives(sent, error)) isGoingOn = false;
@@ -449,6 +505,7 @@ export class Reporter {
 
   #onStored(report: Report): void {
     this.#outbox.settle(1);
+    this.#confirmed(report, true);
     if (report.event === "started") this.#startedIsStored = true;
     else if (isEnd(report)) this.#endIsStored = true;
   }
@@ -461,6 +518,7 @@ export class Reporter {
    */
   #refused(report: Report, error: MilepostError, later: readonly Sent[]): Report | undefined {
     this.#outbox.settle(1);
+    this.#confirmed(report, false);
     const { code, message } = error;
     if (report.event === "done" && code === "invalid_data") {
       this.#losses.refused(error, "the result; the operation ends as failed", "done");
@@ -572,6 +630,8 @@ export class Reporter {
     this.#call = undefined;
     call?.abort();
     this.#outbox.clear();
+    for (const resolve of this.#confirmations.values()) resolve(false);
+    this.#confirmations.clear();
     this.#tell(code, message, "stopped");
     this.#resolveCreated(false);
     this.#settleClosing(false);
@@ -592,6 +652,15 @@ export class Reporter {
       ...(event === undefined ? {} : { event }),
     });
   }
+}
+
+function inputKey({ data }: Report & { readonly event: "input" }): string {
+  return `${data.phase}:${data.input_id}`;
+}
+
+/** True if the gateway has forgotten the operation, and not merely the command or message that a report is about. */
+function isForgotten({ report }: Sent, { code }: MilepostError): boolean {
+  return code === "not_found" && report.event !== "command" && report.event !== "input";
 }
 
 function isEnd({ event }: Report): boolean {

@@ -1,15 +1,19 @@
 import {
   type AmountInput,
   eventBounds,
+  isBuiltInCommand,
   type OperationEvents,
   type OperationLease,
   type PendingCommand,
   type StepPlan,
 } from "@milepost/model";
 import { cutText, isRecord, MilepostError } from "@milepost/protocol";
+import { type Asked, askPeople, questionOf } from "./asking.ts";
 import type { Cancel } from "./clock.ts";
+import { Inputs } from "./inputs.ts";
 import { type Operation, operationHandle, type Pausable } from "./operation.ts";
 import { asCancellation, describeError, messageOf, type Outcome } from "./outcome.ts";
+import { OwnCommands } from "./own-commands.ts";
 import { PauseGate } from "./pause-gate.ts";
 import type { Report } from "./report.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
@@ -86,6 +90,10 @@ export class TrackedOperation {
    */
   #isStarted = false;
   #delivered: Promise<boolean> = Promise.resolve(false);
+  readonly #own: OwnCommands;
+  readonly #inputs: Inputs;
+  /** Number of equal questions that this attempt has asked. */
+  readonly #asked = new Map<string, number>();
 
   constructor(options: ReporterOptions, producerId: string, spec: WorkSpec, hooks: WorkHooks) {
     const { create, complaints } = sanitizeCreate(spec, producerId, () => options.random.id(16));
@@ -94,6 +102,9 @@ export class TrackedOperation {
     this.#hooks = hooks;
     this.reporter = new Reporter(options, create, (error) => this.abort(error));
     this.reporter.complain(complaints, "created");
+    const { gateway, clock, random } = options;
+    this.#own = new OwnCommands(clock, this.reporter, (...answer) => this.#answer(...answer));
+    this.#inputs = new Inputs({ gateway, clock, random, reporter: this.reporter });
   }
 
   get phase(): "waiting" | "running" | "ended" {
@@ -145,7 +156,11 @@ export class TrackedOperation {
       pausable: (hold) => {
         this.#pausable = hold;
       },
+      onCommand: (name, definition, handler) => this.#own.declare(name, definition, handler),
+      inputs: (options) => this.#inputs.read(options, signal),
+      ask: (question) => this.#ask(question, signal),
     });
+    this.#asked.clear();
     let outcome: Outcome<Result>;
     try {
       signal.throwIfAborted();
@@ -157,6 +172,16 @@ export class TrackedOperation {
     }
     this.#end(outcome);
     return outcome;
+  }
+
+  #ask(asked: Asked, signal: AbortSignal): Promise<unknown> {
+    const question = questionOf(asked);
+    // Equal questions of one attempt are different questions.
+    const same = `${question.kind}:${question.prompt}`;
+    const repeat = this.#asked.get(same) ?? 0;
+    this.#asked.set(same, repeat + 1);
+    const { gateway, clock, random } = this.#options;
+    return askPeople({ gateway, clock, random, reporter: this.reporter, signal }, question, repeat);
   }
 
   /** Ends the operation before its work begins. Returns the outcome, `cancelled` with this error. */
@@ -185,6 +210,10 @@ export class TrackedOperation {
     }
     if (this.#phase === "ended") {
       this.#answer(command, "refused", "the operation has ended");
+      return true;
+    }
+    if (!isBuiltInCommand(command.command)) {
+      this.#own.run(command);
       return true;
     }
     this.#answer(command, "acknowledged");
@@ -302,6 +331,8 @@ export class TrackedOperation {
     this.#isPaused = false;
     this.#settlePause("refused", "the operation ended before it reached a pause point");
     this.#gate.open();
+    this.#own.close();
+    this.#inputs.close();
     this.reporter.report(this.#endOf(outcome));
     const wasCancelled = outcome.status === "cancelled";
     for (const command of this.#cancels) {

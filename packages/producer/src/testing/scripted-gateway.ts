@@ -1,17 +1,23 @@
 import {
+  type AskedQuestion,
+  type AskQuestion,
+  type CommandName,
   type CommandSource,
   type CreatedOperation,
   type CreateOperation,
   isFinal,
-  type OperationCommandName,
+  isPendingInput,
   type OperationLease,
   type OperationState,
   type PendingCommand,
+  type PendingInput,
   type ProducerGateway,
   parseOperationEvent,
+  type Question,
   type ReportEvents,
   type ReportResult,
   reduceOperation,
+  type SteeringGateway,
 } from "@milepost/model";
 import { failure, MilepostError, parseJson } from "@milepost/protocol";
 import type { Clock } from "../clock.ts";
@@ -33,7 +39,14 @@ export type Fault =
   | "throw";
 
 /** Names of the calls that a gateway offers. */
-export type CallName = "create" | "report" | "takeOver" | "pendingCommands";
+export type CallName =
+  | "create"
+  | "report"
+  | "takeOver"
+  | "pendingCommands"
+  | "pendingInputs"
+  | "ask"
+  | "question";
 
 interface Stored {
   readonly event: string;
@@ -55,7 +68,7 @@ const lateMs = 25_000;
  * Gateway in memory that behaves as documented: leases, keys, commands, and refusals of events that are not
  * possible in the current status. A test can inject a fault into each of its calls.
  */
-export class ScriptedGateway implements ProducerGateway {
+export class ScriptedGateway implements ProducerGateway, SteeringGateway {
   readonly #clock: Clock;
   readonly #operations = new Map<string, Kept>();
   readonly #waiters = new Set<() => void>();
@@ -152,7 +165,91 @@ export class ScriptedGateway implements ProducerGateway {
     const pending = () => this.#answer("pendingCommands", [], () => this.#pending(source));
     const first = await pending();
     if (first.length > 0 || signal?.aborted) return first;
-    await new Promise<void>((resolve) => {
+    await this.#woken(waitMs, signal);
+    return this.#pending(source);
+  }
+
+  async pendingInputs(
+    operationId: string,
+    after: number,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<readonly PendingInput[]> {
+    const pending = () =>
+      this.#answer("pendingInputs", [], () =>
+        (this.#kept(operationId).state.inputs ?? [])
+          .filter(isPendingInput)
+          .filter(({ seq }) => seq > after)
+          .map(({ id, data, phase, seq }) => ({
+            operation_id: operationId,
+            input_id: id,
+            data,
+            phase,
+            seq,
+          })),
+      );
+    const first = await pending();
+    if (first.length > 0 || signal?.aborted) return first;
+    await this.#woken(waitMs, signal);
+    return pending();
+  }
+
+  /** Sends a message into an operation, as a person would, and returns its id. */
+  send(operationId: string, data: unknown): string {
+    this.#commands++;
+    const id = `input-${this.#commands}`;
+    const input = { input_id: id, phase: "queued", data };
+    this.#append(this.#kept(operationId), "input", input, undefined);
+    this.#wakeAll();
+    return id;
+  }
+
+  /** Questions by their key, over all operations; they outlive what the gateway forgets. */
+  readonly questions = new Map<string, Question>();
+
+  ask(operationId: string, input: AskQuestion): Promise<AskedQuestion> {
+    return this.#answer("ask", [], () => {
+      const kept = this.#kept(operationId);
+      if (input.lease !== undefined && input.lease !== this.#lease(kept).token)
+        throw new MilepostError("stale_lease", "taken over");
+      const key = input.key ?? "";
+      const known = this.questions.get(key);
+      if (known !== undefined) return { question: known, duplicate: true };
+      const { kind, prompt } = input;
+      const asked = { operation_id: operationId, title: "", operation_kind: "", asked_at: 0 };
+      const question: Question = { id: key, kind, prompt, status: "open", key, ...asked };
+      this.questions.set(key, question);
+      return { question, duplicate: false };
+    });
+  }
+
+  async question(
+    _operationId: string,
+    id: string,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<Question> {
+    const read = () => this.#answer("question", [], () => this.questions.get(id) as Question);
+    const first = await read();
+    if (first.status !== "open" || signal?.aborted) return first;
+    await this.#woken(waitMs, signal);
+    return read();
+  }
+
+  /** Ends the question with this text, as a person or the gateway does. */
+  settleQuestion(prompt: string, end: Pick<Question, "status" | "answer">): void {
+    for (const [key, question] of this.questions) {
+      if (question.prompt === prompt) this.questions.set(key, { ...question, ...end });
+    }
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  #woken(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise<void>((resolve) => {
       const cancel = this.#clock.after(waitMs, () => done());
       const done = () => {
         cancel();
@@ -162,16 +259,15 @@ export class ScriptedGateway implements ProducerGateway {
       this.#waiters.add(done);
       signal?.addEventListener("abort", done, { once: true });
     });
-    return this.#pending(source);
   }
 
   /** Requests a command, as a person would, and returns its id. */
-  command(operationId: string, command: OperationCommandName, args?: unknown): string {
+  command(operationId: string, command: CommandName, args?: unknown): string {
     this.#commands++;
     const id = `command-${this.#commands}`;
     const data = { command_id: id, command, phase: "requested", ...(args ? { args } : {}) };
     this.#append(this.#kept(operationId), "command", data, undefined);
-    for (const wake of [...this.#waiters]) wake();
+    this.#wakeAll();
     return id;
   }
 
