@@ -52,7 +52,7 @@ export interface OperationEvents {
     readonly weight?: number;
     /** Words by which the operation can be found. */
     readonly tags?: readonly string[];
-    /** Limit of a counter, which the state shows beside what is spent. The gateway only shows it. */
+    /** Limit of a counter, descendants included. Passing it pauses the work and asks what to do. */
     readonly budget?: Budget;
     readonly steps?: readonly StepPlan[];
     /** Commands and messages that the operation accepts from people while it runs. */

@@ -91,6 +91,47 @@ export const operationMutants = [
     ],
     ["deadlines.failures = 0;", "", "failures of long ago count"],
   ]),
+  ...faultsIn(`${operations}/budget-step.ts`, [
+    [
+      'return isOverBudget(state) ? { kind: "ask" } : undefined;',
+      "return undefined;",
+      "nobody is asked about a passed budget",
+    ],
+    [
+      'question.reason === "withdrawn" ? undefined : { kind: "ask" }',
+      "undefined",
+      "a new attempt beyond the limit asks nobody",
+    ],
+    ["before.length < maxRequests", "false", "a pause that a producer missed is lost"],
+    [
+      "compareAmounts(twice, spent) > 0 ? twice :",
+      "false ? twice :",
+      "a budget is raised to twice what is spent",
+    ],
+    [
+      'last.command === "pause" || isToGoOn ? {',
+      "isToGoOn ? {",
+      "work that a budget paused never goes on",
+    ],
+  ]),
+  ...faultsIn(`${operations}/budgets.ts`, [
+    [
+      "if (now.budget?.limit !== limit || now.budget.question_id === question_id) return [];",
+      "",
+      "a passed budget is told twice",
+    ],
+    [
+      "await this.#below(state, step.question, step.answer);",
+      "",
+      "work below a budget is never told to go on",
+    ],
+    ['await this.#below(state, question, "open");', "", "work below a passed budget goes on"],
+    [
+      'if (command === "pause") return state.status === "running";',
+      'if (command === "pause") return true;',
+      "work that a person has paused is paused again",
+    ],
+  ]),
   ...faultsIn(`${operations}/operation-leases.ts`, [
     [
       "return lease ?? this.take(operationId, holder, ttlMs);",

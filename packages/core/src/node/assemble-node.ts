@@ -161,6 +161,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     limits,
     errorLog,
+    questions: () => questionKeeper,
     ended: (operationId, reason) => questionKeeper.withdrawAll(operationId, reason),
     instruments,
     leaveQueue: (queue, ticket) => queues.leaveForOperation(queue, ticket),

@@ -6,6 +6,7 @@ import type { ServicePrincipal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { budgetStep } from "./budget-step.ts";
 import { isQueued } from "./is-queued.ts";
 import { type CommandTimeouts, OperationDeadlines } from "./operation-deadlines.ts";
 import type { OperationEstimates } from "./operation-estimates.ts";
@@ -22,6 +23,8 @@ const adoptTogether = 32;
 const firstRetryMs = 1_000;
 const maxRetryMs = 30_000;
 const retryEndMs = 1_000;
+/** Time after which some node looks again at an operation whose budget demands a step, in milliseconds. */
+const budgetMs = 2_000;
 /** Interval at which some node looks whether the ticket of an operation that waits in a queue has ended, in milliseconds. */
 const lookAtTicketMs = 300_000;
 /** Number of consecutive failures after which a dead letter records them. Retries continue. */
@@ -144,6 +147,10 @@ export class OperationMonitor {
   async #watch(deadlines: OperationDeadlines, state: OperationState): Promise<void> {
     const { notifier, shared, wheel } = this.#context;
     let dueInMs = shared.dueIn(state.id, deadlines.observe(state));
+    const step = budgetStep(state);
+    // Work that a budget above has paused is looked at when its producer renews the lease.
+    if (step !== undefined && step.kind !== "look")
+      dueInMs = Math.min(dueInMs ?? budgetMs, budgetMs);
     if (!(await this.#endedWith(state))) dueInMs = Math.min(dueInMs ?? retryEndMs, retryEndMs);
     // The index also serves other nodes: if this node dies, another node finds the overdue operation there.
     // A ticket may end without its operation if a node dies or the store fails in between.

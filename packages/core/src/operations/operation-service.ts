@@ -28,6 +28,7 @@ import { EventWaits } from "../hub/event-waits.ts";
 import type { Hub } from "../hub/hub.ts";
 import { orThrow } from "../input/input.ts";
 import type { JsonSchemas } from "../input/json-schemas.ts";
+import type { QuestionKeeper } from "../questions/question-keeper.ts";
 import type { Reach } from "../reach/reach.ts";
 import type { OperationContract } from "../rules/contract/operation-contract.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
@@ -38,6 +39,7 @@ import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { requireBelonging } from "./belonging.ts";
+import { Budgets } from "./budgets.ts";
 import { FilteredCommands } from "./filtered-commands.ts";
 import { isQueued } from "./is-queued.ts";
 import { listFor } from "./list-operations.ts";
@@ -91,8 +93,11 @@ export interface OperationContext {
   readonly leaveQueue: (queue: string, ticket: string) => Promise<void>;
   /** Ends an operation that waits in a queue although its ticket has ended. */
   readonly settleQueued: (state: OperationState) => Promise<void>;
+  /** Questions, of which budgets ask some. */
+  readonly questions: () => Pick<QuestionKeeper, "add" | "get">;
   readonly instruments: Pick<
     CoreInstruments,
+    | "budgets"
     | "operationsCreated"
     | "operationStatuses"
     | "commands"
@@ -131,6 +136,7 @@ export class OperationService implements Operations {
   readonly #estimates: OperationEstimates;
   readonly #monitor: OperationMonitor;
   readonly #tree: TreeRollUp;
+  readonly #budgets: Budgets;
   /** Operations that wait in a queue of the gateway. */
   readonly queued: QueuedOperations;
   #closed = false;
@@ -159,6 +165,19 @@ export class OperationService implements Operations {
     this.#waits = new EventWaits({ hub, wheel, rules });
     this.#pending = new PendingCommands({ waits: this.#waits, index, operations: this.#log });
     this.#leases = new OperationLeases(engine.leases, clock);
+    this.#budgets = new Budgets({
+      operations: {
+        state: (id) => this.state(id),
+        publishOwn: (...args) => this.publishOwn(...args),
+        commanded: (state) => this.#notifier.commanded(state),
+      },
+      index,
+      questions: context.questions,
+      clock,
+      random,
+      instruments,
+      onError,
+    });
     this.#tree = new TreeRollUp({
       index,
       wheel,
@@ -174,6 +193,8 @@ export class OperationService implements Operations {
               await this.#shared.settle(before);
               await this.#monitor.refresh(before.state);
             }
+            // Work further below may have begun after the budget was passed.
+            this.#budgets.follow(before.state);
             return true;
           }
           const author = { publisher: "gateway:operations" };
@@ -199,7 +220,10 @@ export class OperationService implements Operations {
       instruments,
     });
     this.#monitor = new OperationMonitor({
-      onIndexed: ({ parent }) => this.#tree.changed(parent),
+      onIndexed: (state) => {
+        this.#tree.changed(state.parent);
+        this.#budgets.follow(state);
+      },
       log: this.#log,
       leases: this.#leases,
       notifier: this.#notifier,
@@ -424,6 +448,7 @@ export class OperationService implements Operations {
     this.#waits.close();
     await this.#queues.idle();
     await this.#tree.close();
+    await this.#budgets.close();
     await this.#shared.close();
     this.#monitor.close();
     await this.#announcer.close();

@@ -34,6 +34,15 @@ export type ReadAsk = Omit<AskQuestion, "options"> & {
 
 const readMs = integerIn(1, questionBounds.deadlineMs);
 const readOwner = textOf(255);
+const readIdentifier = identifierOf(messageBounds.keyLength);
+/** Keys of questions that the gateway itself asks begin with this. */
+const ownKeys = "gateway:";
+const readKey: Reader<string> = (value) => {
+  const key = readIdentifier(value);
+  return key.ok && key.value.startsWith(ownKeys)
+    ? refused("bad_message", `must not begin with ${ownKeys}`)
+    : key;
+};
 const readSchema = jsonOf("schema", questionBounds.schema);
 const readAnswer = jsonOf("answer", questionBounds.answer);
 /** Time for which a question is put aside where the request names none: an hour. */
@@ -57,7 +66,7 @@ export function readAsk(input: unknown): Parsed<ReadAsk> {
       default: fields.optional("default", jsonOf("default", questionBounds.answer)),
       escalate: fields.optional("escalate", listOf(readStep, 0, questionBounds.escalations)),
       private: fields.optional("private", readBoolean),
-      key: fields.optional("key", identifierOf(messageBounds.keyLength)),
+      key: fields.optional("key", readKey),
       lease: fields.optional("lease", textOf(255)),
     });
     refuseContradictions(fields, ask);

@@ -206,6 +206,13 @@ export const coreInstruments = {
     help: "Things of which no target was told because a page of the user was visible.",
     unit: "things",
   },
+  budgets: {
+    kind: "counter",
+    name: "milepost_budgets_total",
+    help: "Budgets of operations that were passed, and what people decided: extended or stopped.",
+    unit: "budgets",
+    labels: [["phase", ["passed", "extended", "stopped"]]],
+  },
   connectionsOpened: {
     kind: "counter",
     name: "milepost_connections_opened_total",
