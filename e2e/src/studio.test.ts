@@ -75,6 +75,33 @@ describe.skipIf(chromiumPath === undefined)("the studio in a real browser", () =
     await second.page.close();
   });
 
+  test("[P-QUE-11] [P-QUE-16] a paying visitor goes before those who came earlier, and all see their places in the gateway's queue", async () => {
+    const holder = await open(browser, studio.url, "1");
+    const early = await open(browser, studio.url, "8");
+    const paying = await open(browser, studio.url, "9");
+    const place = ({ page }: { readonly page: Page }) =>
+      page.getByRole("region", { name: "Queue" });
+    await paying.page.getByRole("button", { name: "Become a paying visitor" }).click();
+    await paying.page.getByRole("button", { name: "You are a paying visitor" }).waitFor();
+    await sync(holder.page);
+    await place(holder).getByText("It is your turn").waitFor();
+    await sync(early.page);
+    await place(early).getByText("You are next").waitFor();
+    await sync(paying.page);
+    await place(paying).getByText("You are next").waitFor();
+    await place(early).getByText("You are number 2 of 2").waitFor();
+    await place(early)
+      .getByText(/^About/)
+      .waitFor();
+    await place(early).getByRole("button", { name: "Leave the queue" }).click();
+    await place(early).getByText("You have left the queue").waitFor();
+    await paying.panel.getByText("Complete: done").waitFor();
+    for (const { page, faults } of [holder, early, paying]) {
+      expect(faults).toEqual([]);
+      await page.close();
+    }
+  });
+
   test("an error of one visitor's work is shown to that visitor alone, until it is cleared, also across a reload", async () => {
     const first = await open(browser, studio.url, "3");
     const second = await open(browser, studio.url, "4");

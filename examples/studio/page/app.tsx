@@ -1,3 +1,4 @@
+import { MilepostProvider, QueuePosition } from "@milepost/react";
 import { RealtimeStatusPanel, useWebSocket } from "@milepost/react/studio";
 import { type ReactNode, useState } from "react";
 import { backendUrl, postJson, type StudioFile } from "./backend.ts";
@@ -18,6 +19,7 @@ export function App(): ReactNode {
   const [files, setFiles] = useState(firstFiles);
   const [prompt, setPrompt] = useState("A helpful travel guide");
   const [busy, setBusy] = useState<"generate" | "sync" | undefined>();
+  const [plan, setPlan] = useState<"free" | "paid">("free");
   const [refusal, setRefusal] = useState("");
   const [boardClient] = useState(() => createBoardClient(userId));
   const [self] = useState(() => ({
@@ -42,6 +44,11 @@ export function App(): ReactNode {
       const answer = await postJson<{ files: StudioFile[] }>("/api/generate", userId, { prompt });
       setFiles(answer.files);
     });
+  const pay = () =>
+    postJson<{ plan: "paid" }>("/api/plan", userId, {}).then(
+      (answer) => setPlan(answer.plan),
+      (error: unknown) => setRefusal((error as Error).message),
+    );
   const sync = () => during("sync", () => postJson("/api/sync-chainlit", userId, { files }));
 
   return (
@@ -94,9 +101,19 @@ export function App(): ReactNode {
         </section>
         <aside className="studio-side">
           <RealtimeStatusPanel websocket={websocket} />
+          {isGuest && (
+            <MilepostProvider client={boardClient}>
+              <QueuePosition queue="preview" />
+            </MilepostProvider>
+          )}
+          <div className="studio-row studio-end">
+            <button type="button" disabled={plan === "paid"} onClick={() => void pay()}>
+              {plan === "paid" ? "You are a paying visitor" : "Become a paying visitor"}
+            </button>
+          </div>
           <p className="studio-note">
             There is one preview server for all visitors. Open this page as another visitor and sync
-            both, to see the queue.
+            both, to see the queue. Paying visitors get three of four turns.
           </p>
         </aside>
       </main>

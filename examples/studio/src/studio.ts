@@ -1,12 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createProducer } from "@milepost/producer";
 import { createGateway } from "@milepost/server";
 import { createSocketIoBridge } from "@milepost/socketio";
 import { documentRules, yjsCompactor } from "@milepost/yjs/compactor";
+import { GatewayApi } from "./gateway-api.ts";
 import { generate } from "./generate.ts";
 import { answerJson, Refusal, readBody } from "./http-answer.ts";
 import { readMention, tellMentioned } from "./mentions.ts";
-import { PreviewQueue } from "./preview-queue.ts";
+import { lanes, maxWaiting, PreviewQueue, previewQueue } from "./preview-queue.ts";
 import type { Settings } from "./settings.ts";
 import { serveFile } from "./static-files.ts";
 import { readFiles } from "./studio-files.ts";
@@ -31,11 +34,18 @@ const localNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1"]);
 export async function startStudio(settings: Settings, page: string): Promise<Studio> {
   const { frontendUrl, previewMs, stepMs, tokenSecret } = settings;
   const ending = new AbortController();
+  const apiKey = randomBytes(32).toString("base64url");
   let backend = "";
+  let local = "";
   const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };
   const gateway = createGateway({
-    auth: { tokenSecret },
+    auth: {
+      tokenSecret,
+      apiKeys: [{ name: "studio", key: apiKey, scopes: ["queue:join", "queue:manage"] }],
+    },
     guests: true,
+    // Only the backend joins, since it knows who pays. One visitor at a time has the preview server.
+    queues: [{ queue: previewQueue, join: "nobody", lanes, capacity: "workers", maxWaiting }],
     // Visitors are guests here, and everyone may hear what is for everyone.
     rules: [
       { pattern: "broadcast", subscribe: "anyone", publish: "granted", retention },
@@ -45,7 +55,17 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
     limits: { pingIntervalMs: 25_000, idleTimeoutMs: 60_000 },
   });
   const { studio } = gateway;
-  const queue = new PreviewQueue({ studio, previewMs, stepMs });
+  const api = new GatewayApi(() => local, apiKey);
+  const queue = new PreviewQueue({
+    studio,
+    previewMs,
+    stepMs,
+    join: (guest, lane) => api.join(previewQueue, guest, lane),
+  });
+  const producer = createProducer({ gateway: gateway.operations });
+  const work = producer
+    .queue(previewQueue)
+    .work({ leaseMs: 10_000 }, (ticket) => queue.serve(ticket, ticket.signal));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? "/", "http://studio");
@@ -55,13 +75,17 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
         return answerJson(response, 200, {
           status: "healthy",
           connectedUsers: studio.getConnectedUsersCount(),
-          queueLength: studio.getQueueLength(),
+          queueLength: (await api.queue(previewQueue)).waiting,
           averageWaitMs: queue.averageWaitMs,
         });
       case "POST /api/sync-chainlit": {
         const userId = guestOf(request);
         const { files } = await readBody(request);
-        return answerJson(response, 202, { position: queue.join(userId, readFiles(files)) });
+        return answerJson(response, 202, { position: await queue.join(userId, readFiles(files)) });
+      }
+      case "POST /api/plan": {
+        queue.pay(guestOf(request));
+        return answerJson(response, 200, { plan: "paid" });
       }
       case "POST /api/mentions": {
         guestOf(request);
@@ -134,7 +158,8 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
 
   const close = async () => {
     ending.abort();
-    await queue.close();
+    await work.close();
+    await producer.close();
     await Promise.all([socketIo.close({ drainMs }), gateway.close({ drainMs })]);
     await Promise.all([server, pages].map(stop));
   };
@@ -149,6 +174,7 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
     ? new URL(frontendUrl).hostname
     : settings.host;
   backend = `http://${name}:${port}`;
+  local = `http://127.0.0.1:${port}`;
   const pagePort = Number(new URL(frontendUrl).port || 80);
   const isHere = localNames.has(new URL(frontendUrl).hostname) && pagePort !== port;
   const isServed =

@@ -169,6 +169,8 @@ export interface QueueTicket extends TicketPlace {
 export interface JoinQueue {
   readonly user?: string;
   readonly session?: string;
+  /** Id of a guest, for whom a service joins. */
+  readonly guest?: string;
   /** Lane of the ticket; only a service may name one. */
   readonly lane?: string;
   /**

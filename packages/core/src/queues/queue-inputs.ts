@@ -14,6 +14,7 @@ import {
   identifierOf,
   idRule,
   integerIn,
+  isChannelSegment,
   isId,
   isRecord,
   type Parsed,
@@ -30,6 +31,7 @@ import { type QueueLanes, queueBounds } from "./queue-rule.ts";
 
 const readLease = integerIn(queueBounds.minLeaseMs, queueBounds.maxLeaseMs);
 const readName = identifierOf(200);
+const maxGuestId = 200;
 const readFence = integerIn(1, Number.MAX_SAFE_INTEGER);
 
 /** Reads the configuration of a queue. */
@@ -48,6 +50,7 @@ export function readJoin(input: unknown): Parsed<JoinQueue> {
     compact({
       user: fields.optional("user", readPerson),
       session: fields.optional("session", readPerson),
+      guest: fields.optional("guest", readGuest),
       lane: fields.optional("lane", textOf(queueBounds.laneName)),
       operation: fields.optional("operation", readOperation),
       key: fields.optional("key", readName),
@@ -94,6 +97,12 @@ const fence = (fields: Fields) => fields.required("fence", readFence);
 
 function readPerson(value: unknown): Parsed<string> {
   return isId(value) ? parsed(value) : refused("bad_message", idRule);
+}
+
+/** Reads the id of a guest, which is a segment of its channel's name already. */
+function readGuest(value: unknown): Parsed<string> {
+  const isGuest = isChannelSegment(value) && value.length <= maxGuestId;
+  return isGuest ? parsed(value) : refused("bad_message", "must be the id of a guest, as guest_id");
 }
 
 function readCapacity(value: unknown): Parsed<QueueCapacity> {

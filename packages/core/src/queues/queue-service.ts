@@ -21,7 +21,7 @@ import type {
   QueueTicket,
   QueueView,
 } from "@milepost/model";
-import { MilepostError } from "@milepost/protocol";
+import { compact, MilepostError } from "@milepost/protocol";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { orThrow } from "../input/input.ts";
 import type { Operations } from "../operations/operations-api.ts";
@@ -621,6 +621,7 @@ function joinOfUser(user: UserPrincipal, queue: ResolvedQueue, request: JoinQueu
   }
   if (request.user !== undefined && request.user !== user.user) throw notForOthers();
   if (request.session !== undefined && request.session !== user.session) throw notForOthers();
+  if (request.guest !== undefined && request.guest !== user.guest) throw notForOthers();
   const isOfSession = request.session !== undefined && request.user === undefined;
   return { person: isOfSession ? { session: request.session } : own, lane };
 }
@@ -635,13 +636,16 @@ function notForOthers(): MilepostError {
 function joinOfService(
   principal: Principal,
   queue: ResolvedQueue,
-  { user, session, lane }: JoinQueue,
+  { user, session, guest, lane }: JoinQueue,
 ): Joining {
   requireService(principal, "queue:join", queue.name);
-  if ((user === undefined) === (session === undefined)) {
-    throw new MilepostError("bad_message", "name either user or session, for whom the ticket is");
+  if ([user, session, guest].filter((id) => id !== undefined).length !== 1) {
+    throw new MilepostError(
+      "bad_message",
+      "name one of user, session and guest, for whom the ticket is",
+    );
   }
-  const person = user === undefined ? { session: session ?? "" } : { user };
+  const person = compact({ user, session, guest });
   return { person, lane };
 }
 

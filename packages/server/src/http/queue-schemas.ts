@@ -42,6 +42,7 @@ export const joinQueueSchema = z
   .object({
     user: z.string().exactOptional(),
     session: z.string().exactOptional(),
+    guest: z.string().exactOptional(),
     lane: z.string().exactOptional(),
     operation: z
       .union([

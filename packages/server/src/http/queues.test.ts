@@ -71,6 +71,35 @@ describe("queues over HTTP", () => {
     expect(wrong).toMatchObject({ status: 400, body: { detail: /capacity/ } });
   });
 
+  test("[P-QUE-3] a key joins for a guest, who finds the ticket as its own and leaves with it", async () => {
+    await using server = await startGateway({
+      queues: [{ ...preview, join: "nobody" }],
+      guests: true,
+    });
+    const path = "/v1/queues/preview/tickets";
+    const { body: made } = await server.call("POST", "/v1/guests", { body: { name: "visitor_1" } });
+    const joined = await server.call("POST", path, {
+      body: { guest: made.guest_id, lane: "paid" },
+    });
+    expect(joined).toMatchObject({ status: 201, body: { lane: "paid", guest_id: "visitor_1" } });
+    const again = await server.call("POST", path, { body: { guest: "visitor_1", lane: "paid" } });
+    expect(again).toMatchObject({ status: 200, body: { id: joined.body.id, duplicate: true } });
+    const at = `${path}/${joined.body.id}`;
+    const credential = String(made.token);
+    expect((await server.call("GET", at, { credential })).body).toMatchObject({ position: 1 });
+    const own = await server.call("POST", path, { credential, body: { lane: "paid" } });
+    expect(own.status).toBe(403);
+    const { body: other } = await server.call("POST", "/v1/guests", {
+      body: { name: "visitor_2" },
+    });
+    const stranger = { credential: String(other.token) };
+    expect((await server.call("GET", at, stranger)).status).toBe(404);
+    expect((await server.call("DELETE", at, { credential })).status).toBe(204);
+    for (const body of [{}, { guest: "a", user: "b" }, { guest: "a b" }, { guest: "" }]) {
+      expect((await server.call("POST", path, { body })).status).toBe(400);
+    }
+  });
+
   test("[P-QUE-10] the configuration names each mistake of a queue's rule with its fix", () => {
     const queues = [
       { queue: "preview", join: "granted", laneClaim: "plan" },
