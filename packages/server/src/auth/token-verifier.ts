@@ -1,6 +1,5 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { TokenVerifier } from "@milepost/core";
-import { compactVerify } from "jose";
 import type { KeySet, KeySetOptions } from "./key-set.ts";
 import { principalOf, refused, requireType, type TokenPolicy } from "./token-claims.ts";
 import { readTokenForm } from "./token-form.ts";
@@ -42,6 +41,7 @@ export function createTokenVerifier(
   sets: readonly KeySet[] = [],
 ): TokenVerifier {
   const keys = (options.keys ?? []).map(readTokenKey);
+  if (sets.length > 0 || keys.some(({ algorithm }) => algorithm !== "HS256")) void library();
 
   return async (token) => {
     const form = readTokenForm(token);
@@ -67,6 +67,14 @@ export function createTokenVerifier(
   };
 }
 
+let jose: Promise<typeof import("jose")> | undefined;
+
+/** Returns the library that verifies signatures of public keys. A deployment that has only secrets never loads it. */
+function library(): Promise<typeof import("jose")> {
+  jose ??= import("jose");
+  return jose;
+}
+
 /** Returns the key of an issuer's set that made the token's signature; undefined if none did. */
 async function fromSets(
   token: string,
@@ -89,6 +97,8 @@ async function fromSets(
 }
 
 async function signerOf(token: string, keys: readonly TokenKey[]): Promise<TokenKey | undefined> {
+  if (keys.length === 0) return undefined;
+  const { compactVerify } = await library();
   for (const key of keys.slice(0, maxTried)) {
     try {
       await compactVerify(token, key.key, { algorithms: [key.algorithm] });

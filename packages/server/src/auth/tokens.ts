@@ -2,7 +2,6 @@ import { webcrypto } from "node:crypto";
 import type { Grants, TokenVerifier } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
 import { idRule, isId, MilepostError } from "@milepost/protocol";
-import { SignJWT } from "jose";
 import { defaultClaimNames, isGuestId } from "./token-claims.ts";
 import { importSecret, secretBytes } from "./token-key.ts";
 import { createTokenVerifier, type TokenOptions } from "./token-verifier.ts";
@@ -83,6 +82,7 @@ export function createMint(
       ...named("aud", audience),
       ...named("iss", issuer),
     };
+    const { SignJWT } = await import("jose");
     return new SignJWT(content)
       .setProtectedHeader({ alg: "HS256", typ: "JWT", ...(kid !== undefined && { kid }) })
       .setIssuedAt(issued)

@@ -1,6 +1,6 @@
+import { createRequire } from "node:module";
 import { cutText, isRecord, type StandardSchema } from "@milepost/protocol";
-import { Ajv, type ErrorObject, type Options, type ValidateFunction } from "ajv";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import type { ErrorObject, Options, ValidateFunction } from "ajv";
 import { beginPatternWork, LinearPattern, PatternWorkError } from "./linear-pattern.ts";
 import { hasDuplicates } from "./unique-items.ts";
 
@@ -58,6 +58,7 @@ export function compileJsonSchema(schema: unknown): StandardSchema {
 function compiled(schema: boolean | Record<string, unknown>): ValidateFunction {
   const draft = isRecord(schema) ? schema.$schema : undefined;
   if (isRecord(schema) && schema.$async !== undefined) throw new Error("cannot be $async");
+  const { Ajv, Ajv2020 } = library();
   const ajv = isDraft07(draft) ? new Ajv(options) : new Ajv2020(options);
   // Ajv compares each item with every other one, which takes seconds for a list of a megabyte.
   ajv.removeKeyword("uniqueItems");
@@ -71,6 +72,13 @@ function compiled(schema: boolean | Record<string, unknown>): ValidateFunction {
   const validate = ajv.compile(schema);
   if (validate.errors) throw new Error("cannot be compiled");
   return validate;
+}
+
+const require = createRequire(import.meta.url);
+
+/** Loads the compiler. A deployment without JSON Schemas never does, and saves its memory. */
+function library(): Pick<typeof import("ajv"), "Ajv"> & typeof import("ajv/dist/2020.js") {
+  return { ...require("ajv/dist/2020.js"), ...require("ajv") };
 }
 
 function isDraft07(draft: unknown): boolean {

@@ -2,7 +2,6 @@ import type { Principal } from "@milepost/core";
 import { failure, MilepostError } from "@milepost/protocol";
 import { Hono, type MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
-import { describeRoute } from "hono-openapi";
 import { otherRole, servesBackends, servesReaders } from "../config/role.ts";
 import type { DoorSet } from "../transports/door-set.ts";
 import { answerFailure, answerProblem } from "./answer.ts";
@@ -129,11 +128,13 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...reachingEndpoints(options),
   ];
   const fallbacks = [...doors.routes, messagesEndpoint(options)];
-  const besides = fallbacks.map((endpoint) => ({
-    ...endpoint,
-    path: besideWebSockets(endpoint.path),
-    spec: { ...endpoint.spec, hide: true },
-  }));
+  const besides = fallbacks.map(
+    (endpoint): Endpoint => ({
+      ...endpoint,
+      path: besideWebSockets(endpoint.path),
+      spec: (resolve) => ({ ...endpoint.spec(resolve), hide: true }),
+    }),
+  );
   // A path may have several methods, and a ticket would not survive a second look.
   for (const path of new Set(besides.map(({ path }) => path))) app.use(path, authenticated);
   const ofReaders: readonly Endpoint[] = [
@@ -148,10 +149,8 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...healthEndpoints(options),
     ...metricsEndpoints(options),
   ];
-  for (const { method, path, spec, handle } of endpoints) {
-    app.on(method, path, describeRoute(spec), handle);
-  }
-  app.get("/openapi.json", describedBy(app));
+  for (const { method, path, handle } of endpoints) app.on(method, path, handle);
+  app.get("/openapi.json", describedBy(endpoints));
   refuseOtherMethods(app, endpoints);
   return app;
 }

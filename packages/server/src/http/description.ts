@@ -1,4 +1,4 @@
-import { type DescribeRouteOptions, resolver } from "hono-openapi";
+import type { DescribeRouteOptions, resolver } from "hono-openapi";
 import { z } from "zod";
 import { problemMediaType } from "./problem.ts";
 import { problemSchema } from "./schemas.ts";
@@ -20,24 +20,33 @@ interface Description {
   readonly open?: boolean;
 }
 
-/** Builds the OpenAPI description of an endpoint from the schemas that it reads and answers with. */
-export function describe(description: Description): DescribeRouteOptions {
+/** Builds the OpenAPI description of an endpoint when the document is made, with what turns a schema into JSON Schema. */
+export type EndpointSpec = (resolve: typeof resolver) => DescribeRouteOptions;
+
+/** Describes an endpoint by the schemas that it reads and answers with. */
+export function describe(description: Description): EndpointSpec {
+  return (resolve) => specOf(description, resolve);
+}
+
+function specOf(description: Description, resolve: typeof resolver): DescribeRouteOptions {
   const { summary, body, query, headers = {}, success, open = false } = description;
   return {
     summary,
     ...(open && { security: [] }),
-    ...(body !== undefined && { requestBody: { required: true, content: contentOf(body) } }),
+    ...(body !== undefined && {
+      requestBody: { required: true, content: contentOf(body, resolve) },
+    }),
     parameters: [...queryParameters(query), ...headerParameters(headers)],
     responses: {
       [success.status]: {
         description: success.description,
         ...(success.schema !== undefined && {
-          content: contentOf({ "application/json": success.schema }),
+          content: contentOf({ "application/json": success.schema }, resolve),
         }),
       },
       default: {
         description: "The error.",
-        content: contentOf({ [problemMediaType]: problemSchema }),
+        content: contentOf({ [problemMediaType]: problemSchema }, resolve),
       },
     },
   };
@@ -65,8 +74,8 @@ function headerParameters(headers: Readonly<Record<string, string>>): Parameters
   }));
 }
 
-function contentOf(schemas: Readonly<Record<string, z.ZodType>>) {
+function contentOf(schemas: Readonly<Record<string, z.ZodType>>, resolve: typeof resolver) {
   return Object.fromEntries(
-    Object.entries(schemas).map(([media, schema]) => [media, { schema: resolver(schema) }]),
+    Object.entries(schemas).map(([media, schema]) => [media, { schema: resolve(schema) }]),
   );
 }

@@ -1,13 +1,13 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Core, CoreLog, Principal } from "@milepost/core";
 import type { Context } from "hono";
-import type { DescribeRouteOptions } from "hono-openapi";
 import type { ClientSockets } from "../admission/client-sockets.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Guests } from "../auth/guests.ts";
 import type { Backends } from "../backends/backends.ts";
 import type { Role } from "../config/role.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
+import type { EndpointSpec } from "./description.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
 import type { UnreadAnswers } from "./unread-answers.ts";
 
@@ -47,6 +47,6 @@ export interface Endpoint {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Path with `:name` for each variable segment. */
   readonly path: string;
-  readonly spec: DescribeRouteOptions;
+  readonly spec: EndpointSpec;
   handle(context: HttpContext): Response | Promise<Response>;
 }

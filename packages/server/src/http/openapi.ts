@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { protocolVersion } from "@milepost/protocol";
-import type { Hono } from "hono";
-import { type GenerateSpecOptions, generateSpecs } from "hono-openapi";
-import type { HttpContext, HttpEnv } from "./endpoint.ts";
+import { Hono } from "hono";
+import type { GenerateSpecOptions } from "hono-openapi";
+import type { Endpoint, HttpContext, HttpEnv } from "./endpoint.ts";
 import { safeHeaders } from "./safe-headers.ts";
 
 /** Parts of `/openapi.json` that do not come from the endpoints. */
@@ -36,12 +36,15 @@ interface Described {
 
 /**
  * Creates the handler of `/openapi.json`. The document is built at the first request and kept, because building it
- * takes many times as long as any other answer that needs no credential. A request with its `ETag` gets 304.
+ * takes many times as long as any other answer that needs no credential. What builds it is loaded then too, since most
+ * gateways are never asked. A request with its `ETag` gets 304.
  */
-export function describedBy(app: Hono<HttpEnv>): (context: HttpContext) => Promise<Response> {
+export function describedBy(
+  endpoints: readonly Endpoint[],
+): (context: HttpContext) => Promise<Response> {
   let described: Promise<Described> | undefined;
   return async ({ env: { incoming, outgoing } }) => {
-    described ??= build(app);
+    described ??= build(endpoints);
     const { body, etag } = await described;
     const headers = { ...safeHeaders, "Cache-Control": "no-cache", ETag: etag };
     if (matches(incoming.headers["if-none-match"], etag)) {
@@ -54,7 +57,12 @@ export function describedBy(app: Hono<HttpEnv>): (context: HttpContext) => Promi
   };
 }
 
-async function build(app: Hono<HttpEnv>): Promise<Described> {
+async function build(endpoints: readonly Endpoint[]): Promise<Described> {
+  const { describeRoute, generateSpecs, resolver } = await import("hono-openapi");
+  const app = new Hono<HttpEnv>();
+  for (const { method, path, spec, handle } of endpoints) {
+    app.on(method, path, describeRoute(spec(resolver)), handle);
+  }
   const body = Buffer.from(JSON.stringify(await generateSpecs(app, openApiDocument)));
   const hash = createHash("sha256").update(body).digest("base64url").slice(0, 22);
   return { body, etag: `"${hash}"` };

@@ -1,5 +1,6 @@
+import { createRequire } from "node:module";
 import { type DestinationStream, type Logger, pino } from "pino";
-import pretty from "pino-pretty";
+import type { PinoPretty } from "pino-pretty";
 import { printable, printableJson, printableLines } from "./printable.ts";
 import { reasonOf } from "./reason.ts";
 
@@ -45,6 +46,8 @@ export function createLog(options: LogOptions = {}): Logger {
     hooks: { streamWrite: readable ? printableRecord : printableLine },
   };
   if (readable) {
+    // Only a terminal needs it, so that other gateways do not load it.
+    const pretty: typeof PinoPretty = createRequire(import.meta.url)("pino-pretty");
     return pino(
       settings,
       pretty({
