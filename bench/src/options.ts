@@ -1,6 +1,12 @@
 import { parseArgs } from "node:util";
 import { type AttackName, attackNames } from "./hostile/attacks.ts";
-import { catalog, isTargetName, pacedTargets, type TargetName } from "./targets/catalog.ts";
+import {
+  catalog,
+  isTargetName,
+  namedTargets,
+  pacedTargets,
+  type TargetName,
+} from "./targets/catalog.ts";
 
 export const workloadNames = [
   "fanout",
@@ -89,7 +95,9 @@ export function readOptions(args: readonly string[]): Options {
   });
   const workloads = positionals.length === 0 ? byDefault : positionals.map(readWorkload);
   const targets = values.targets?.split(",").map(readTarget);
-  const silent = targets?.find((name) => !pacedTargets.some((paced) => paced === name));
+  const silent = targets?.find(
+    (name) => ![...pacedTargets, ...namedTargets].some((paced) => paced === name),
+  );
   if (silent !== undefined && workloads.some((name) => name !== "memory")) {
     throw new Error(
       `target ${silent} runs in the workload memory only; leave the target out, or choose no other workload`,

@@ -34,6 +34,18 @@ export const catalog = {
     joins: true,
     start: () => startMilepost({ dialect: "plain", channels: "personal" }),
   },
+  "milepost-unmetered": {
+    title: "Milepost, no metrics",
+    joins: true,
+    start: () =>
+      startMilepost({ dialect: "milepost.v1.json", channels: "shared", metrics: "none" }),
+  },
+  "milepost-scraped": {
+    title: "Milepost, scraped each second",
+    joins: true,
+    start: () =>
+      startMilepost({ dialect: "milepost.v1.json", channels: "shared", metrics: "scraped" }),
+  },
   ws: { title: "ws, send in a loop", joins: false, start: startWs },
   "socket.io": { title: "Socket.IO, emit to a room", joins: false, start: startSocketIo },
 } as const satisfies Record<string, Entry>;
@@ -54,6 +66,12 @@ export const pacedTargets = [
   "milepost-plain",
   "ws",
   "socket.io",
+] as const satisfies readonly TargetName[];
+
+/** Further targets of these workloads, which run only when they are named. */
+export const namedTargets = [
+  "milepost-unmetered",
+  "milepost-scraped",
 ] as const satisfies readonly TargetName[];
 
 /** Targets of the workload that measures memory. */

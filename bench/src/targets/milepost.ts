@@ -10,7 +10,14 @@ export interface MilepostUse {
    * user's, its session's and its connection's.
    */
   readonly channels: "shared" | "own" | "personal";
+  /**
+   * Metrics of the gateway: kept, as by default; `none`; or `scraped`, read as text every second, which also observes the
+   * event loop and garbage collection.
+   */
+  readonly metrics?: "none" | "scraped";
 }
+
+const scrapeMs = 1_000;
 
 const paths = {
   shared: "/ws?channels=bench:shared",
@@ -23,14 +30,17 @@ const keptCursors = 200;
  * Starts a gateway as a program would embed it: with the memory engine and a verified token for every reader.
  * Each publication is checked, stored in the channel's log, and kept for resume.
  */
-export async function startMilepost({ dialect, channels }: MilepostUse): Promise<Target> {
+export async function startMilepost({ dialect, channels, metrics }: MilepostUse): Promise<Target> {
   const sharedChannel = channels === "personal" ? "broadcast" : "bench:shared";
   const tokenSecret = randomBytes(32).toString("base64url");
   const gateway = createGateway({
     engine: memoryEngine(),
     auth: { tokenSecret },
     limits: { maxConnections: 20_000 },
+    ...(metrics === "none" && { metrics: false }),
   });
+  const scraping =
+    metrics === "scraped" ? setInterval(() => void gateway.metrics(), scrapeMs) : undefined;
   const { port } = await gateway.listen({ port: 0, host: "127.0.0.1" });
   let cursors: { readonly seq: number; readonly cursor: string }[] = [];
   let refusal: unknown;
@@ -55,6 +65,9 @@ export async function startMilepost({ dialect, channels }: MilepostUse): Promise
       }
     },
     cursors: () => cursors.slice(-keptCursors),
-    close: () => gateway.close(),
+    close() {
+      clearInterval(scraping);
+      return gateway.close();
+    },
   };
 }

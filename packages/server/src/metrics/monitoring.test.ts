@@ -123,6 +123,15 @@ describe("the alerts", () => {
     for (const text of each) expect(unknownIn(text.replaceAll("\n", " "))).toEqual([]);
   });
 
+  it("the composition of Prometheus, Alertmanager and Grafana mounts files that exist", () => {
+    const compose = readFileSync(new URL("deploy/monitoring/compose.yaml", root), "utf8");
+    const mounted = [...compose.matchAll(/- (\.\.\/[^:]+):/g)].map(([, path = ""]) => path);
+    expect(mounted).toHaveLength(6);
+    // Paths begin at the folder of the first file of the composition.
+    const missing = mounted.filter((path) => !existsSync(new URL(path, `${root}deploy/haproxy/`)));
+    expect(missing).toEqual([]);
+  });
+
   // CI installs promtool; elsewhere `apt-get install prometheus` brings it.
   it.skipIf(promtool === undefined)(
     "[P-MET-9] promtool accepts the rules, and each alert fires and stays silent for the series of its test",
@@ -132,6 +141,9 @@ describe("the alerts", () => {
         execFileSync(promtool ?? "", args, { cwd, encoding: "utf8", stdio: "pipe" });
       expect(run("check", "rules", rulesFile)).toContain("SUCCESS");
       expect(run("test", "rules", "deploy/prometheus/milepost.test.yml")).toContain("SUCCESS");
+      expect(run("check", "config", "--syntax-only", "deploy/monitoring/prometheus.yml")).toContain(
+        "SUCCESS",
+      );
     },
   );
 });
