@@ -23,7 +23,9 @@ def test_the_examples_of_the_readme_do_what_they_say(gateway: Gateway) -> None:
     text = (ROOT / "python/README.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 2
+    thoughts: list[Any] = []
     world: dict[str, Any] = {"api_key": KEY, "orders": [1, 2, 3], "rows": [], "model": model}
+    world |= {"set_level": print, "think": lambda data, _: thoughts.append(data)}
     gateway.call("PUT", "/v1/queues/preview", {"capacity": 1})
 
     def answers() -> None:
@@ -33,7 +35,13 @@ def test_the_examples_of_the_readme_do_what_they_say(gateway: Gateway) -> None:
         answer(gateway, asked(gateway, operation), True)
         answer(gateway, asked(gateway, operation, 2), "eu")
 
+    def messages() -> None:
+        path = "/v1/operations?kind=chat&user=7&status=running"
+        chat = eventually(lambda: gateway.call("GET", path)["operations"])[0]["operation_id"]
+        gateway.call("POST", f"/v1/operations/{chat}/inputs", {"data": "thanks"})
+
     threading.Thread(target=answers).start()
+    threading.Thread(target=messages).start()
     for block in blocks:
         exec(block.replace("http://127.0.0.1:8787", gateway.url), world)
     asyncio.run(world["answer"]("answer"))
@@ -43,4 +51,4 @@ def test_the_examples_of_the_readme_do_what_they_say(gateway: Gateway) -> None:
     assert {found[kind]["status"] for kind in ("export", "agent", "deploy")} == {"done"}
     agent = gateway.state(found["agent"]["operation_id"])
     assert agent["texts"]["answer"]["text"] == "It is the answer"
-    assert world["rows"] == [1, 2, 3]
+    assert world["rows"] == [1, 2, 3] and thoughts == ["thanks"]

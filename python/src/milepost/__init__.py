@@ -1,6 +1,7 @@
 """Report the progress of long-running work to the people who wait for it, through a Milepost gateway."""
 
 from ._errors import Cancelled, ForeignAnswer, MilepostError, QuestionClosed
+from ._inputs import Input
 from ._problem import Problem, ProblemListener, warn_of_problem
 from ._sender import Flag
 from .log import LogHandler
@@ -15,6 +16,7 @@ __all__ = [
     "Flag",
     "ForeignAnswer",
     "Handle",
+    "Input",
     "LogHandler",
     "MilepostError",
     "Operation",

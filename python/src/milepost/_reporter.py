@@ -72,6 +72,10 @@ class Reporter:
     ) -> None:
         self.operation_id: str = create["operation_id"]
         #: Done with true once the gateway has the operation, with false if reporting stops before.
+        #: Number of times that the operation was created; more than once if the gateway forgot it.
+        self.creations = 0
+        #: What the operation accepts, as it was reported; a gateway that forgot the operation hears it again.
+        self.accepts: Json = {}
         self.created: concurrent.futures.Future[bool] = concurrent.futures.Future()
         #: Done with true once everything up to the end of the operation was delivered, with false if something was not.
         self.delivered: concurrent.futures.Future[bool] = concurrent.futures.Future()
@@ -308,6 +312,7 @@ class Reporter:
             self._contact()
             return
         self.lease = created["lease"]
+        self.creations += 1
         if not self.created.done():
             if created.get("duplicate") is True:
                 self._continue_from(created["operation"])
@@ -315,6 +320,8 @@ class Reporter:
         if self._was_forgotten:
             self._was_forgotten = False
             with self._lock:
+                if self.accepts:
+                    self._outbox.put_first("accepts", dict(self.accepts))
                 self._outbox.put_first("started", {"attempt": self.attempt})
         self._contact()
 
@@ -429,7 +436,9 @@ class Reporter:
                     self._is_end_stored = True
                 continue
             error = error_of(failure)
-            if error.retryable or error.code in ("stale_lease", "not_found"):
+            # A command or message that is not there says nothing about the operation.
+            is_forgotten = error.code == "not_found" and sent.event not in ("command", "input")
+            if error.retryable or error.code == "stale_lease" or is_forgotten:
                 self._on_failure(error)
                 break
             if self._revives(sent, error, settled):

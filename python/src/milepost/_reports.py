@@ -18,7 +18,7 @@ MAX_TEXT_PIECE = 64 * 1024
 
 _SPANS = ("step", "agent")
 LIFECYCLE = frozenset(
-    {"started", "steps", "paused", "resumed", "command", "done", "failed", "cancelled"}
+    {"started", "steps", "paused", "resumed", "command", "accepts", "input", "done", "failed", "cancelled"}
 )
 ENDS = frozenset({"done", "failed", "cancelled"})
 
@@ -114,6 +114,12 @@ REPAIRS: Mapping[str, clean.Repairs] = {
         "phase": clean.one_of("acknowledged", "done", "refused"),
         "reason": _message,
     },
+    "accepts": {
+        "commands": clean.payload(clean.MAX_PAYLOAD),
+        "inputs": clean.one_of("queue", "reject", "interrupt"),
+        "busy": _yes_or_no,
+    },
+    "input": {"input_id": _id, "phase": clean.one_of("taken", "done", "interrupted")},
     "done": {"result": clean.payload(clean.MAX_PAYLOAD)},
     "failed": {
         "error": clean.object_of(
@@ -131,6 +137,7 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "agent": ("id",),
     "text": ("stream",),
     "command": ("command_id", "command", "phase"),
+    "input": ("input_id", "phase"),
     "failed": ("error",),
 }
 

@@ -6,13 +6,15 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 from . import _clean as clean
 from . import _reports as reports
 from ._errors import Cancelled, MilepostError
 from ._gateway import Json
+from ._inputs import Input, InputPolicy, Inputs
+from ._model import EVERY_COMMAND
 from ._problem import Problem
 from ._questions import Asking
 from ._reporter import Reporter, Settings
@@ -20,8 +22,12 @@ from ._sender import Callbacks, Flag
 
 #: Seconds that a pause waits for the work to reach a pause point. The gateway itself gives it 60 s.
 _PAUSE_WAIT_S = 50.0
+#: Seconds for which a command waits for its function. A process that was restarted may not have come so far.
+_HANDLER_WAIT_S = 5.0
 #: Latest commands whose ids are remembered, so that delivering one again has no effect.
 _KNOWN_COMMANDS = 200
+
+T = TypeVar("T")
 
 _PLAIN_LENGTH = {"message": 2_000, "title": 100, "unit": 16, "id": 32}
 
@@ -62,6 +68,11 @@ class Tracked:
         self._released = threading.Event()
         self._held: list[Callable[[], object]] = []
         self._handlers: dict[str, Handler] = {}
+        self._definitions: dict[str, Json] = {}
+        self._is_declaring = False
+        #: Commands that wait for their function, by their names.
+        self._unknown: list[tuple[Json, asyncio.TimerHandle]] = []
+        self._inputs: Inputs | None = None
         self._on_cancel: list[Callable[[], object]] = []
         self.reporter = Reporter(owner, create, key_prefix, self._taken_over, lease)
 
@@ -131,7 +142,30 @@ class Tracked:
             same = f"{body['kind']}:{body['prompt']}"
             repeat = self._asked.get(same, 0)
             self._asked[same] = repeat + 1
-        future = self._owner.sender.submit(Asking(self._owner, self.reporter, body, repeat).answer())
+        return self.future_of(Asking(self._owner, self.reporter, body, repeat).answer())
+
+    def inputs(self, policy: InputPolicy) -> Inputs:
+        """Returns the messages to the operation, and reports what happens to those that come while the work is busy."""
+        if self._inputs is None:
+            self._inputs = Inputs(self._owner, self.reporter, self.report)
+        self._inputs.begin(policy)
+        return self._inputs
+
+    def take(self, inputs: Inputs) -> concurrent.futures.Future[Input]:
+        """Waits for the next message. The future is cancelled once the work must end."""
+        if self.reason is not None:
+            raise _again(self.reason)
+        return self.future_of(inputs.take())
+
+    def leave(self, inputs: Inputs) -> None:
+        """Reports that the work takes no messages for now, unless it has ended."""
+        if self.phase == "running":
+            inputs.left()
+        self._owner.sender.call(inputs.stop)
+
+    def future_of(self, wait: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Runs a wait in the thread of the sender. Its future is cancelled once the work must end."""
+        future = self._owner.sender.submit(wait)
         listener = future.cancel
         self.cancelled._listeners.append(listener)
         future.add_done_callback(lambda _: self.cancelled._forget(listener))
@@ -152,9 +186,28 @@ class Tracked:
             self.report("paused", {} if reason is None else {"reason": reason})
             self._settle_pause("done", None)
 
-    def on_command(self, name: str, handler: Handler) -> None:
+    def on_command(self, name: str, handler: Handler, definition: Json) -> None:
         """Calls a function for each command with this name, in a thread of its own."""
-        self._handlers[name] = handler
+        with self._lock:
+            self._handlers[name] = handler
+            if name in EVERY_COMMAND:
+                return
+            self._definitions[name] = {"name": name, **definition}
+            is_first, self._is_declaring = not self._is_declaring, True
+        if is_first:
+            # Commands that are declared together are one event.
+            self._owner.sender.call(self._declare)
+
+    def _declare(self) -> None:
+        with self._lock:
+            self._is_declaring = False
+            commands = list(self._definitions.values())
+            waiting, self._unknown = self._unknown, []
+        self.reporter.accepts["commands"] = commands
+        self.report("accepts", {"commands": commands})
+        for command, timer in waiting:
+            timer.cancel()
+            self._custom(command, str(command["command"]))
 
     def on_cancel(self, function: Callable[[], object]) -> None:
         """Calls a function once the work must end; at once if it must already."""
@@ -214,7 +267,8 @@ class Tracked:
     def _custom(self, command: Json, name: str) -> None:
         handler = self._handlers.get(name)
         if handler is None:
-            self.answer(command, "refused", f"this work does not know the command {name}")
+            loop = asyncio.get_running_loop()
+            self._unknown.append((command, loop.call_later(_HANDLER_WAIT_S, self._refuse_unknown, command)))
             return
         self.answer(command, "acknowledged")
 
@@ -228,6 +282,11 @@ class Tracked:
 
         if not self._owner.callbacks.call(handle):
             self.answer(command, "refused", "too many commands wait for the work")
+
+    def _refuse_unknown(self, command: Json) -> None:
+        with self._lock:
+            self._unknown = [(one, timer) for one, timer in self._unknown if one is not command]
+        self.answer(command, "refused", f"this work does not know the command {command['command']}")
 
     def _pause_at_next_point(self, command: Json) -> None:
         if self._pause is not None:
@@ -318,6 +377,14 @@ class Tracked:
             if self.phase != "running":
                 return
             self.phase = "ended"
+            if self._inputs is not None:
+                if event == "done":
+                    self._inputs.settle()
+                self._owner.sender.call(self._inputs.stop)
+            unknown, self._unknown = self._unknown, []
+            for command, timer in unknown:
+                self._owner.sender.call(timer.cancel)
+                self.answer(command, "refused", "the operation has ended")
             cancels, self._cancels = self._cancels, []
             self._settle_pause("refused", "the operation ended before it reached a pause point")
             self._open()
@@ -382,7 +449,7 @@ def _reason_of(command: Json) -> str | None:
 
 def _again(reason: Cancelled) -> Cancelled:
     """Returns an exception of its own for each raise, so that tracebacks do not grow into each other."""
-    return Cancelled(reason.code, reason.message, retryable=reason.retryable)
+    return Cancelled(reason.code, reason.message, retryable=reason.retryable, held_by=reason.held_by)
 
 
 def _is_plain(data: reports.Data) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, TypeVar, cast
 
 from . import _clean as clean
 from . import _reports as reports
+from ._inputs import Input, InputPolicy
 from ._questions import NO_DEFAULT, Escalation, question_of
 from ._sender import Flag
 from ._tracked import Handler, Tracked
@@ -197,12 +198,24 @@ class Handle:
         """Calls a function once the work must end, in a thread of milepost. For example one that closes a socket."""
         self._tracked.on_cancel(function)
 
-    def on_command(self, name: str, handler: Handler) -> None:
-        """Calls a function with the arguments of each command of this name, in a thread of milepost.
+    def on_command(
+        self,
+        name: str,
+        handler: Handler,
+        *,
+        schema: Mapping[str, Any] | None = None,
+        title: str | None = None,
+        statuses: Sequence[str] | None = None,
+    ) -> None:
+        """Declares a command, and calls a function with the arguments of each, in a thread of milepost.
+
+        The gateway checks the arguments by ``schema``, and allows the command in these ``statuses``, by default until the end.
 
         The command is ``done`` once the function returns, and ``refused`` with its message if it raises.
         """
-        self._tracked.on_command(name, handler)
+        fields = {"schema": schema, "title": title, "while": statuses}
+        definition = {field: value for field, value in fields.items() if value is not None}
+        self._tracked.on_command(name, handler, definition)
 
     def steps(self, plan: Sequence[StepPlan]) -> None:
         """Reports the plan: the steps that will follow, and their weights."""
@@ -397,6 +410,27 @@ class Operation(Handle):
         text.done()
 
 
+    def inputs(self, policy: InputPolicy = "queue") -> Iterator[Input]:
+        """Yields the messages that people send into the operation, one at a time, until the loop is left.
+
+        A message is done when the loop asks for the next one or is left. Raises :class:`Cancelled` once the work must end. What
+        was not taken comes again after a restart of this process, and what was taken never does.
+        """
+        inputs = self._tracked.inputs(policy)
+        try:
+            while True:
+                future = self._tracked.take(inputs)
+                try:
+                    one = future.result()
+                except concurrent.futures.CancelledError as fault:
+                    raise self._tracked.answer_of(fault) from None
+                except BaseException:
+                    future.cancel()
+                    raise
+                yield one
+        finally:
+            self._tracked.leave(inputs)
+
     def ask(
         self,
         prompt: str,
@@ -557,6 +591,22 @@ class AsyncOperation(Handle):
             _append(text, item, piece)
             yield item
         text.done()
+
+    async def inputs(self, policy: InputPolicy = "queue") -> AsyncIterator[Input]:
+        """Yields the messages that people send into the operation, as :meth:`Operation.inputs` does."""
+        inputs = self._tracked.inputs(policy)
+        try:
+            while True:
+                future = self._tracked.take(inputs)
+                try:
+                    one = await asyncio.wrap_future(future)
+                except asyncio.CancelledError:
+                    if future.cancelled() and self._tracked.reason is not None and not _is_cancelling():
+                        raise self._tracked.answer_of(asyncio.CancelledError()) from None
+                    raise
+                yield one
+        finally:
+            self._tracked.leave(inputs)
 
     async def ask(
         self,
