@@ -1,3 +1,4 @@
+import { bullmqMutants } from "./lists/bullmq.mjs";
 import { clientMutants } from "./lists/client.mjs";
 import { connectionMutants } from "./lists/connection.mjs";
 import { coreMutants } from "./lists/core.mjs";
@@ -51,4 +52,5 @@ export const lists = [
   { subject: "steering", mutants: steeringMutants },
   { subject: "reach", mutants: reachMutants },
   { subject: "socketio", mutants: socketioMutants },
+  { subject: "bullmq", mutants: bullmqMutants },
 ];
