@@ -220,6 +220,8 @@ export interface OperationSummary {
   readonly collection_id?: string;
   readonly belongs_to?: string;
   readonly parent?: string;
+  /** Share of the parent's progress, relative to the other children; 1 if absent. */
+  readonly weight?: number;
   readonly tags?: readonly string[];
   /** Number of children, and of those that are done or failed; absent if there are none. */
   readonly children?: { readonly total: number; readonly done: number; readonly failed: number };

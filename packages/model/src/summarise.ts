@@ -9,7 +9,7 @@ import { openQuestions } from "./question.ts";
 /** Returns the summary of an operation that lists show. */
 export function summarise(state: OperationState): OperationSummary {
   const { id, kind, title, session_id, user_id, status, attempt, percent } = state;
-  const { collection_id, belongs_to, parent, tags, children } = state;
+  const { collection_id, belongs_to, parent, weight, tags, children } = state;
   const { message, current_step, waiting, error, log_counts } = state;
   const open = openQuestions(state).length;
   const { created_at, started_at, ended_at, updated_at } = state;
@@ -22,6 +22,7 @@ export function summarise(state: OperationState): OperationSummary {
     ...(collection_id === undefined ? {} : { collection_id }),
     ...(belongs_to === undefined ? {} : { belongs_to }),
     ...(parent === undefined ? {} : { parent }),
+    ...(weight === undefined ? {} : { weight }),
     ...(tags === undefined ? {} : { tags }),
     ...(children === undefined
       ? {}
