@@ -8,6 +8,7 @@ import { disconnectCommand } from "./commands/disconnect.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { endCommand } from "./commands/end.ts";
+import { estimatesCommand } from "./commands/estimates.ts";
 import { idCommand } from "./commands/id.ts";
 import { inboxCommand } from "./commands/inbox.ts";
 import { keyCommand } from "./commands/key.ts";
@@ -48,6 +49,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     runCommand(terminal),
     queueCommand(terminal),
     askCommand(terminal),
+    estimatesCommand(terminal),
     inboxCommand(terminal),
     dlqCommand(terminal),
     connectionsCommand(terminal),

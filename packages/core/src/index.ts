@@ -6,6 +6,7 @@ export type * from "./connection/connect-options.ts";
 export { personalDefault, personalFault } from "./connection/personal-channels.ts";
 export type * from "./dead-letters/dead-letters-api.ts";
 export type * from "./digest/digest-api.ts";
+export type { Estimates } from "./estimates/estimate-report.ts";
 export type * from "./inbox/inbox-api.ts";
 export type { CompileJsonSchema } from "./input/json-schemas.ts";
 export type * from "./node/core.ts";

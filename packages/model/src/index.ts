@@ -12,6 +12,7 @@ export { amountOf, isOverBudget, mayCount } from "./counters.ts";
 export * from "./dashboard-event.ts";
 export * from "./dashboard-projection.ts";
 export type * from "./digest.ts";
+export type * from "./estimate-api.ts";
 export { foldOperation } from "./fold-operation.ts";
 export * from "./fold-presence.ts";
 export * from "./generation-progress.ts";

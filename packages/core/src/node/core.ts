@@ -7,6 +7,7 @@ import type { Compactors } from "../compaction/compactor.ts";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
 import type { Digests } from "../digest/digest-api.ts";
+import type { Estimates } from "../estimates/estimate-report.ts";
 import type { Inboxes } from "../inbox/inbox-api.ts";
 import type { CompileJsonSchema } from "../input/json-schemas.ts";
 import type { ConnectionSlots } from "../limits/connection-slots.ts";
@@ -135,6 +136,7 @@ export interface Core {
   readonly queues: Queues;
   readonly inbox: Inboxes;
   readonly digests: Digests;
+  readonly estimates: Estimates;
   readonly questions: QuestionService;
   readonly deadLetters: DeadLetters;
   readonly connections: Connections;

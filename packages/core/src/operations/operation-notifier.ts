@@ -63,7 +63,11 @@ export class OperationNotifier {
     const { session_id, user_id } = after;
     const channels: string[] = [];
     if (session_id !== undefined) channels.push(`session:${encodeId(session_id)}`);
-    if (user_id !== undefined) channels.push(`user:${encodeId(user_id)}`);
+    if (user_id !== undefined) {
+      const user = `user:${encodeId(user_id)}`;
+      channels.push(user);
+      for (const tag of after.tags ?? []) channels.push(`${user}:tag:${tag}`);
+    }
     await Promise.all(
       channels.map((channel) =>
         this.#publisher.publish(`${channel} ${after.id}`, {

@@ -243,4 +243,25 @@ describe("trees of operations", () => {
     const user = { kind: "user", user: "7" } as Parameters<typeof node.core.operations.list>[0];
     expect(await list({ tag: "nightly" }, user)).toEqual(["p"]);
   });
+
+  test("[P-TREE-5] the channel of a tag has the summaries of a user's operations with it, and only that user reads it", async () => {
+    await using node = testCore();
+    const lease = await create(node, "a", { user_id: "7", tags: ["nightly", "eu"] });
+    await create(node, "b", { user_id: "7", tags: ["nightly"] });
+    await create(node, "c", { user_id: "8", tags: ["nightly"] });
+    await report(node, "a", lease, ["progress", { percent: 40 }]);
+    await node.clock.advance(1_000);
+    const { snapshot } = node.core.channels;
+    const read = (channel: string, user: string) =>
+      snapshot.call(node.core.channels, node.user(user), channel);
+    const ids = (found: Awaited<ReturnType<typeof read>>) =>
+      Object.fromEntries(
+        Object.entries((found.snapshot?.state ?? {}) as Record<string, { percent: number }>).map(
+          ([id, { percent }]) => [id, percent],
+        ),
+      );
+    expect(ids(await read("user:7:tag:nightly", "7"))).toEqual({ a: 40, b: 0 });
+    expect(ids(await read("user:7:tag:eu", "7"))).toEqual({ a: 40 });
+    await expect(read("user:7:tag:nightly", "8")).rejects.toMatchObject({ code: "forbidden" });
+  });
 });

@@ -141,6 +141,14 @@ export const defaultRules: readonly Rule[] = [
     merge: personal,
   },
   {
+    pattern: "user:{user}:tag:{tag}",
+    subscribe: "own-user",
+    publish: "granted",
+    retention: aDay,
+    projection: { name: "keyed", by: "operation_id" },
+    merge: summaries,
+  },
+  {
     pattern: "user:{user}:*",
     subscribe: "own-user",
     publish: "granted",

@@ -144,7 +144,10 @@ export class MemoryOperationIndex implements OperationIndex {
   #forget(): void {
     for (const [id, known] of this.#operations) {
       if (this.#isKept(known)) return;
-      this.#open(known.operation.summary.parent);
+      const { parent } = known.operation.summary;
+      // A parent that is gone itself has nobody who would settle its change.
+      if (parent !== undefined && this.#operations.has(parent)) this.#open(parent);
+      this.#changes.delete(id);
       this.#drop(id);
     }
   }

@@ -296,6 +296,7 @@ describe("the OpenAPI document", () => {
         "get /v1/connections",
         "get /v1/dead-letters",
         "get /v1/dead-letters/{id}",
+        "get /v1/estimates",
         "get /v1/nodes",
         "get /v1/operations",
         "get /v1/operations/{id}",

@@ -16,6 +16,7 @@ import { commandEndpoints } from "./routes/commands.ts";
 import { connectionEndpoints } from "./routes/connections.ts";
 import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { digestEndpoints } from "./routes/digest.ts";
+import { estimateEndpoint } from "./routes/estimates.ts";
 import { guestEndpoint, guestsPath } from "./routes/guests.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { inboxEndpoints } from "./routes/inbox.ts";
@@ -120,6 +121,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...questionEndpoints(options),
     notificationEndpoint(options),
     ...digestEndpoints(options),
+    estimateEndpoint(options),
     ...inboxEndpoints(options),
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),
