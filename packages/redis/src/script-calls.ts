@@ -15,8 +15,8 @@ interface Call {
   readonly length: number;
 }
 
-/** Sends one command and resolves with its answer. */
-export type SendCommand = (command: readonly string[]) => Promise<unknown>;
+/** Sends one command, an array that nobody else uses, and resolves with its answer. */
+export type SendCommand = (command: string[]) => Promise<unknown>;
 
 /**
  * Calls scripts by their digest and keeps the order of the calls, even when Redis has forgotten the scripts.

@@ -91,7 +91,7 @@ export class ServerConnection {
     this.#listening = listening;
     this.#events = events;
     this.#calls = new ScriptCalls(
-      (command) => commands.sendCommand([...command]),
+      (command) => commands.sendCommand(command),
       async (script) => void (await commands.scriptLoad(script.text)),
     );
     for (const client of [commands, listening]) {

@@ -45,11 +45,12 @@ export class OutageLog implements ChannelLog {
     this.#tags = new ShownTags((length) => parts.random.id(length));
   }
 
-  async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
+  append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
     // The end of a channel is permanent, so it must not go to a local log, which is forgotten when the store is
     // back.
     const mayBeLocal = policy.goesOnLocally === true && entry.event !== endEvent;
-    if (this.#parts.outage.isOn && !mayBeLocal) throw isReadOnly();
+    // Every publish passes here, so it gets no promise beside that of the log.
+    if (this.#parts.outage.isOn && !mayBeLocal) return Promise.reject(isReadOnly());
     const log = this.#logOf(policy);
     if (log === this.#parts.log || policy.isAppendedLater !== true) {
       return log.append(channel, entry, policy);
