@@ -1,4 +1,5 @@
 export { channels, grant, retention, rules } from "./channels.ts";
+export { type KillVerdict, runKills } from "./data/kill-run.ts";
 export { type Fault, faults } from "./fault.ts";
 export { Journal } from "./journal.ts";
 export { Publisher } from "./population/publisher.ts";

@@ -6,20 +6,20 @@ import { leftovers } from "./baseline.ts";
 import { channels, grant, retention } from "./channels.ts";
 import type { Fault } from "./fault.ts";
 import { Journal } from "./journal.ts";
+import { allAtHead, allHandled, reloadAgainAndAgain } from "./population/arriving.ts";
 import { Publisher } from "./population/publisher.ts";
 import { Reader } from "./population/reader.ts";
 import { Worker } from "./population/worker.ts";
 import { secrets } from "./processes/gateway.ts";
 import { Random } from "./random.ts";
 import { readLog } from "./read-log.ts";
-import { type Log, tailLostFault, withStoreHistory } from "./store-history.ts";
+import { tailLostFault, withStoreHistory } from "./store-history.ts";
 import { World } from "./world.ts";
 
 const readerCount = 9;
 const publisherCount = 3;
 const publishEveryMs = 15;
 const calmMs = 1_000;
-const reloadEveryMs = 700;
 /** Time after the fault within which every reader must be at the head, in milliseconds. */
 const headWithinMs = 30_000;
 /** Channel that the durable subscriber works on. */
@@ -125,54 +125,6 @@ async function runIn(world: World, fault: Fault, seed: number, random: Random): 
     resets: count("reset"),
     records,
   };
-}
-
-async function reloadAgainAndAgain(readers: readonly Reader[], signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await pause(reloadEveryMs, undefined, { signal }).catch(() => {});
-    if (!signal.aborted) for (const reader of readers) await reader.reload();
-  }
-}
-
-/**
- * Resolves with the journal's time at which every reader is at the head of every log, or undefined once the
- * deadline has passed.
- */
-async function allAtHead(
-  readers: readonly Reader[],
-  logs: readonly Log[],
-  deadline: number,
-  journal: Journal,
-): Promise<number | undefined> {
-  const isAt = ({ channel, head }: Log) =>
-    readers.every((reader) => reader.position(channel) === head);
-  while (!logs.every(isAt)) {
-    if (journal.now > deadline) return undefined;
-    await pause(20);
-  }
-  return journal.now;
-}
-
-/**
- * Resolves with a message for each entry that the worker has not received by the deadline, or why it stopped;
- * empty when it has all.
- */
-async function allHandled(
-  worker: Worker,
-  logs: readonly Log[],
-  deadline: number,
-  journal: Journal,
-): Promise<readonly string[]> {
-  const entries = logs.find(({ channel }) => channel === worker.channel)?.entries ?? [];
-  for (;;) {
-    const lacks = entries.filter(({ position }) => !worker.handled.has(position));
-    if (worker.failure !== undefined) return [`the worker stopped: ${worker.failure}`];
-    if (lacks.length === 0) return [];
-    if (journal.now > deadline) {
-      return lacks.map(({ position }) => `the worker never received ${position}`);
-    }
-    await pause(20);
-  }
 }
 
 /** Returns a message for each dead letter; there should be none, because the worker acknowledges everything. */

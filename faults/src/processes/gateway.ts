@@ -46,6 +46,22 @@ export class Gateway {
     return gateway;
   }
 
+  /** Starts a gateway without Redis on a port, with its data in a folder. */
+  static async startOn(folder: string, port: number, config: string): Promise<Gateway> {
+    const child = await Child.start({
+      file: process.execPath,
+      args: [command, "serve", "--port", String(port), "--data", folder, "--config", config],
+      env: {
+        NODE_ENV: "production",
+        MILEPOST_MEMORY: "false",
+        MILEPOST_TOKEN_SECRET: secrets.tokenSecret,
+        MILEPOST_API_KEY: secrets.apiKey,
+      },
+      ready: /http:\/\/127\.0\.0\.1:\d+/,
+    });
+    return new Gateway(port, await openFiles(child.pid), child);
+  }
+
   get pid(): number {
     return this.#child.pid;
   }
