@@ -3,6 +3,7 @@ import { MilepostError } from "@milepost/protocol";
 import { ConfigError, printable } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { askCommand } from "./commands/ask.ts";
+import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { connectionsCommand } from "./commands/connections.ts";
 import { disconnectCommand } from "./commands/disconnect.ts";
 import { dlqCommand } from "./commands/dlq.ts";
@@ -39,6 +40,8 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     .showHelpAfterError("(run milepost --help for the commands and settings)");
   for (const command of [
     serveCommand(terminal),
+    backupCommand(terminal),
+    restoreCommand(terminal),
     tokenCommand(terminal),
     idCommand(terminal),
     keyCommand(terminal),

@@ -6,6 +6,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
@@ -81,9 +82,13 @@ export function descriptorOf(file: string): number {
   return openSync(file, "r+");
 }
 
-/** Returns true when a file that is open has been deleted from its folder. */
-export function isDeleted(descriptor: number): boolean {
-  return fstatSync(descriptor).nlink === 0;
+/** Returns true when the file that is open is no longer the one at its path. */
+export function isGone(file: string, descriptor: number): boolean {
+  try {
+    return statSync(file).ino !== fstatSync(descriptor).ino;
+  } catch {
+    return true;
+  }
 }
 
 /** Makes the names of the files in a folder durable. */

@@ -1,2 +1,3 @@
+export * from "./backup.ts";
 export * from "./sqlite-engine.ts";
 export type { Durability } from "./sqlite-store.ts";

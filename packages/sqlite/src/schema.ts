@@ -145,10 +145,10 @@ const migrations: readonly string[] = [
 export const schemaVersion = migrations.length;
 
 /**
- * Brings the file to the schema of this release, in one transaction for each step. Throws for a file that a newer release
- * has written, and for one that is not of Milepost.
+ * Returns the version of the file's schema. Throws for a file that a newer release has written, and for one that is not of
+ * Milepost.
  */
-export function migrate(database: Database): void {
+export function requireOurs(database: Database): number {
   const version = pragma(database, "user_version");
   const owner = pragma(database, "application_id");
   const hasTables =
@@ -156,7 +156,7 @@ export function migrate(database: Database): void {
   if (hasTables && owner !== applicationId) {
     throw new MilepostError(
       "not_possible_now",
-      "the file milepost.db is not one of Milepost; choose another folder with --data",
+      "the file is not one of Milepost; choose another folder with --data",
     );
   }
   if (version > schemaVersion) {
@@ -165,6 +165,12 @@ export function migrate(database: Database): void {
       `the data have schema ${version}, and this release knows ${schemaVersion}; use a newer Milepost, or restore a backup of this release`,
     );
   }
+  return version;
+}
+
+/** Brings the file to the schema of this release, in one transaction for each step. Throws as {@link requireOurs} does. */
+export function migrate(database: Database): void {
+  const version = requireOurs(database);
   for (const [index, sql] of migrations.entries()) {
     if (index < version) continue;
     database.exec("BEGIN IMMEDIATE");
@@ -181,7 +187,7 @@ export function migrate(database: Database): void {
 }
 
 /** Reads a pragma that is a number. */
-export function pragma(database: Database, name: string): number {
+function pragma(database: Database, name: string): number {
   const row = database.prepare(`PRAGMA ${name}`).get();
   return Number(Object.values(row ?? {})[0] ?? 0);
 }

@@ -6,7 +6,7 @@ import {
   MemoryRegistry,
   MemorySignals,
 } from "@milepost/engine";
-import { type DataFolder, descriptorOf, isDeleted, syncFolder, takeFolder } from "./data-folder.ts";
+import { type DataFolder, descriptorOf, isGone, syncFolder, takeFolder } from "./data-folder.ts";
 import { openDatabase } from "./driver/open-database.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import type { PortParts } from "./port-parts.ts";
@@ -74,8 +74,8 @@ export function sqliteEngine({
       after: realAfter,
       ...(onFull === undefined ? {} : { onFull }),
       faultOfFiles: () =>
-        isDeleted(mainDescriptor) || isDeleted(walDescriptor)
-          ? `the file ${folder.file} was deleted while the gateway uses it; put it back, or restart the gateway with a backup`
+        isGone(folder.file, mainDescriptor) || isGone(`${folder.file}-wal`, walDescriptor)
+          ? `the files of ${folder.file} were moved or deleted while the gateway uses them; put them back, or stop the gateway and restore a backup`
           : undefined,
     });
     const lastKnown = database.prepare("SELECT value FROM meta WHERE name = 'clock'").get();

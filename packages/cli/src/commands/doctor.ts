@@ -149,15 +149,16 @@ function readConfig(terminal: Terminal, file: string | undefined): Config | Conf
 
 /** Returns findings about the configured Redis, with warnings about settings that weaken a guarantee. */
 async function checkStore(config: Config): Promise<StoreReport> {
+  const check = config.redis === "" ? "store" : "redis";
   try {
     const lines = (await inspectStore(config)) ?? [];
     return {
-      findings: lines.map(({ message }) => ({ check: "redis", ok: true, says: message })),
+      findings: lines.map(({ message }) => ({ check, ok: true, says: message })),
       warnings: lines.flatMap(({ warnings }) => warnings),
     };
   } catch (error) {
     const says = error instanceof Error ? error.message : String(error);
-    return { findings: [{ check: "redis", ok: false, says }], warnings: [] };
+    return { findings: [{ check, ok: false, says }], warnings: [] };
   }
 }
 

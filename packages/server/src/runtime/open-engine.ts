@@ -34,17 +34,40 @@ export interface OpenedEngine {
   close(): Promise<void>;
 }
 
-/** Describes each server of the configured store; returns undefined if that is the memory of this process. */
+/**
+ * Describes each server of the configured store, or its file; returns undefined if that is the memory of this process.
+ * Rejects when the store cannot be read or is damaged.
+ */
 export async function inspectStore({
   redis,
   redisTls,
-}: Pick<EngineSettings, "redis" | "redisTls">): Promise<readonly StoreLine[] | undefined> {
-  if (redis === "") return undefined;
+  data = "",
+}: Pick<EngineSettings, "redis" | "redisTls" | "data">): Promise<readonly StoreLine[] | undefined> {
+  if (redis === "") return data === "" ? undefined : [await inspectFolder(data)];
   const { inspectRedis } = await import("@milepost/redis");
   return (await inspectRedis(redis, redisTls)).map(({ server, version, warnings }) => ({
     message: `${server}, version ${version}`,
     warnings: warnings.map((warning) => `Redis at ${server} ${warning}`),
   }));
+}
+
+async function inspectFolder(folder: string): Promise<StoreLine> {
+  const { inspectData } = await import("@milepost/sqlite");
+  const { bytes, walBytes, schema, channels, entries, largest, faults } = inspectData(folder);
+  if (faults.length > 0) {
+    throw new Error(
+      `the data in ${folder} are damaged (${faults[0]}); stop the gateway and run milepost restore with a backup`,
+    );
+  }
+  const sizes = largest.map((log) => `${log.channel} ${mebibytes(log.bytes)}`).join(", ");
+  return {
+    message: `${folder}, ${mebibytes(bytes)} and ${mebibytes(walBytes)} not yet in the file, schema ${schema}, ${channels} channels, ${entries} entries; largest ${sizes === "" ? "none" : sizes}`,
+    warnings: [],
+  };
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
 /**

@@ -10,6 +10,7 @@ export async function logStoreWarnings(
   settings: Pick<EngineSettings, "redis" | "redisTls">,
   log: CoreLog,
 ): Promise<void> {
+  if (settings.redis === "") return;
   try {
     for (const { warnings } of (await inspectStore(settings)) ?? []) {
       for (const warning of warnings) log.warn({}, warning);
