@@ -5,6 +5,7 @@ import { coreMutants } from "./lists/core.mjs";
 import { durableMutants } from "./lists/durable.mjs";
 import { hubMutants } from "./lists/hub.mjs";
 import { luaMutants } from "./lists/lua.mjs";
+import { metricsMutants } from "./lists/metrics.mjs";
 import { modelMutants, protocolMutants } from "./lists/model.mjs";
 import { operationMutants } from "./lists/operations.mjs";
 import { producerMutants } from "./lists/producer.mjs";
@@ -50,6 +51,7 @@ export const lists = [
   { subject: "protocol", mutants: protocolMutants },
   { subject: "react", mutants: reactMutants },
   { subject: "steering", mutants: steeringMutants },
+  { subject: "metrics", mutants: metricsMutants },
   { subject: "reach", mutants: reachMutants },
   { subject: "socketio", mutants: socketioMutants },
   { subject: "bullmq", mutants: bullmqMutants },
