@@ -51,6 +51,7 @@ export { isGuestName, publisherOf } from "./rules/principal.ts";
 export type * from "./rules/rule.ts";
 export { outageModes } from "./rules/rule.ts";
 export { requireService, ServiceScopes, serviceActions } from "./rules/service-scopes.ts";
+export { type AuditedAction, writeAudit } from "./runtime/audit.ts";
 export {
   createInstruments,
   type InstrumentRow,

@@ -115,6 +115,11 @@ export interface GatewayOptions {
   readonly sessions?: GatewaySessions;
   /** Ways to reach users who are away: web push and webhooks. Without them, users without a visible page get no messages. */
   readonly reach?: ReachOptions;
+  /**
+   * True to serve the console at `/console`, false not to. Default: where {@link Gateway.listen} listens on loopback.
+   * Roles other than `all` and `api` never serve it.
+   */
+  readonly console?: boolean;
   /** Admits pages without a token as guests: true, or their settings. Default false. */
   readonly guests?: boolean | GuestOptions;
 }

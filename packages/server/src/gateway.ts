@@ -26,8 +26,10 @@ import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends } from "./backends/backends.ts";
 import { SessionCallback } from "./backends/session-callback.ts";
+import { isLoopback } from "./config/exposure.ts";
 import { compileJsonSchema } from "./config/json-schema.ts";
-import { servesReaders } from "./config/role.ts";
+import { servesBackends, servesReaders } from "./config/role.ts";
+import { ConsolePages } from "./console/console-pages.ts";
 import type { OptionsOf } from "./contract.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { createHttpApp } from "./http/app.ts";
@@ -81,7 +83,7 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
   /**
    * Attaches the gateway to a server of the host program. The gateway answers requests to `/v1`, `/v1/…`,
    * `/ws`, `/ws/…`, `/healthz`, `/readyz` and `/openapi.json`, and upgrades of `/ws` and below. All other
-   * requests stay with the server's own listeners.
+   * requests stay with the server's own listeners. With the option `console`, it also answers `/console` and below.
    */
   attach(server: HttpServer): Detach;
   /**
@@ -293,9 +295,17 @@ export function gatewayOf(
     guests,
     tokenInQuery,
   };
+  const pages = new ConsolePages(origins);
+  const { console: isConsoleOn } = options;
+  pages.isOn = isConsoleOn === true && servesBackends(role);
   const handlers: HttpHandlers = {
-    request: createHttpListener(createHttpApp(httpParts), new StraightPath(httpParts), unread),
+    request: createHttpListener(
+      createHttpApp(httpParts),
+      [new StraightPath(httpParts), pages],
+      unread,
+    ),
     upgrades: doors,
+    pages,
   };
   const attached = new Set<Detach>();
   let server: GatewayServer | undefined;
@@ -353,6 +363,8 @@ export function gatewayOf(
       });
       try {
         const address = await server.listen(port, host);
+        // Whoever reaches a loopback address is on this machine.
+        if (isConsoleOn === undefined) pages.isOn = isLoopback(host) && servesBackends(role);
         await openMetricsPort();
         return address;
       } catch (error) {

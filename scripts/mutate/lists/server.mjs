@@ -363,9 +363,28 @@ export const serverMutants = [
   ]),
   ...faultsIn(`${server}/transports/websocket/acceptor.ts`, [
     [
-      "credential.inHeader === true ? identify(credential.token) : undefined;",
-      "identify(credential.token);",
+      "mayBeService ? identify(token) : undefined;",
+      "identify(token);",
       "an API key in a URL opens a WebSocket",
+    ],
+    [
+      "inUrl !== true && isConsoleToken(token)",
+      "isConsoleToken(token)",
+      "a console token in a URL opens a WebSocket",
+    ],
+  ]),
+  ...faultsIn(`${server}/auth/console-tokens.ts`, [
+    ["expiresAt <= this.#clock.now()", "expiresAt < 0", "a console token never expires"],
+    ["now >= until", "now < 0", "a console token can be renewed for ever"],
+    [
+      "timingSafeEqual(Buffer.from(right), Buffer.from(signature))",
+      "true",
+      "the signature of a console token is not checked",
+    ],
+    [
+      "isRight && key ? this.#apiKeys.identifyHash(key.known.hash) : undefined",
+      "isRight ? key?.known.principal : undefined",
+      "a console token outlives its key",
     ],
   ]),
   ...faultsIn(`${server}/http/mount.ts`, [

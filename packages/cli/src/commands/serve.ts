@@ -34,6 +34,7 @@ interface ServeFlags {
   readonly compression?: true;
   readonly metricsPort?: number;
   readonly metricsHost?: string;
+  readonly console?: boolean;
   readonly dev?: true;
 }
 
@@ -104,6 +105,11 @@ export function serveCommand(terminal: Terminal): Command {
       "--metrics-host <address>",
       "address of that port (MILEPOST_METRICS_HOST; default 127.0.0.1)",
     )
+    .option(
+      "--console",
+      "serve the console at /console beyond loopback too (MILEPOST_CONSOLE; default on loopback alone)",
+    )
+    .option("--no-console", "serve no console")
     .option("--dev", "development mode: generates the secrets and prints how to use them")
     .action(async ({ config: file, drain, ...flags }: ServeFlags) => {
       const read = () =>

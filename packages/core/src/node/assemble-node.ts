@@ -162,6 +162,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     limits,
     errorLog,
     questions: () => questionKeeper,
+    log,
     ended: (operationId, reason) => questionKeeper.withdrawAll(operationId, reason),
     instruments,
     leaveQueue: (queue, ticket) => queues.leaveForOperation(queue, ticket),

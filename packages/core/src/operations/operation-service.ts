@@ -34,9 +34,11 @@ import type { OperationContract } from "../rules/contract/operation-contract.ts"
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { requireService } from "../rules/service-scopes.ts";
+import { writeAudit } from "../runtime/audit.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
+import type { CoreLog } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { requireBelonging } from "./belonging.ts";
 import { Budgets } from "./budgets.ts";
@@ -86,6 +88,7 @@ export interface OperationContext {
   readonly random: Random;
   readonly limits: CoreLimits;
   readonly errorLog: ErrorLog;
+  readonly log: Pick<CoreLog, "info"> | undefined;
   readonly reach: Pick<Reach, "operationChanged">;
   /** Called when an operation has ended or is forgotten, until it resolves: its questions end with it. */
   readonly ended: (operationId: string, reason: string) => Promise<void>;
@@ -332,12 +335,21 @@ export class OperationService implements Operations {
       this.#commands.request(principal, operationId, request),
     );
     if (request.command === "cancel") await this.#leaveQueue(operationId);
+    this.#audit(principal, operationId, request.command);
     return requested;
   }
 
   async commandAll(principal: Principal, input: RequestCommands): Promise<RequestedCommands> {
     this.#refuseWhenClosed();
     return this.#filtered.request(principal, orThrow(readCommands(input)));
+  }
+
+  /** Backends send commands for their users all the time; only those of the console are an administrator's. */
+  #audit(principal: Principal, operation: string, command: string): void {
+    const { log } = this.#context;
+    if (log === undefined || principal.kind !== "service" || principal.isConsole !== true) return;
+    const target = { operation, command };
+    writeAudit(log, principal, { action: "operations.command", target, outcome: "done" });
   }
 
   /** Lets an operation that waits in a queue leave it. A worker that claims it at the same time gets the command instead. */

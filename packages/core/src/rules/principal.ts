@@ -62,6 +62,8 @@ export interface ServicePrincipal {
   readonly expiresAt?: number;
   /** Checks of what this service signs; absent if its key has no signing keys. */
   readonly signing?: ServiceSigning;
+  /** True if the service presented a console token in place of its key. */
+  readonly isConsole?: true;
 }
 
 /** Principal that makes a request. */

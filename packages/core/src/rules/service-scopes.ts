@@ -12,6 +12,7 @@ export type QueueAction = "queue:join" | "queue:claim" | "queue:manage";
 /** Action that concerns no channel. */
 type AdminAction =
   | "connections"
+  | "console"
   | "dead-letters"
   | "inbox"
   | "metrics"
@@ -24,6 +25,7 @@ type AdminAction =
 const channelActions: readonly ServiceAction[] = [...actions, "operations", "purge"];
 const adminActions: readonly AdminAction[] = [
   "connections",
+  "console",
   "dead-letters",
   "inbox",
   "metrics",

@@ -32,6 +32,14 @@ export interface ApiKeys {
   identify(presented: string): ServicePrincipal | undefined;
   /** Does the same for the SHA-256 of the presented text, so that a caller may remember it. */
   identifyHash(hash: Buffer): ServicePrincipal | undefined;
+  /** Hashes of all keys, each with its service. */
+  readonly known: readonly KnownKey[];
+}
+
+/** SHA-256 of an API key, and the service that presents it. */
+export interface KnownKey {
+  readonly hash: Buffer;
+  readonly principal: ServicePrincipal;
 }
 
 const hashGrammar = /^sha256:([0-9a-f]{64})$/;
@@ -84,6 +92,7 @@ export function createApiKeys(keys: readonly ApiKey[], clock: { now(): number } 
   return {
     identify: (presented) => (known.length === 0 ? undefined : identifyHash(sha256(presented))),
     identifyHash,
+    known,
   };
 
   function identifyHash(hash: Buffer): ServicePrincipal | undefined {

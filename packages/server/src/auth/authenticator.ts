@@ -3,6 +3,7 @@ import type { Clock } from "@milepost/engine";
 import { idRule, isId, MilepostError } from "@milepost/protocol";
 import { type ApiKey, createApiKeys } from "./api-keys.ts";
 import { readBearer } from "./bearer.ts";
+import { ConsoleTokens } from "./console-tokens.ts";
 import { KeySet, type KeySetParts } from "./key-set.ts";
 import { isGuestId } from "./token-claims.ts";
 import { isJwt } from "./token-form.ts";
@@ -30,8 +31,13 @@ export interface AuthOptions {
 /** Verifies credentials and returns the principal (user or service) that each belongs to. */
 export interface Authenticator {
   readonly verifyToken: TokenVerifier;
-  /** Returns the service of an API key; undefined for any other text. Throws `unauthenticated` for an expired key. */
+  /**
+   * Returns the service of an API key or of a console token; undefined for any other text. Throws `unauthenticated` for
+   * an expired key, and as {@link ConsoleTokens.verify} does.
+   */
   identify(presented: string): ServicePrincipal | undefined;
+  /** Tokens of the console, which stand for an API key for some minutes. */
+  readonly consoleTokens: ConsoleTokens;
   /** Does the same for the SHA-256 of an API key. */
   identifyHash(hash: Buffer): ServicePrincipal | undefined;
   /** Issues a user token; rejects with `not_supported` when there is no `tokenSecret`. */
@@ -58,10 +64,14 @@ export function createAuthenticator(
     );
   }
   const apiKeys = createApiKeys(options.apiKeys ?? [], clock);
+  const consoleTokens = new ConsoleTokens(sharedSecret(options), apiKeys, clock);
+  const identify = (presented: string) =>
+    consoleTokens.verify(presented) ?? apiKeys.identify(presented);
 
   return {
     verifyToken,
-    identify: apiKeys.identify,
+    identify,
+    consoleTokens,
     identifyHash: apiKeys.identifyHash,
     async mintToken(content) {
       if (mint !== undefined) return mint(content);
@@ -79,7 +89,7 @@ export function createAuthenticator(
         );
       }
       const { credential } = bearer;
-      const service = apiKeys.identify(credential);
+      const service = identify(credential);
       if (service !== undefined) return service;
       // Tokens of a custom verifier may have any form.
       if (verifyOtherwise === undefined && !isJwt(credential)) {
@@ -91,6 +101,12 @@ export function createAuthenticator(
       return verifyToken(credential);
     },
   };
+}
+
+/** Returns the secret of this gateway that every node and worker has; undefined if its tokens need none. */
+function sharedSecret({ tokenSecret, tokens = {} }: AuthOptions): Buffer | undefined {
+  const secret = tokenSecret ?? tokens.keys?.find((key) => key.secret !== undefined)?.secret;
+  return secret === undefined ? undefined : Buffer.from(secretBytes(secret, "tokenSecret"));
 }
 
 /** Returns the verifier of tokens and the function that issues them, as far as there are keys for them. */

@@ -18,6 +18,7 @@ export function withGuests(auth: Authenticator, guests: Guests | undefined): Aut
   return {
     mintToken: (content) => auth.mintToken(content),
     identify: (presented) => auth.identify(presented),
+    consoleTokens: auth.consoleTokens,
     identifyHash: (hash) => auth.identifyHash(hash),
     async verifyToken(token) {
       return verifyGuest(token) ?? noGuest(await auth.verifyToken(token));

@@ -134,6 +134,8 @@ export interface Settings {
   readonly metricsPort: number | undefined;
   /** Address of that port. */
   readonly metricsHost: string;
+  /** True to serve the console beyond loopback too, false to serve it nowhere; undefined for loopback alone. */
+  readonly console: boolean | undefined;
   /** True for a development start, which generates missing secrets and prints how to use them. */
   readonly dev: boolean;
 }
@@ -511,6 +513,13 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     env: "MILEPOST_METRICS_HOST",
     fallback: "127.0.0.1",
     example: "0.0.0.0 (every address of the machine)",
+  },
+  console: {
+    schema: z.boolean().optional(),
+    env: "MILEPOST_CONSOLE",
+    fromText: booleanFrom,
+    fallback: undefined,
+    example: "true or false",
   },
   dev: {
     schema: z.boolean(),

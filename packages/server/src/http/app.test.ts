@@ -307,6 +307,7 @@ describe("the OpenAPI document", () => {
         "get /ws/health",
         "post /v1/channels/{channel}/end",
         "post /v1/connections/{id}/messages",
+        "post /v1/console/tokens",
         "post /v1/dead-letters/replay",
         "post /v1/dead-letters/{id}/replay",
         "post /v1/disconnect",

@@ -5,6 +5,7 @@ import { routePath } from "hono/route";
 import { otherRole, servesBackends, servesReaders } from "../config/role.ts";
 import type { DoorSet } from "../transports/door-set.ts";
 import { answerFailure, answerProblem } from "./answer.ts";
+import { audited } from "./audited.ts";
 import { credentialInQuery, streamOf } from "./authorization.ts";
 import { chargeAnswer, chargeRequest } from "./charging.ts";
 import { allowPage, answerPreflight } from "./cors.ts";
@@ -14,6 +15,7 @@ import { failureOf, internalFailure, problemOf } from "./problem.ts";
 import { channelEndpoints } from "./routes/channels.ts";
 import { commandEndpoints } from "./routes/commands.ts";
 import { connectionEndpoints } from "./routes/connections.ts";
+import { consoleTokenEndpoint } from "./routes/console-tokens.ts";
 import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { digestEndpoints } from "./routes/digest.ts";
 import { estimateEndpoint } from "./routes/estimates.ts";
@@ -125,6 +127,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...inboxEndpoints(options),
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),
+    consoleTokenEndpoint(options),
     ...sessionEndpoints(options),
     ...queueEndpoints(options),
     ...reachingEndpoints(options),
@@ -146,7 +149,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     guestEndpoint(options),
   ];
   const endpoints: readonly Endpoint[] = [
-    ...(servesBackends(role) ? ofBackends : ofBackends.map(elsewhere)),
+    ...ofBackends.map(servesBackends(role) ? (endpoint) => audited(endpoint, log) : elsewhere),
     ...(servesReaders(role) ? ofReaders : ofReaders.map(elsewhere)),
     ...healthEndpoints(options),
     ...metricsEndpoints(options),

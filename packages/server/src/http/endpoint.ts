@@ -36,7 +36,11 @@ export interface HttpDoorOptions {
 /** Hono environment: what the handlers find in the context of a request. */
 export interface HttpEnv {
   Bindings: HttpBindings;
-  Variables: { principal: Principal };
+  Variables: {
+    principal: Principal;
+    /** What the body of an administrative request names, for its audit line. */
+    target?: Readonly<Record<string, unknown>>;
+  };
 }
 
 /** A request as the handlers see it. */

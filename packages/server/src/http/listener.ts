@@ -10,12 +10,12 @@ import type { StraightPath } from "./straight-path.ts";
 import type { UnreadAnswers } from "./unread-answers.ts";
 
 /**
- * Creates Node's request listener for the HTTP API: the straight path takes what it can, and the router all else. It
+ * Creates Node's request listener for the HTTP API: the straight paths take what they can, and the router all else. It
  * changes no global of a host program.
  */
 export function createHttpListener(
   app: Hono<HttpEnv>,
-  straight: Pick<StraightPath, "take">,
+  straight: readonly Pick<StraightPath, "take">[],
   unread: UnreadAnswers,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const listen = getRequestListener((request, bindings) => app.fetch(request, bindings), {
@@ -26,7 +26,7 @@ export function createHttpListener(
   });
   return (request, response) => {
     inTurn(request, response, () => {
-      if (straight.take(request, response)) return;
+      if (straight.some((path) => path.take(request, response))) return;
       void Promise.resolve(listen(request, response)).then(() => unread.watch(response));
     });
   };

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { failure } from "@milepost/protocol";
 import type { DoorUpgrades } from "../transports/door.ts";
 import { refuseUpgrade, refuseWith } from "../transports/websocket/refusal.ts";
-import { isClaimed, isClaimedUpgrade } from "./claimed-paths.ts";
+import { type ClaimedPages, isClaimed, isClaimedUpgrade } from "./claimed-paths.ts";
 import { declineUpgrade, offersWebSocket } from "./declined-upgrade.ts";
 import { tooManyHeaders } from "./header-count.ts";
 import type { HttpServer } from "./http-server.ts";
@@ -14,6 +14,8 @@ import { safeHeaders } from "./safe-headers.ts";
 export interface HttpHandlers {
   request(request: IncomingMessage, response: ServerResponse): void;
   readonly upgrades: DoorUpgrades;
+  /** Further paths of which the handlers take requests. */
+  readonly pages: ClaimedPages;
 }
 
 /** Detaches the gateway from the host's server, which then handles the gateway's paths itself again. */
@@ -37,7 +39,7 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
     if (!attached) return Reflect.apply(emit, this, [event, ...args]) as boolean;
     if (event === "request" || event === "checkContinue") {
       const [request, response] = args as [IncomingMessage, ServerResponse];
-      if (isClaimed(request.url, doors.upgrades)) {
+      if (isClaimed(request.url, doors.upgrades, doors.pages)) {
         const refusal = tooManyHeaders(request);
         if (refusal !== undefined) {
           answerHeaders(response, refusal);
@@ -49,7 +51,9 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
       }
     } else if (event === "upgrade") {
       const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
-      const refusal = isClaimed(request.url, doors.upgrades) ? tooManyHeaders(request) : undefined;
+      const refusal = isClaimed(request.url, doors.upgrades, doors.pages)
+        ? tooManyHeaders(request)
+        : undefined;
       if (refusal !== undefined) {
         socket.on("error", destroy);
         refuseWith(socket, refusal);
@@ -60,7 +64,7 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
           doors.upgrades.accept(request, socket, head);
           return true;
         }
-      } else if (isClaimed(request.url, doors.upgrades)) {
+      } else if (isClaimed(request.url, doors.upgrades, doors.pages)) {
         declineUpgrade(server, request, socket, head);
         return true;
       }

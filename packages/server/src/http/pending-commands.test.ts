@@ -76,7 +76,7 @@ it("a wait for commands ends when its client disconnects", async () => {
     guests: undefined,
     tokenInQuery: true,
   } as const;
-  const listener = createHttpListener(createHttpApp(parts), new StraightPath(parts), unread);
+  const listener = createHttpListener(createHttpApp(parts), [new StraightPath(parts)], unread);
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -77,7 +77,7 @@ class Side {
       if (isTaken) this.taken++;
       return isTaken;
     };
-    const listener: RequestListener = createHttpListener(createHttpApp(parts), { take }, unread);
+    const listener: RequestListener = createHttpListener(createHttpApp(parts), [{ take }], unread);
     this.#server = createServer(listener);
   }
 

@@ -35,6 +35,8 @@ interface Repetition {
  * A line with the same message and the same fields is not written again, and of lines that differ in their fields only
  * the first ten of a message are. When the window ends, one line says how many more there were (`repeated`), with the
  * fields of the last of them. Where the lines differ in a field, `others` has its other values, four at most.
+ *
+ * Lines of the audit (`event` is `audit`) are all written: only services cause them.
  */
 export class CollapsingLog implements CoreLog {
   readonly #log: CoreLog;
@@ -73,6 +75,10 @@ export class CollapsingLog implements CoreLog {
   }
 
   #add(level: Level, fields: Record<string, unknown>, message: string): void {
+    if (fields.event === "audit") {
+      this.#log[level](fields, message);
+      return;
+    }
     const key = `${level} ${message}`;
     let repetition = this.#repetitions.get(key);
     if (repetition === undefined) {

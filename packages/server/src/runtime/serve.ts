@@ -187,6 +187,7 @@ async function start(
         : {}),
       ...(config.reach === undefined ? {} : { reach: config.reach }),
       compression: config.compression,
+      ...(config.console === undefined ? {} : { console: config.console }),
       ...(config.tlsCert === "" || config.tlsKey === ""
         ? {}
         : { tls: { certFile: config.tlsCert, keyFile: config.tlsKey } }),

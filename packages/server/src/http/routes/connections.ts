@@ -124,6 +124,7 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       }),
       async handle(context) {
         const { reason, ...whose } = await read(context, disconnectSchema);
+        context.set("target", whose);
         const principal = context.get("principal");
         const told = await connections.disconnect(principal, targetOf(whose), reason);
         return answerJson(context, told, 202);
@@ -144,6 +145,7 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       }),
       async handle(context) {
         const { reconnect, ...whose } = await read(context, moveSchema);
+        context.set("target", whose);
         const span =
           reconnect === undefined ? {} : { minMs: reconnect.min_ms, maxMs: reconnect.max_ms };
         const principal = context.get("principal");
@@ -165,6 +167,7 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
         }),
         async handle(context) {
           const { grants, ttl_ms: ttlMs, ...whose } = await read(context, revokeSchema);
+          context.set("target", { ...whose, ...(grants !== undefined && { grants }) });
           await connections.revoke(context.get("principal"), {
             ...revokedOf(whose),
             ...(grants === undefined ? {} : { grants }),

@@ -10,6 +10,7 @@ import {
   type Parsed,
 } from "@milepost/protocol";
 import { WebSocketServer } from "ws";
+import { isConsoleToken } from "../../auth/console-tokens.ts";
 import { failureOf, internalFailure } from "../../http/problem.ts";
 import type { DoorParts } from "../door.ts";
 import { GatewaySocket, WebSocketConnection } from "./connection.ts";
@@ -221,8 +222,11 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   ): Promise<Principal> {
     switch (credential.kind) {
       case "token": {
-        const service = credential.inHeader === true ? identify(credential.token) : undefined;
-        return service ?? core.admission.verifyToken(credential.token);
+        const { token, inHeader, inUrl } = credential;
+        // A browser cannot send headers with a WebSocket, so the console offers its token as a subprotocol.
+        const mayBeService = inHeader === true || (inUrl !== true && isConsoleToken(token));
+        const service = mayBeService ? identify(token) : undefined;
+        return service ?? core.admission.verifyToken(token);
       }
       case "ticket":
         return core.tickets.use(credential.ticket);

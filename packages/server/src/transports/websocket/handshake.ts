@@ -22,8 +22,16 @@ export interface UpgradeRequest {
 /** Credential of an upgrade request. */
 export type ConnectCredential =
   | { readonly kind: "none" }
-  /** A token; `inHeader` if it came in `Authorization`, where it may be an API key instead. */
-  | { readonly kind: "token"; readonly token: string; readonly inHeader?: true }
+  /**
+   * A token; `inHeader` if it came in `Authorization`, where it may be an API key instead, and `inUrl` if it came in the
+   * query, where no token of the console is accepted.
+   */
+  | {
+      readonly kind: "token";
+      readonly token: string;
+      readonly inHeader?: true;
+      readonly inUrl?: true;
+    }
   /** A credential for one connect. */
   | { readonly kind: "ticket"; readonly ticket: string }
   /** A session's own credential, which may open the feed of that session. */
@@ -144,7 +152,7 @@ function chooseCredential(
   if (ticket !== null) return { kind: "ticket", ticket };
   if (queryToken === null) return { kind: guest === "true" ? "guest" : "none" };
   return tokenInQuery
-    ? { kind: "token", token: queryToken }
+    ? { kind: "token", token: queryToken, inUrl: true }
     : {
         kind: "refused",
         reason:

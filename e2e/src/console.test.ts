@@ -1,0 +1,177 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { type Browser, chromiumPath, startBrowser } from "./fixtures/browser.ts";
+import { type Served, secrets, serveGateway } from "./fixtures/served.ts";
+
+/** Folder for pictures of every page; without it, none are taken. */
+const pictures = process.env.CONSOLE_PICTURES;
+
+describe.skipIf(chromiumPath === undefined)("the console in a browser", () => {
+  let served: Served;
+  let browser: Browser;
+  let axe: string;
+
+  beforeAll(async () => {
+    served = await serveGateway();
+    browser = await startBrowser({ reducedMotion: "reduce" });
+    axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  });
+
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await served?.[Symbol.asyncDispose]();
+  });
+
+  async function call(method: string, path: string, body?: unknown) {
+    const response = await fetch(`${served.url}${path}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${secrets.apiKey}`,
+        ...(body !== undefined && { "Content-Type": "application/json" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    expect(response.ok).toBe(true);
+    return response.json();
+  }
+
+  /** Returns what axe finds wrong in both themes, and whether the page is wider than a phone or a desktop. */
+  async function faultsOf(page: Page, name: string): Promise<string[]> {
+    const found: string[] = [];
+    for (const [device, width, height, colorScheme] of [
+      ["phone", 375, 720, "dark"],
+      ["phone", 375, 720, "light"],
+      ["desktop", 1280, 800, "dark"],
+      ["desktop", 1280, 800, "light"],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      await page.emulateMedia({ colorScheme });
+      if (pictures !== undefined) {
+        await page.screenshot({ path: `${pictures}/${name}-${device}-${colorScheme}.png` });
+      }
+      const isWide = await page.evaluate(
+        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
+      );
+      if (isWide) found.push(`${name} is wider than the screen of a ${device}`);
+      // What differs between the devices is the width; axe looks at each theme once.
+      if (device === "phone") found.push(...(await axeFaults(page)));
+    }
+    return found;
+  }
+
+  async function axeFaults(page: Page): Promise<string[]> {
+    const { violations } = await page.evaluate(() =>
+      (globalThis as unknown as { axe: { run(context: Document): Promise<AxeResults> } }).axe.run(
+        document,
+      ),
+    );
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target }) => `${id}: ${target.join(" ")}`),
+    );
+  }
+
+  test("[P-CONS-8] an administrator signs in with a key, and every page shows its figures, asks before its actions and has no fault that axe finds", async () => {
+    const { operation } = await call("POST", "/v1/operations", {
+      kind: "render",
+      title: "Render the film",
+      user_id: "7",
+      operation_id: "9",
+    });
+    expect(operation.id).toBe("9");
+    await call("POST", "/v1/operations", { kind: "index", user_id: "8", operation_id: "10" });
+
+    const page = await browser.context.newPage();
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(message.text());
+    });
+    page.on("pageerror", ({ message }) => complaints.push(message));
+    const urls: string[] = [];
+    page.on("request", (request) => urls.push(request.url()));
+    page.on("websocket", (socket) => urls.push(socket.url()));
+    await page.goto(`${served.url}/console`);
+    await page.evaluate(axe);
+    expect(await faultsOf(page, "sign-in")).toEqual([]);
+
+    await page.getByLabel("API key").fill("a-key-that-nobody-has");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+    expect(complaints.splice(0)).toEqual([expect.stringContaining("401")]);
+    await page.getByLabel("API key").fill(secrets.apiKey);
+    await page.keyboard.press("Enter");
+
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.getByText("Event loop delay, p99").waitFor();
+    await page.getByText("healthy").waitFor();
+    expect(await faultsOf(page, "overview")).toEqual([]);
+
+    await page.getByRole("link", { name: "Nodes" }).click();
+    await page.getByRole("button", { name: /^Move clients/ }).click();
+    await page.getByRole("dialog").waitFor();
+    expect(await faultsOf(page, "nodes-move")).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    expect(served.output()).not.toContain("connections.move");
+    expect(await faultsOf(page, "nodes")).toEqual([]);
+
+    await page.getByRole("link", { name: "Operations" }).click();
+    await page.getByRole("button", { name: "Render the film" }).click();
+    const panel = page.getByRole("region", { name: "Operation 9" });
+    await panel.getByText("Waiting").first().waitFor();
+    expect(await faultsOf(page, "operations")).toEqual([]);
+    await page.getByLabel("Kind").fill("index");
+    await page.getByRole("button", { name: "index" }).waitFor();
+    await page.getByRole("row", { name: /Render the film/ }).waitFor({ state: "detached" });
+    await panel.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Send cancel" }).click();
+    await panel.getByText("The command cancel was sent").waitFor();
+    expect((await call("GET", "/v1/operations/9")).operation.commands).toMatchObject([
+      { command: "cancel", by: "default" },
+    ]);
+
+    const user = new WebSocket(`${served.url.replace("http", "ws")}/ws`, [
+      "milepost.v1.json",
+      `milepost.token.${(await tokenOf("7")).token}`,
+    ]);
+    const closed = new Promise<number>((resolve) => {
+      user.onclose = ({ code }) => resolve(code);
+    });
+    await new Promise((resolve) => {
+      user.onmessage = resolve;
+    });
+    await page.getByRole("link", { name: "Connections" }).click();
+    await page.getByLabel("Id or name").fill("7");
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.getByText("1 connection of the user 7").waitFor();
+    expect(await faultsOf(page, "connections")).toEqual([]);
+    await page
+      .getByRole("button", { name: /^Disconnect… / })
+      .last()
+      .click();
+    await page.getByRole("dialog").getByRole("button", { name: "Disconnect" }).click();
+    expect(await closed).toBe(4410);
+    await page.getByText("Closed: 1 connection.").waitFor();
+
+    // The audit log has each deed, and neither the log, an address nor the browser's storage has a credential.
+    for (const action of ["console.sign_in", "operations.command", "connections.disconnect"]) {
+      expect(served.output()).toContain(action);
+    }
+    expect(served.output()).not.toContain("mpconsole.");
+    expect(urls.join("\n")).not.toMatch(/mpconsole|kkkkkk/);
+    const stored = await page.evaluate(() => [localStorage.length, sessionStorage.length]);
+    expect(stored).toEqual([0, 0]);
+    expect(complaints).toEqual([]);
+    await page.reload();
+    await page.getByLabel("API key").waitFor();
+  });
+
+  async function tokenOf(user: string): Promise<{ token: string }> {
+    const { createGateway } = await import("@milepost/server");
+    await using gateway = createGateway({ auth: { tokenSecret: secrets.tokenSecret } });
+    return { token: await gateway.mintToken({ user }) };
+  }
+});

@@ -1,0 +1,9 @@
+/** Says why a figure or a list could not be read; shows nothing without a reason. */
+export function FailureNote({ error }: { readonly error: string | undefined }) {
+  if (error === undefined) return null;
+  return (
+    <p className="note" data-tone="stop" role="alert">
+      {error}
+    </p>
+  );
+}
