@@ -15,6 +15,7 @@ const actions: ReadonlyMap<string, string> = new Map([
   ["DELETE /v1/dead-letters/:id", "dead_letters.drop"],
   ["POST /v1/dead-letters/replay", "dead_letters.replay"],
   ["POST /v1/dead-letters/:id/replay", "dead_letters.replay"],
+  ["POST /v1/operations/commands", "operations.command_all"],
   ["PUT /v1/queues/:queue", "queues.configure"],
   ["DELETE /v1/channels/:channel", "channels.purge"],
 ]);
