@@ -33,6 +33,7 @@ const otherVariables = [
   "MILEPOST_OPENSSL",
   "MILEPOST_PROMTOOL",
   "MILEPOST_PYTHON",
+  "MILEPOST_PROMTOOL",
 ];
 
 /** Variables that Kubernetes sets for a service named milepost. */
