@@ -6,6 +6,8 @@ import { createProducer } from "@milepost/producer";
 import { MilepostError } from "@milepost/protocol";
 import { createGateway, memoryEngine } from "@milepost/server";
 import { answerError, answerJson, readBody, serveFile } from "./http.ts";
+import { People } from "./people.ts";
+import { release } from "./release.ts";
 import { Sessions } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 import { type AnalysisInput, analyse } from "./workflow.ts";
@@ -30,6 +32,8 @@ export interface Backend {
  * Starts the gateway, the agents, the endpoints and the pages on one port of this machine.
  *
  * - `POST /api/sessions` begins a session: `{session_id, token}`. The id opens `/ws/progress/{session_id}` by itself.
+ * - `POST /api/people` begins a person of the release desk: `{credential}`. `POST /api/tokens {credential}` returns `{token}`.
+ * - `POST /api/releases {credential}` starts a release for that person: 202 `{operation_id}`.
  * - `POST /api/analyses {session_id, company}` starts an analysis for that session: 202 `{transaction_id}`.
  */
 export async function startBackend(settings: Settings, pages: Pages): Promise<Backend> {
@@ -49,6 +53,7 @@ export async function startBackend(settings: Settings, pages: Pages): Promise<Ba
     run: (op, input) => analyse(op, input, () => pause(paceMs)),
   });
   let url = "";
+  const people = new People();
   const sessions = new Sessions(() => url, apiKey);
 
   async function api(request: IncomingMessage, response: ServerResponse, path: string) {
@@ -72,6 +77,22 @@ export async function startBackend(settings: Settings, pages: Pages): Promise<Ba
       const { operationId } = worker.submit({ input: { company }, session: id });
       return answerJson(response, 202, { transaction_id: operationId });
     }
+    if (request.method === "POST" && path === "/api/people") {
+      return answerJson(response, 201, { credential: people.begin() });
+    }
+    if (request.method === "POST" && path === "/api/tokens") {
+      const user = people.of((await readBody(request)).credential);
+      return answerJson(response, 200, { token: await gateway.mintToken({ user }) });
+    }
+    if (request.method === "POST" && path === "/api/releases") {
+      const user = people.of((await readBody(request)).credential);
+      people.count(user);
+      const options = { kind: "release", title: "Release of the shop", user };
+      const { operationId } = producer.start(options, (op) =>
+        release(op, producer, user, () => pause(paceMs)),
+      );
+      return answerJson(response, 202, { operation_id: operationId });
+    }
     throw new MilepostError("not_found", "the example has no such endpoint");
   }
 
@@ -81,7 +102,7 @@ export async function startBackend(settings: Settings, pages: Pages): Promise<Ba
     const isLiteral = pathname.startsWith("/literal/");
     const [folder, rest] = isLiteral
       ? [pages.literal, pathname.slice("/literal/".length)]
-      : [pages.built, pathname.slice(1)];
+      : [pages.built, pathname.slice(1).replace(/\/$/, "/index.html")];
     if (await serveFile(resolve(folder), rest, response)) return;
     throw new MilepostError("not_found", "there is no such page; if it is /, run npm run build");
   }

@@ -23,6 +23,7 @@ const backend = await start();
 console.log(`The agents are at work: ${backend.url}
 
   ${backend.url}/           the page with React and the client
+  ${backend.url}/desk/      questions, an inbox, parts and a digest
   ${backend.url}/literal/   the same feed with a bare WebSocket
 
 Stop with Ctrl-C.`);

@@ -8,7 +8,7 @@ interface FormProps {
   readonly question: Question;
   readonly texts: PeopleTexts;
   readonly busy: boolean;
-  /** Id of the text that describes every control: the prompt. */
+  /** Id of the prompt, which names the buttons of an approval. */
   readonly promptId: string;
   readonly send: (answer: unknown) => void;
 }
@@ -45,7 +45,7 @@ function Approval({ texts, busy, promptId, send }: FormProps): ReactNode {
   );
 }
 
-function Choice({ question, texts, busy, promptId, send }: FormProps): ReactNode {
+function Choice({ question, texts, busy, send }: FormProps): ReactNode {
   const name = useId();
   const { options = [], default: standard } = question;
   const [chosen, choose] = useState(typeof standard === "string" ? standard : undefined);
@@ -54,7 +54,7 @@ function Choice({ question, texts, busy, promptId, send }: FormProps): ReactNode
     if (chosen !== undefined && !busy) send(chosen);
   };
   return (
-    <form className="mp-form" aria-labelledby={promptId} onSubmit={submit}>
+    <form className="mp-form" onSubmit={submit}>
       <fieldset className="mp-options">
         <legend className="mp-hidden">{texts.choose}</legend>
         {options.map(({ id, title = id, description }) => (
@@ -78,7 +78,7 @@ function Choice({ question, texts, busy, promptId, send }: FormProps): ReactNode
   );
 }
 
-function Input({ question, texts, busy, promptId, send }: FormProps): ReactNode {
+function Input({ question, texts, busy, send }: FormProps): ReactNode {
   const base = useId();
   const fields = useMemo(() => answerFields(question), [question]);
   const [entered, enter] = useState<readonly string[]>(() => fields.map(({ initial }) => initial));
@@ -91,7 +91,7 @@ function Input({ question, texts, busy, promptId, send }: FormProps): ReactNode 
     else if (!read.ok) document.getElementById(`${base}-${read.field}`)?.focus();
   };
   return (
-    <form className="mp-form" aria-labelledby={promptId} onSubmit={submit}>
+    <form className="mp-form" onSubmit={submit}>
       {fields.map((field, at) => (
         <Field
           key={field.name ?? ""}
@@ -132,7 +132,10 @@ function Field({ id, field, text, isWrong, texts, onText }: FieldProps): ReactNo
   return (
     <div className="mp-field" data-control={field.control}>
       <label htmlFor={id}>
-        {label} {!required && <span className="mp-optional">{texts.optional}</span>}
+        {label}
+        {!required && field.control !== "yes-no" && (
+          <span className="mp-optional"> {texts.optional}</span>
+        )}
       </label>
       <Control field={field} shared={shared} text={text} texts={texts} onText={onText} />
       {description !== undefined && (

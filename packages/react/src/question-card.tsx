@@ -1,6 +1,6 @@
 "use client";
 import type { Question } from "@milepost/model";
-import { MilepostError } from "@milepost/protocol";
+import { isRecord, MilepostError } from "@milepost/protocol";
 import { type ReactNode, useId, useState } from "react";
 import { AnswerForm } from "./answer-form.tsx";
 import type { PeopleTexts } from "./people-texts.ts";
@@ -16,7 +16,11 @@ export function answerText(
   if (question.kind === "approve") return answer === true ? texts.yes : texts.no;
   const option = question.options?.find(({ id }) => id === answer);
   if (option !== undefined) return option.title ?? option.id;
-  return typeof answer === "string" ? answer : JSON.stringify(answer);
+  if (typeof answer === "string") return answer;
+  if (!isRecord(answer)) return JSON.stringify(answer);
+  return Object.entries(answer)
+    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join(", ");
 }
 
 /** Props of a {@link QuestionCard}. */
