@@ -81,10 +81,9 @@ export class JobCommands {
   cancelFlow(job: Job, reason: string, end: (error: Error) => void): void {
     const attempt = async () => {
       const state = await job.getState();
-      if (state === "active") {
-        await this.#ask(this.#parts.queue.toKey(job.id ?? ""), reason);
-        return true;
-      }
+      // Its children may end before they hear of it. Then the worker that begins this job finds that it is cancelled.
+      if (state !== "unknown") await this.#ask(this.#parts.queue.toKey(job.id ?? ""), reason);
+      if (state === "active") return true;
       if (state !== "unknown" && !(await isRemoved(job))) {
         // Workers run some of its children. Once they have stopped, it can be removed.
         const { unprocessed = [] } = await job.getDependencies({ unprocessed: { count: 1_000 } });
@@ -151,6 +150,9 @@ export class JobCommands {
       return;
     }
     const attempt = job.attemptsStarted + 1;
+    // Whoever retries a job that was cancelled wants it to run.
+    const client = await queue.getBackend().client;
+    await client.del(cancelKey(queue.toKey(jobId)));
     await job.retry("failed");
     await this.#report(command.operation_id, [
       phase(command, "acknowledged"),

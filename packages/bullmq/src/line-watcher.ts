@@ -164,9 +164,9 @@ export class LineWatcher {
     }
     this.#events = source;
     void source.run().catch(onError);
-    for (const id of await this.#resting()) this.#changed(id);
     this.#isLineDirty = true;
     this.#plan();
+    for (const id of await this.#resting("active")) this.#changed(id);
   }
 
   /** Ends the leadership of this process, if it leads, and lets go of all operations. */
@@ -182,9 +182,9 @@ export class LineWatcher {
   }
 
   /** Ids of the jobs that no worker runs and that are in no line, as many as are shown. */
-  #resting(): Promise<readonly string[]> {
+  #resting(...more: "active"[]): Promise<readonly string[]> {
     const { queue, maxWaiting } = this.#parts;
-    return queue.getRanges(["delayed", "waiting-children", "active"], 0, maxWaiting - 1, true);
+    return queue.getRanges(["delayed", "waiting-children", ...more], 0, maxWaiting - 1, true);
   }
 
   #changed(jobId: string): void {
@@ -226,6 +226,7 @@ export class LineWatcher {
 
   async #sweep(): Promise<void> {
     if (!this.isLeading) return;
+    for (const jobId of await this.#resting().catch(() => [])) this.#changed(jobId);
     for (const [jobId, { isParent, driven }] of this.#held) {
       this.#changed(jobId);
       if (!isParent) continue;

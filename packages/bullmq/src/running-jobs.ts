@@ -123,6 +123,10 @@ export class RunningJobs {
     };
     signal.addEventListener("abort", onAbort, { once: true });
     showLog(job, operation);
+    // A flow may have been cancelled while this job waited for its children.
+    void this.#parts.cancelReason(id).then((reason) => {
+      if (reason !== undefined) driven.abort(reason);
+    }, this.#parts.onError);
   }
 
   #progress(job: Job, progress: unknown): void {

@@ -223,7 +223,11 @@ test("[P-BUL-5] a flow is a tree of operations, over queues, and a cancel of its
   const children = ["a", "b"].map((name) => ({ name, queueName: stages.name, data: {} }));
   const { job } = await flow.add({ name: "film", queueName: films.name, data: {}, children });
   const root = films.jobs.operationId(job);
-  const begun = await until(root, ({ children }) => children?.total === 2);
+  const begun = await until(
+    root,
+    ({ children, status, busy }) =>
+      children?.total === 2 && status === "running" && busy !== undefined,
+  );
   expect(begun).toMatchObject({ status: "running", busy: { reason: "waits for its children" } });
   const [a, b] = (await job.getDependencies()).unprocessed ?? [];
   expect([a, b]).toHaveLength(2);

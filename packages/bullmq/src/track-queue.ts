@@ -112,7 +112,7 @@ class QueueTracker implements TrackedQueue {
       onError,
       cancelReason: (jobId) => cancelReasonOf(this.#queue, jobId),
     });
-    this.#sweep = setInterval(() => void this.#running.sweep(), timing.sweepMs);
+    this.#sweep = setInterval(() => void this.#running.sweep(), Math.min(1_000, timing.sweepMs));
     this.#sweep.unref();
     if (watch) {
       this.#watcher = new LineWatcher({
