@@ -194,6 +194,20 @@ describe("the digest of a user who has come back", () => {
     }
   });
 
+  test("[P-DIG-3] what is older than the time was seen, also in an operation whose position nobody has said", async () => {
+    await using t = testCore();
+    const operation = await created(t, "a");
+    await report(t, operation, ["started", {}], ["step", { id: "scan", status: "done" }]);
+    await t.clock.advance(minute);
+    await seen(t, { now: true });
+    await t.clock.advance(minute);
+    await report(t, operation, ["step", { id: "read", status: "done" }]);
+    const { operations, more } = await get(t);
+    expect(operations).toMatchObject([{ operation_id: "a", steps_done: 1 }]);
+    expect(operations[0]).not.toHaveProperty("started");
+    expect(more).toBe(false);
+  });
+
   test("[P-DIG-3] the position is the same at every node", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
