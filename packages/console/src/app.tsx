@@ -1,5 +1,6 @@
 import { useCallback, useState } from "react";
 import { ConnectionsPage } from "./connections/connections-page.tsx";
+import { DeadLettersPage } from "./dead-letters/dead-letters-page.tsx";
 import { NodesPage } from "./nodes/nodes-page.tsx";
 import { OperationsPage } from "./operations/operations-page.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
@@ -14,6 +15,7 @@ const pages: Readonly<Record<PageName, () => React.ReactNode>> = {
   nodes: NodesPage,
   connections: ConnectionsPage,
   operations: OperationsPage,
+  "dead-letters": DeadLettersPage,
 };
 
 /** The console: the form for the API key, and then its pages. */

@@ -1,7 +1,13 @@
 import { useEffect, useState } from "react";
 
 /** Pages of the console, in the order of the menu. */
-export const pageNames = ["overview", "nodes", "connections", "operations"] as const;
+export const pageNames = [
+  "overview",
+  "nodes",
+  "connections",
+  "operations",
+  "dead-letters",
+] as const;
 
 /** Name of a page, as in the fragment of the address. */
 export type PageName = (typeof pageNames)[number];
@@ -27,5 +33,5 @@ export function usePage(): PageName {
 
 /** Returns the title of a page. */
 export function titleOf(page: PageName): string {
-  return `${page.charAt(0).toUpperCase()}${page.slice(1)}`;
+  return `${page.charAt(0).toUpperCase()}${page.slice(1).replace("-", " ")}`;
 }

@@ -79,7 +79,7 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
       async handle(context) {
         const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
         const input = accepted(readExactJsonAs(requestCommandsSchema, text));
-        context.set("target", { ...input });
+        context.set("target", { command: input.command, ...input.filter });
         return answerJson(context, await operations.commandAll(context.get("principal"), input));
       },
     },
