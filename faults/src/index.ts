@@ -4,6 +4,8 @@ export { type Fault, faults } from "./fault.ts";
 export { Journal } from "./journal.ts";
 export { Publisher } from "./population/publisher.ts";
 export { type Access, Reader } from "./population/reader.ts";
+export { Gateway, secrets } from "./processes/gateway.ts";
+export { Redis } from "./processes/redis.ts";
 export { readLog } from "./read-log.ts";
 export { runRound, type Verdict } from "./round.ts";
 export { withStoreHistory } from "./store-history.ts";
