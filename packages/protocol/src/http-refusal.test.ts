@@ -21,6 +21,7 @@ describe("an HTTP response with an error status", () => {
       const { status } = errorCodes[code];
       expect(await answer(status, problem(code), problemType)).toEqual({
         isOfGateway: true,
+        body: problem(code),
         failure: { code, message: "says", retryable: retryableCodes[code] },
       });
     },

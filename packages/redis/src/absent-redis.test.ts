@@ -20,7 +20,7 @@ async function waiting(url: string) {
 }
 
 function acquire(link: RedisLink): Promise<unknown> {
-  return link.run(scripts.lease, ["lease:a"], ["1000", "acquire", "token", "1000", "1000"]);
+  return link.run(scripts.lease, ["lease:a"], ["1000", "acquire", "token", "1000", "1000", ""]);
 }
 
 test("[P-JOIN-1] a link opened without its Redis refuses calls at once, and connects when Redis comes", async () => {

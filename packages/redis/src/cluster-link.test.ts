@@ -365,7 +365,7 @@ async function openLink(deadlines: Partial<LinkDeadlines> = {}) {
 
 /** Makes a call for a channel. Resolves with the number of such calls run so far, this one included. */
 async function acquire(link: RedisLink, channel: string): Promise<number> {
-  const args = ["1000", "force", "token", "60000", "60000"];
+  const args = ["1000", "force", "token", "60000", "60000", ""];
   const [, fence] = (await link.run(scripts.lease, [`{${channel}}`], args)) as unknown[];
   return Number(fence);
 }

@@ -45,7 +45,7 @@ async function admin(server: RedisServer) {
 }
 
 function acquire(link: RedisLink, name: string): Promise<unknown> {
-  return link.run(scripts.lease, [`lease:${name}`], ["1000", "acquire", "token", "1000", "1000"]);
+  return link.run(scripts.lease, [`lease:${name}`], ["1000", "acquire", "token", "1000", "1000", ""]);
 }
 
 test("scripts that Redis has forgotten are loaded again, and the calls keep their order", async () => {

@@ -33,7 +33,6 @@ const otherVariables = [
   "MILEPOST_OPENSSL",
   "MILEPOST_PROMTOOL",
   "MILEPOST_PYTHON",
-  "MILEPOST_PROMTOOL",
 ];
 
 /** Variables that Kubernetes sets for a service named milepost. */
