@@ -16,7 +16,8 @@ if action == 'settle' then
   if change == tonumber(ARGV[4]) then redis.call('ZREM', changes, ARGV[3]) end
   return 1
 end
-local before = string.format('%.0f', (tonumber(now) - tonumber(ARGV[3])) * 1000)
+-- A number is its millisecond times 1,000, and counts the changes of that millisecond.
+local before = string.format('%.0f', (tonumber(now) - tonumber(ARGV[3])) * 1000 + 999)
 local taken = {}
 -- The member "" is not a parent, so one more than asked for is read.
 for _, parent in ipairs(redis.call('ZRANGEBYSCORE', changes, '-inf', before, 'LIMIT', 0, tonumber(ARGV[4]) + 1)) do
