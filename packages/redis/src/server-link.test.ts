@@ -45,7 +45,11 @@ async function admin(server: RedisServer) {
 }
 
 function acquire(link: RedisLink, name: string): Promise<unknown> {
-  return link.run(scripts.lease, [`lease:${name}`], ["1000", "acquire", "token", "1000", "1000", ""]);
+  return link.run(
+    scripts.lease,
+    [`lease:${name}`],
+    ["1000", "acquire", "token", "1000", "1000", ""],
+  );
 }
 
 test("scripts that Redis has forgotten are loaded again, and the calls keep their order", async () => {
@@ -58,7 +62,9 @@ test("scripts that Redis has forgotten are loaded again, and the calls keep thei
   const calls: Promise<unknown>[] = [];
   for (let i = 0; i < 300; i++) {
     if (i % 100 === 50) void client.scriptFlush();
-    calls.push(link.run(count, ["lease:b"], [String(i), "force", `token-${i}`, "1000", "1000"]));
+    calls.push(
+      link.run(count, ["lease:b"], [String(i), "force", `token-${i}`, "1000", "1000", ""]),
+    );
     if (i % 10 === 0) await Promise.race(calls.slice(-3));
   }
   const fences = (await Promise.all(calls)).map((answer) => Number((answer as string[])[1]));
