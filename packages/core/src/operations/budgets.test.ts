@@ -158,6 +158,8 @@ describe("budgets of operations", () => {
     await Promise.all([report(a, "o", lease, spend("90")), report(b, "o", lease, spend("90"))]);
     await clock.advance(50);
     expect(await questionsOf(b, "o")).toHaveLength(1);
+    const { entries } = await b.core.channels.history(b.service, "operation:o", { since: "start" });
+    expect(entries.filter(({ event }) => event === "budget")).toHaveLength(1);
     const second = await create(a, "p", { budget });
     await report(a, "p", second, spend("101"));
     mortal.die();
@@ -200,6 +202,18 @@ describe("budgets of operations", () => {
     await node.clock.advance(30_000);
     expect(await obey(node, "a", lease)).toEqual([]);
     expect((await stateOf(node, "a")).status).toBe("paused");
+  });
+
+  test("[P-BUD-2] a budget that passes while a person has paused the work asks, and pauses nothing again", async () => {
+    await using node = testCore();
+    const lease = await create(node, "a", { budget });
+    await report(node, "a", lease, ["paused", {}], spend("101"));
+    await node.clock.advance(10_000);
+    expect(await questionsOf(node, "a")).toHaveLength(1);
+    expect(await obey(node, "a", lease)).toEqual([]);
+    await report(node, "a", lease, ["resumed", {}]);
+    await node.clock.advance(10_000);
+    expect(await obey(node, "a", lease)).toEqual(["pause"]);
   });
 
   test("[P-BUD-1] keys of the gateway's own questions cannot be used by producers", async () => {

@@ -73,6 +73,15 @@ describe("messages to operations", () => {
     expect(await phases(t, created)).toEqual(["a done", "b queued"]);
   });
 
+  test("[P-STE-2] the key of a rejected message is free again once the operation is no longer busy", async () => {
+    await using t = testCore();
+    const created = await running(t, { accepts: { inputs: "reject", busy: true } });
+    await expect(send(t, created, "a", "k")).rejects.toMatchObject({ code: "busy" });
+    await expect(send(t, created, "a", "k")).rejects.toMatchObject({ code: "busy" });
+    await report(t, created, "accepts", { busy: false });
+    expect(await send(t, created, "a", "k")).toMatchObject({ phase: "queued" });
+  });
+
   test("[P-STE-1] the same key sent through two nodes at once is one message", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
@@ -155,6 +164,9 @@ describe("messages to operations", () => {
     const to = (principal: Parameters<typeof t.core.operations.input>[0]) =>
       t.core.operations.input(principal, created.operation.id, { data: 1 });
     await expect(to(t.user("eve"))).rejects.toMatchObject({ code: "not_found" });
+    const reader = t.user("eve", { grants: { subscribe: [created.channel], publish: [] } });
+    await t.core.operations.get(reader, created.operation.id);
+    await expect(to(reader)).rejects.toMatchObject({ code: "forbidden" });
     await expect(to(t.user("ada"))).resolves.toMatchObject({ phase: "queued" });
     await expect(
       t.core.operations.pendingInputs(t.user("ada"), created.operation.id),
