@@ -443,7 +443,10 @@ async function endMove(channel: string, from: number, to: number): Promise<void>
   for (const server of [to, from]) {
     await cluster.command(server, "CLUSTER", "SETSLOT", slotOf(channel), "NODE", owner);
   }
+  let looks = 0;
   await vi.waitFor(async () => {
+    // Where two masters have the same epoch, a third one does not believe the new owner until that has a higher one.
+    if (++looks % 10 === 0) await cluster.command(to, "CLUSTER", "BUMPEPOCH");
     for (const asked of [0, 1, 2]) expect(await ownerAt(asked, channel)).toBe(owner);
   }, patience);
 }
