@@ -57,6 +57,8 @@ def test_a_task_is_interrupted_by_a_later_message_and_ended_by_a_cancel(
         got = []
         try:
             async with producer.run("agent") as op:
+                # The report that creates the operation goes out beside the work.
+                await asyncio.to_thread(eventually, lambda: gateway.call("GET", f"/v1/operations/{op.id}"))
                 await asyncio.to_thread(send, gateway, op.id, "a")
                 async for one in op.inputs("interrupt"):
                     got.append(one.data)
