@@ -72,7 +72,15 @@ export class OperationCommands {
     const earlier =
       repeatedCommand(state.commands, command) ??
       (key === undefined ? pendingLike(state.commands, command, args) : undefined);
-    if (earlier !== undefined) return requested(earlier);
+    if (earlier !== undefined) {
+      // The state stays as it is. But the log remembers the key, which names the earlier command also once that is settled.
+      if (key !== undefined) {
+        const data = { command_id: earlier.id, command, phase: "requested" as const };
+        const authorship = { publisher, key: commandKey };
+        await log.append(operationId, operation, { event: "command", data }, authorship);
+      }
+      return requested(earlier);
+    }
     await this.#check(operation, command, args);
     const command_id = random.id(idLength);
     const data = { command_id, command, phase: "requested" as const, by: nameOf(principal) };
@@ -138,7 +146,8 @@ export class OperationCommands {
       );
     }
     const command = commands.find((candidate) => candidate.id === data.command_id);
-    const first = command ?? repeatedCommand(commands, data.command);
+    // One that repeated another through another node is in no state; the newest of its name is the one that it repeated.
+    const first = command ?? commands.findLast((candidate) => candidate.command === data.command);
     return first === undefined
       ? { command_id: data.command_id, phase: "requested" }
       : requested(first);

@@ -58,11 +58,14 @@ function command(
   return t.core.operations.command(t.user(user), operation.id, request);
 }
 
+/** Returns the number of commands that the log has requested. */
 async function requested(t: TestCore, { channel }: CreatedOperation): Promise<number> {
   const { entries } = await t.core.channels.history(t.service, channel, { limit: 1_000 });
-  return entries.filter(
-    ({ event, data }) => event === "command" && (data as { phase: string }).phase === "requested",
-  ).length;
+  const ids = entries.flatMap(({ event, data }) => {
+    const { phase, command_id } = data as { phase: string; command_id: string };
+    return event === "command" && phase === "requested" ? [command_id] : [];
+  });
+  return new Set(ids).size;
 }
 
 describe("commands of an operation's own", () => {
@@ -164,6 +167,8 @@ describe("commands sent more than once", () => {
     expect(await t.core.operations.command(t.service, id, { command: "cancel" })).toEqual(again);
     expect(await requested(t, created)).toBe(1);
     await report(t, created, "command", { command_id, command: "cancel", phase: "refused" });
+    const same = await command(t, created, { command: "cancel", key: "other" });
+    expect(same).toEqual({ command_id, phase: "refused" });
     const later = await command(t, created, { command: "cancel" });
     expect(later.command_id).not.toBe(command_id);
   });
