@@ -16,7 +16,13 @@ const running = stages.map((queue) => {
   const worker = new Worker(
     queue,
     (job, _token, signal) => workOn(job, jobs.operation(job), paceMs, signal),
-    { connection, lockDuration: lockMs, stalledInterval: Math.ceil(lockMs / 2) },
+    {
+      connection,
+      lockDuration: lockMs,
+      stalledInterval: Math.ceil(lockMs / 2),
+      // By default BullMQ gives a job up at its second stall, however it came about: a killed worker, then a killed Redis.
+      maxStalledCount: 10,
+    },
   );
   worker.on("error", (error) => console.error(`${queue}: ${error.message}`));
   jobs.attach(worker);
