@@ -73,12 +73,11 @@ export class OperationCommands {
       repeatedCommand(state.commands, command) ??
       (key === undefined ? pendingLike(state.commands, command, args) : undefined);
     if (earlier !== undefined) {
+      const data = { command_id: earlier.id, command, phase: "requested" as const };
       // The state stays as it is. But the log remembers the key, which names the earlier command also once that is settled.
-      if (key !== undefined) {
-        const data = { command_id: earlier.id, command, phase: "requested" as const };
-        const authorship = { publisher, key: commandKey };
-        await log.append(operationId, operation, { event: "command", data }, authorship);
-      }
+      const remembered = { publisher, key: commandKey };
+      const change = { event: "command", data } as const;
+      if (key !== undefined) await log.append(operationId, operation, change, remembered);
       return requested(earlier);
     }
     await this.#check(operation, command, args);
