@@ -3,7 +3,7 @@ import { makePayload } from "../payload.ts";
 import { answerCalls } from "../process/answer-calls.ts";
 import { HttpConnection, publishRequest } from "./http-connection.ts";
 
-/** What a load has achieved. */
+/** Result of a load: what was sent and published, and what went wrong first. */
 export interface HttpLoadReport {
   readonly requests: number;
   readonly published: number;
@@ -11,7 +11,7 @@ export interface HttpLoadReport {
   readonly refusal?: string;
 }
 
-/** Where and with what key a load publishes. */
+/** Target and size of a load: the port, the API key, the number of connections and the time. */
 interface Aim {
   readonly port: number;
   readonly apiKey: string;

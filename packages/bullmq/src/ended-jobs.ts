@@ -5,7 +5,7 @@ import { creationOf } from "./job-description.ts";
 
 type Spec = WorkSpec & { readonly operationId: string };
 
-/** How a job ended, as far as its queue knows. */
+/** End of a job, as far as its queue knows it. */
 type End =
   | { readonly how: "completed"; readonly value: unknown }
   | { readonly how: "failed"; readonly value: unknown }

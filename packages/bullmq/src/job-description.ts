@@ -3,7 +3,7 @@ import type { WorkSpec } from "@milepost/producer";
 import type { Job } from "bullmq";
 import { operationIdOf } from "./operation-id.ts";
 
-/** What people see of a job. Every field is optional. */
+/** Description of a job for the people who see it. Every field is optional. */
 export type JobDescription = Partial<Omit<WorkSpec, "operationId" | "parent" | "leaseMs">>;
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** What of a job names its operation: its id, and when it was added. */
+/** Part of a job from which the id of its operation follows: its own id, and the time at which it was added. */
 export interface NamedJob {
   readonly id?: string | undefined;
   readonly timestamp: number;

@@ -10,7 +10,7 @@ const exactPositions = 10;
 /** Time after which a place that has changed at all is told, in milliseconds. */
 const refreshMs = 30_000;
 
-/** What was told of a job's place, and when. */
+/** Place of a job as it was reported last, and the time of that report. */
 export interface ToldPlace {
   readonly place: Place;
   readonly at: number;

@@ -15,7 +15,7 @@ import { asMilepostError } from "./problem.ts";
 import type { Random } from "./random.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** Whom a question is for, and what happens while nobody answers it. Times are in milliseconds. */
+/** Options of a question: the people it is for, and what happens while nobody answers. Times are in milliseconds. */
 export interface AskOptions {
   /** People that may answer. Default: those who may command the operation, which are its owners. */
   readonly for?: QuestionAudience;

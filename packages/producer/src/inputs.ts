@@ -24,7 +24,7 @@ export interface Input<Data = unknown> {
 
 /** Options of `op.inputs()`. */
 export interface InputsOptions {
-  /** What happens to a message that comes while the work is busy with an earlier one. Default: `queue`. */
+  /** Policy for a message that comes while the work is busy with an earlier one. Default: `queue`. */
   readonly policy?: InputPolicy;
 }
 

@@ -5,7 +5,7 @@ import type { Cancel, Clock } from "./clock.ts";
 import { messageOf } from "./outcome.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** How a command of the operation's own is declared: its title, the JSON Schema of its arguments, and when it is allowed. */
+/** Declaration of a command of the operation's own: its title, the JSON Schema of its arguments, and when it is allowed. */
 export type OwnCommand = Omit<CommandDefinition, "name">;
 
 /** A command as its handler receives it. */

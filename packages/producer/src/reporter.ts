@@ -118,11 +118,11 @@ export class Reporter {
   /** The call with which the reporter acquires a lease when it has none. */
   #acquireBy: "create" | "takeOver" = "create";
   #attempt = 0;
-  /** True once the gateway has stored `started` of the current attempt. */
   /** True once another process has taken the lease, until it is known whose work it is. */
   #isDisputed = false;
   /** Latest attempt that the gateway knew when this reporter claimed the operation. */
   #knownAttempt = 0;
+  /** True once the gateway has stored `started` of the current attempt. */
   #startedIsStored = false;
   #endIsStored = false;
   /**
@@ -141,7 +141,7 @@ export class Reporter {
   #batchLimit = maxBatchReports;
   /** Waits for reports on messages to be stored, by message and phase. */
   readonly #confirmations = new Map<string, (isStored: boolean) => void>();
-  /** What the operation accepts, as it was reported last; a gateway that forgot the operation hears it again. */
+  /** Latest report of what the operation accepts; a gateway that forgot the operation receives it again. */
   #accepts: OperationEvents["accepts"] | undefined;
   readonly #suspicion = new Suspicion();
   #urgent = false;

@@ -16,7 +16,7 @@ export interface AnswerField {
   readonly initial: string;
 }
 
-/** What a form holds: the text of each control, by its place among the fields. */
+/** Content of a form: the text of each control, by its place among the fields. */
 export type FieldTexts = readonly string[];
 
 /** Answer of a form, or the place of the field whose text is no value. */

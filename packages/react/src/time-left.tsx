@@ -43,8 +43,8 @@ export function TimeLeft({ state, texts }: PartProps): ReactNode {
 }
 
 /**
- * Why nothing moves, as the producer says it, and how long ago its last sign was. Renders nothing while the operation
- * moves, and for one that is over or stalled.
+ * Reason why the operation does not move, as the producer gives it, and the time since the producer's last report. Renders
+ * nothing while the operation moves, and for one that is over or stalled.
  */
 export function LastSign({ state, texts }: PartProps): ReactNode {
   const { status, busy } = state;

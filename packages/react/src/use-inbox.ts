@@ -13,7 +13,7 @@ const loading: InboxView = {
   error: undefined,
 };
 
-/** What a component may do with the inbox. Every function rejects with the gateway's error. */
+/** Functions that change the inbox. Each rejects with the gateway's error. */
 export type InboxActions = Pick<InboxHandle, "read" | "snooze" | "loadMore">;
 
 /** The person's inbox, or the selected part of it, and functions that change it. */

@@ -4,7 +4,7 @@ import { CommandFailure } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
 import { Screen } from "./screen.ts";
 
-/** What a live view looks at, and how it shows it. */
+/** Source of a live view, with the functions that turn what is read into lines. */
 export interface Watched<Seen> {
   /** Time between two looks, in milliseconds. */
   readonly everyMs: number;

@@ -24,7 +24,7 @@ function columnsOf(character: string): number {
 export function fitted(text: string, columns: number): string {
   let width = 0;
   let end = 0;
-  /** Where the text would have to end to leave a column for the mark. */
+  /** End of the longest start of the text that leaves a column for the mark. */
   let cut = 0;
   for (const character of text) {
     width += columnsOf(character);

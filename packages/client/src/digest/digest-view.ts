@@ -13,8 +13,8 @@ export interface DigestView {
 }
 
 /**
- * What has happened while this client's user was away. It is asked for when the handle gets its first subscriber, and
- * again when a page becomes visible that was hidden for longer than a minute.
+ * Handle on the digest of this client's user: what has happened while the user was away. The digest is asked for when the
+ * handle gets its first subscriber, and again when a page becomes visible that was hidden for longer than a minute.
  */
 export interface DigestHandle {
   getSnapshot(): DigestView;

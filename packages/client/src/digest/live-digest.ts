@@ -12,7 +12,7 @@ import type { DigestHandle, DigestView } from "./digest-view.ts";
 const periodMs = 60_000;
 const retryMs = 5_000;
 
-/** Whether the page is visible. */
+/** Visibility of the page. */
 export interface PageSight {
   isVisible(): boolean;
   onChange(listener: () => void): () => void;

@@ -4,7 +4,7 @@ import type { Client } from "../client.ts";
 import { openInbox } from "../inbox/inbox.ts";
 import { request, requestQuestions } from "./question-requests.ts";
 
-/** What a source says of its questions without asking the gateway. */
+/** State of a source, which it knows without asking the gateway. */
 export interface SourceNews {
   /** Text that changes with each change of a question; undefined until the source knows. */
   readonly version: string | undefined;
@@ -12,7 +12,7 @@ export interface SourceNews {
   readonly error: MilepostError | undefined;
 }
 
-/** Where questions come from, and what says that they have changed. */
+/** Source of questions: it loads them, and says when they may have changed. */
 export interface QuestionSource {
   readonly news: SourceNews;
   /** Calls `changed` when the news may have changed, until the returned function is called. */

@@ -17,7 +17,7 @@ export interface QuestionsView {
   readonly error: MilepostError | undefined;
 }
 
-/** What a person may add to an answer. */
+/** Additions to an answer. */
 export interface AnswerOptions {
   /** Text for whoever reads the answer, at most 1,000 characters. */
   readonly comment?: string;

@@ -1,4 +1,4 @@
-/** Says why a figure or a list could not be read; shows nothing without a reason. */
+/** Note that says why a figure or a list could not be read; renders nothing without an error. */
 export function FailureNote({ error }: { readonly error: string | undefined }) {
   if (error === undefined) return null;
   return (

@@ -2,10 +2,10 @@ import { useCallback, useEffect, useState } from "react";
 import { CallFailure } from "./console-session.ts";
 import { useSession } from "./session-context.ts";
 
-/** What a page last read from the gateway. */
+/** Latest value that a page has read from the gateway. */
 export interface Polled<T> {
   readonly value: T | undefined;
-  /** Why the last attempt failed; undefined if it did not. */
+  /** Message of the error with which the last attempt failed; undefined if it did not fail. */
   readonly error: string | undefined;
   /** Reads at once. */
   refresh(): void;

@@ -22,7 +22,7 @@ const renewableMs = 8 * 3_600_000;
 const form =
   /^mpconsole\.([A-Za-z0-9_-]{16})\.([0-9a-z]{1,11})\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{43})$/;
 
-/** What a token was issued for. */
+/** API key that a token stands for, and the time of its exchange. */
 interface Origin {
   readonly key: SignedKey;
   /** Time at which the API key was exchanged, in milliseconds since 1970. */

@@ -66,7 +66,7 @@ export interface Settings {
   readonly data: string;
   /** True to keep nothing: a gateway without Redis then forgets everything when it ends. */
   readonly memory: boolean;
-  /** When a write to the data counts as done: once the disk has it (`full`), or once the operating system has it. */
+  /** Moment at which a write to the data counts as done: when the disk has it (`full`), or the operating system. */
   readonly durability: "full" | "normal";
   /** Bytes that the data may take; beyond them the gateway takes nothing new. */
   readonly dataMaxBytes: number;

@@ -42,7 +42,7 @@ export class ConsolePages {
     const refusal = this.#origins.refusal({ ...(host !== undefined && { host }) });
     if (refusal !== undefined) sendProblem(response, problemOf(refusal));
     else this.#answer(request, response, path);
-    // An answer does not wait for a body, and such a request has none.
+    // No answer depends on a body, so one that comes is read and thrown away.
     request.resume();
     return true;
   }

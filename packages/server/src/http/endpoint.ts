@@ -38,7 +38,7 @@ export interface HttpEnv {
   Bindings: HttpBindings;
   Variables: {
     principal: Principal;
-    /** What the body of an administrative request names, for its audit line. */
+    /** Target that the body of an administrative request names, for its audit line. */
     target?: Readonly<Record<string, unknown>>;
   };
 }

@@ -1,4 +1,4 @@
-/** Says why a server cannot listen, and what to do. */
+/** Returns a text that says why a server cannot listen, and what to do. */
 export function explainListenError(cause: unknown, port: number, host: string): string {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   switch (code) {

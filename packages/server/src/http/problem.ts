@@ -18,7 +18,7 @@ export interface Problem {
   readonly code: Failure["code"];
   readonly retryable: boolean;
   readonly retry_after_ms?: number;
-  /** Who holds the lease, with `stale_lease`. */
+  /** Holder of the lease, with `stale_lease`. */
   readonly held_by?: LeaseHolder;
 }
 
