@@ -1,11 +1,11 @@
-import type { CreateOperation, ProducerGateway } from "@milepost/model";
+import type { CreateOperation, ProducerGateway, SteeringGateway } from "@milepost/model";
 import { type ConnectionOptions, type Job, Queue } from "bullmq";
 import { creationOf, type DescribeJob, specOf } from "./job-description.ts";
 import { queueMark } from "./operation-id.ts";
 
 /** Parts that {@link Parents} needs. */
 export interface ParentsParts {
-  readonly gateway: ProducerGateway;
+  readonly gateway: ProducerGateway & Partial<SteeringGateway>;
   readonly connection: ConnectionOptions;
   readonly describe: DescribeJob;
   /** Lease of a parent until somebody reports on it, in milliseconds. */
@@ -31,16 +31,17 @@ export class Parents {
   readonly #jobs = new Map<string, Job>();
   readonly #queues = new Map<string, Queue>();
   /** The gateway, whose new operations are made parts of those of their parent jobs. */
-  readonly gateway: ProducerGateway;
+  readonly gateway: ProducerGateway & Partial<SteeringGateway>;
 
   constructor(parts: ParentsParts) {
     const { gateway } = parts;
     this.#parts = parts;
     this.gateway = {
       create: async (input, signal) => gateway.create(await this.#within(input), signal),
-      report: (id, input, signal) => gateway.report(id, input, signal),
-      takeOver: (id, leaseMs, signal) => gateway.takeOver(id, leaseMs, signal),
-      pendingCommands: (source, waitMs, signal) => gateway.pendingCommands(source, waitMs, signal),
+      report: gateway.report.bind(gateway),
+      takeOver: gateway.takeOver.bind(gateway),
+      pendingCommands: gateway.pendingCommands.bind(gateway),
+      ...steeringOf(gateway),
     };
   }
 
@@ -93,4 +94,14 @@ export class Parents {
     this.#queues.set(queueKey, queue);
     return queue;
   }
+}
+
+/** Returns the calls for questions and messages of a gateway, as far as it has them. */
+function steeringOf(gateway: Partial<SteeringGateway>): Partial<SteeringGateway> {
+  const { pendingInputs, ask, question } = gateway;
+  return {
+    ...(pendingInputs && { pendingInputs: pendingInputs.bind(gateway) }),
+    ...(ask && { ask: ask.bind(gateway) }),
+    ...(question && { question: question.bind(gateway) }),
+  };
 }

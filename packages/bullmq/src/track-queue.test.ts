@@ -108,6 +108,19 @@ test("[P-BUL-1] a job waits, runs and ends as one operation, with what its worke
   expect(done.steps).toMatchObject([{ id: "encode", status: "done" }]);
 });
 
+test("[P-BUL-1] the function of a job asks people a question, and goes on with the answer", async () => {
+  await using world = await tracked();
+  const { queue, jobs, work } = world;
+  const job = await queue.add("encode", {});
+  const id = jobs.operationId(job);
+  work(async (each) => jobs.operation(each)?.ask({ kind: "input", prompt: "Which title?" }));
+  const asked = await until(id, ({ questions }) => questions?.[0]?.status === "open");
+  const params = { operation_id: id, question_id: asked.questions?.[0]?.id, answer: "A film" };
+  await person.request("questions.answer", params);
+  const done = await until(id, ({ status }) => status === "done");
+  expect(done.result).toBe("A film");
+});
+
 /** A promise with its functions, for work that ends when the test says so. */
 function gate<T = void>() {
   let open: (value: T) => void = () => {};

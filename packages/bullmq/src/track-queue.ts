@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { ProducerGateway } from "@milepost/model";
+import type { ProducerGateway, SteeringGateway } from "@milepost/model";
 import { createProducer, type Operation, type ProblemListener } from "@milepost/producer";
 import { type ConnectionOptions, type Job, Queue, type Worker } from "bullmq";
 import { cancelReasonOf } from "./job-commands.ts";
@@ -12,7 +12,7 @@ import { RunningJobs } from "./running-jobs.ts";
 /** Options of {@link trackQueue}. */
 export interface TrackOptions {
   /** Gateway to report to: over HTTP (`httpGateway`) or in process (`gateway.operations`). */
-  readonly gateway: ProducerGateway;
+  readonly gateway: ProducerGateway & Partial<SteeringGateway>;
   /** Name of the BullMQ queue. */
   readonly queue: string;
   /** Connection to the Redis of the queue, as BullMQ takes it. */
