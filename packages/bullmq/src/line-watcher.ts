@@ -2,6 +2,7 @@ import type { PendingCommand, ProducerGateway } from "@milepost/model";
 import type { DrivenOperation, Producer, WorkSpec } from "@milepost/producer";
 import { type ConnectionOptions, type Job, type Queue, QueueEvents } from "bullmq";
 import { EndedJobs } from "./ended-jobs.ts";
+import { every } from "./every.ts";
 import { cancelReasonOf, JobCommands } from "./job-commands.ts";
 import { Leadership } from "./leadership.ts";
 import type { Parents } from "./parents.ts";
@@ -85,7 +86,7 @@ export class LineWatcher {
   readonly #ended: EndedJobs;
   readonly #commands: JobCommands;
   readonly #pace = new Pace();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #timers: readonly NodeJS.Timeout[];
   #events: QueueEvents | undefined;
   #cursor = "";
   #isLineDirty = false;
@@ -107,8 +108,10 @@ export class LineWatcher {
       changed: (jobId) => this.#changed(jobId),
     });
     void this.#lead();
-    this.#every(Math.ceil(timing.leaderMs / 3), () => this.#lead());
-    this.#every(timing.sweepMs, () => this.#sweep());
+    this.#timers = [
+      every(Math.ceil(timing.leaderMs / 3), () => this.#lead()),
+      every(timing.sweepMs, () => this.#sweep()),
+    ];
   }
 
   get isLeading(): boolean {
@@ -128,12 +131,6 @@ export class LineWatcher {
     await this.#follow();
     await this.#turn;
     if (led) await this.#leadership.resign().catch(this.#parts.onError);
-  }
-
-  #every(ms: number, run: () => Promise<void>): void {
-    const timer = setInterval(() => void run(), ms);
-    timer.unref();
-    this.#timers.add(timer);
   }
 
   async #lead(): Promise<void> {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ProducerGateway, SteeringGateway } from "@milepost/model";
 import { createProducer, type Operation, type ProblemListener } from "@milepost/producer";
 import { type ConnectionOptions, type Job, Queue, type Worker } from "bullmq";
+import { every } from "./every.ts";
 import { cancelReasonOf } from "./job-commands.ts";
 import { type DescribeJob, specOf } from "./job-description.ts";
 import { LineWatcher, type WatchTiming } from "./line-watcher.ts";
@@ -112,8 +113,7 @@ class QueueTracker implements TrackedQueue {
       onError,
       cancelReason: (jobId) => cancelReasonOf(this.#queue, jobId),
     });
-    this.#sweep = setInterval(() => void this.#running.sweep(), Math.min(1_000, timing.sweepMs));
-    this.#sweep.unref();
+    this.#sweep = every(Math.min(1_000, timing.sweepMs), () => this.#running.sweep());
     if (watch) {
       this.#watcher = new LineWatcher({
         id: randomBytes(12).toString("base64url"),
