@@ -21,13 +21,16 @@ interface RunningJob {
   readonly worker: Worker;
   readonly driven: DrivenOperation;
   readonly operation: Operation;
+  /** True if the job did not run any more at the latest look at it. */
+  hasStopped: boolean;
 }
 
 /** The jobs that the workers of this process run, each reported as one attempt of its operation. */
 export class RunningJobs {
   readonly #parts: RunningJobsParts;
   readonly #running = new Map<string, RunningJob>();
-  readonly #detach: (() => void)[] = [];
+  /** Workers that are open, each with the function that takes the listeners from it. */
+  readonly #workers = new Map<Worker, () => void>();
   #isClosed = false;
 
   constructor(parts: RunningJobsParts) {
@@ -45,6 +48,7 @@ export class RunningJobs {
 
   /** Reports on the jobs of a worker from now on. */
   attach(worker: Worker): void {
+    if (this.#workers.has(worker)) return;
     const listeners = {
       active: (job: Job) => this.#start(worker, job),
       progress: (job: Job, progress: unknown) => this.#progress(job, progress),
@@ -52,7 +56,7 @@ export class RunningJobs {
       failed: (job: Job | undefined, error: Error) => this.#failed(job, error),
       closed: () => this.#left(worker),
     };
-    for (const [event, listener] of Object.entries(listeners)) {
+    const detach = Object.entries(listeners).map(([event, listener]) => {
       // What goes wrong with the reporting is no business of the worker, which would take it for an error of its own.
       const safe = (...args: unknown[]) => {
         try {
@@ -62,8 +66,11 @@ export class RunningJobs {
         }
       };
       worker.on(event as "closed", safe);
-      this.#detach.push(() => worker.off(event as "closed", safe));
-    }
+      return () => worker.off(event as "closed", safe);
+    });
+    this.#workers.set(worker, () => {
+      for (const each of detach) each();
+    });
   }
 
   /**
@@ -76,8 +83,10 @@ export class RunningJobs {
       try {
         const reason = await this.#parts.cancelReason(id);
         if (reason !== undefined) running.driven.abort(reason);
-        const state = await this.#parts.queue.getJobState(id);
-        if (state !== "active" && this.#running.get(id) === running) this.#release(id, running);
+        const isActive = (await this.#parts.queue.getJobState(id)) === "active";
+        // The event that says how the job ended may come just after the first look that finds it ended.
+        if (!isActive && running.hasStopped) void this.#release(id, running);
+        running.hasStopped = !isActive;
       } catch (error) {
         this.#parts.onError(error);
         return;
@@ -88,7 +97,7 @@ export class RunningJobs {
   /** Reports nothing more, and delivers what was reported. The jobs go on. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const detach of this.#detach.splice(0)) detach();
+    for (const worker of [...this.#workers.keys()]) this.#detach(worker);
     await Promise.all([...this.#running].map(([id, running]) => this.#release(id, running)));
   }
 
@@ -104,7 +113,7 @@ export class RunningJobs {
     const leaseMs = this.#parts.leaseMs ?? worker.opts.lockDuration ?? 30_000;
     const driven = producer.drive({ ...spec, leaseMs, isStillMine: () => this.#isLocked(job) });
     const operation = driven.start(Math.max(1, job.attemptsStarted));
-    const running = { job, worker, driven, operation };
+    const running = { job, worker, driven, operation, hasStopped: false };
     this.#running.set(id, running);
     void driven.delivered.then(() => parents.forget(driven.id));
     if (job.stalledCounter > 0) {
@@ -180,9 +189,15 @@ export class RunningJobs {
 
   /** A worker that was closed by force runs its jobs no longer; another one takes them over. */
   #left(worker: Worker): void {
+    this.#detach(worker);
     for (const [id, running] of this.#running) {
       if (running.worker === worker) void this.#release(id, running);
     }
+  }
+
+  #detach(worker: Worker): void {
+    this.#workers.get(worker)?.();
+    this.#workers.delete(worker);
   }
 
   #release(id: string, running: RunningJob): Promise<boolean> {
