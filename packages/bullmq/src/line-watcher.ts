@@ -313,9 +313,14 @@ export class LineWatcher {
     if (known !== undefined) await this.#release(jobId);
     if (this.#held.size >= maxWaiting || !this.isLeading) return undefined;
     const { operationId } = spec;
-    parents.remember(operationId, job);
     // A job that has run before may have ended for people: then it waits as the next attempt.
-    if (job.attemptsStarted > 0) await this.#commands.reopen(spec, job);
+    if (job.attemptsStarted > 0) {
+      parents.remember(operationId, job);
+      await this.#commands.reopen(spec, job).finally(() => parents.forget(operationId));
+      // Another process may lead by now.
+      if (!this.isLeading) return undefined;
+    }
+    parents.remember(operationId, job);
     const leaseMs = isParent ? parentLeaseMs : waitingLeaseMs;
     const driven = producer.drive({ ...spec, leaseMs });
     const held: Held = { driven, operationId, isParent, told: undefined };
