@@ -114,6 +114,45 @@ describe("the digest of a client", () => {
     expect(again.handle.getSnapshot().status).toBe("ready");
   });
 
+  it("[P-DIG-6] a digest that nobody follows any more asks for nothing again", async () => {
+    const { gateway, stop, pass } = await follow();
+    await settle();
+    const request = gateway.last.take("request");
+    stop();
+    const away = { code: "store_unavailable", message: "the store is away", retryable: true };
+    await gateway.last.refuse(request, away);
+    await pass(10_000);
+    expect(gateway.last.count("request")).toBe(0);
+  });
+
+  it("[P-DIG-6] what happens after a person has closed the digest stays unseen, although closing also says seen", async () => {
+    const { gateway, handle, stop, answer, pass } = await follow();
+    await answer("digest.get", digest);
+    const seeing = handle.seen();
+    await settle();
+    const request = gateway.last.take("request");
+    stop();
+    await gateway.last.reply(request, { at: 9, positions: 1 });
+    await seeing;
+    expect(handle.getSnapshot().status).toBe("loading");
+    handle.subscribe(() => {})();
+    await pass(60_000);
+    const methods = gateway.last.sent.filter(({ type }) => type === "request");
+    expect(methods).toMatchObject([{ method: "digest.get" }]);
+  });
+
+  it("[P-DIG-6] a digest leaves the page before another person's is asked for", async () => {
+    const { clock, gateway, handle, answer } = await follow();
+    await answer("digest.get", digest);
+    await gateway.last.drop();
+    await clock.advance(2_000);
+    await settle();
+    await gateway.last.accept({ user_id: "8" });
+    expect(handle.getSnapshot()).toMatchObject({ status: "loading", digest: undefined });
+    await answer("digest.get", { ...digest, since: 5 });
+    expect(handle.getSnapshot()).toMatchObject({ status: "ready", digest: { since: 5 } });
+  });
+
   it("[P-DIG-6] one operation of the digest can be seen on its own", async () => {
     const { handle, answer } = await follow();
     await answer("digest.get", digest);

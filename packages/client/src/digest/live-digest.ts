@@ -26,6 +26,7 @@ export class LiveDigest implements DigestHandle {
   readonly #sight: PageSight;
   readonly #listeners: ChangeListeners;
   readonly #newKey = randomKeys(Math.random);
+  #user: string | undefined;
   #view: DigestView = loading;
   #hiddenAt: number | undefined;
   #cancelBeat: Cancel | undefined;
@@ -53,7 +54,10 @@ export class LiveDigest implements DigestHandle {
   async seen(): Promise<void> {
     const { digest } = this.#view;
     if (digest === undefined) return;
+    const generation = this.#generation;
     await this.#report(digest.seen);
+    // The digest was asked for again, or nobody follows it any more.
+    if (generation !== this.#generation) return;
     this.#generation++;
     this.#show({ status: "seen", digest: undefined, error: undefined });
     this.#beat();
@@ -79,6 +83,9 @@ export class LiveDigest implements DigestHandle {
   #follow(): () => void {
     const begin = () =>
       followIdentity(this.#client, ({ user }) => {
+        // Another person must not see this one's digest, not even while their own is asked for.
+        if (user !== this.#user) this.#forget();
+        this.#user = user;
         if (user === undefined) this.#show({ ...loading, status: "none" });
         else this.#load();
         return () => {};
@@ -94,17 +101,25 @@ export class LiveDigest implements DigestHandle {
       stop();
       end();
       unwatch();
-      this.#cancelBeat?.();
-      this.#cancelRetry?.();
-      this.#generation++;
-      this.#view = loading;
+      this.#forget();
     };
+  }
+
+  /** Drops the digest, and every answer that is still on its way. */
+  #forget(): void {
+    this.#cancelBeat?.();
+    this.#cancelRetry?.();
+    this.#generation++;
+    this.#show(loading);
   }
 
   /** Asks for the digest, and again after a failure that may pass. */
   #load(): void {
     this.#cancelRetry?.();
-    this.refresh().catch((thrown: unknown) => {
+    const answered = this.refresh();
+    const generation = this.#generation;
+    answered.catch((thrown: unknown) => {
+      if (generation !== this.#generation) return;
       const error = thrown instanceof MilepostError ? thrown : undefined;
       if (error?.retryable === true) {
         this.#cancelRetry = this.#client.clock.after(retryMs, () => this.#load());
