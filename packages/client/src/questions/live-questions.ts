@@ -2,6 +2,7 @@ import type { Question } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import { reporterOf } from "../channel/channel-requests.ts";
 import type { Client } from "../client.ts";
+import type { ConnectionState } from "../connection/connection-state.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
 import { request } from "./question-requests.ts";
 import type { QuestionSource } from "./question-source.ts";
@@ -22,6 +23,8 @@ export class LiveQuestions implements QuestionsHandle {
   readonly #source: QuestionSource;
   readonly #listeners: ChangeListeners;
   #questions = new Map<string, Question>();
+  /** User and session to whom the questions were shown; undefined until the client has been connected. */
+  #person: string | undefined;
   /** Version of the source at the latest load that succeeded. */
   #loaded: string | undefined;
   #isLoading = false;
@@ -91,13 +94,15 @@ export class LiveQuestions implements QuestionsHandle {
     const stop = this.#source.follow(look);
     // What was missed while there was no connection is asked for again.
     let wasUp = this.#client.state.state === "connected";
-    const stopState = this.#client.onState(({ state }) => {
-      const isUp = state === "connected";
+    const stopState = this.#client.onState((state) => {
+      const isUp = state.state === "connected";
       if (isUp && !wasUp) this.#loaded = undefined;
       wasUp = isUp;
+      this.#belongTo(state);
       look();
     });
     this.#loaded = undefined;
+    this.#belongTo(this.#client.state);
     look();
     return () => {
       this.#isFollowed = false;
@@ -107,6 +112,14 @@ export class LiveQuestions implements QuestionsHandle {
       this.#cancelWake?.();
       this.#cancelWake = undefined;
     };
+  }
+
+  /** Drops the questions of another person, who used the client before. */
+  #belongTo(state: ConnectionState): void {
+    if (state.state !== "connected") return;
+    const person = JSON.stringify([state.userChannel, state.sessionChannel]);
+    if (this.#person !== undefined && this.#person !== person) this.#questions.clear();
+    this.#person = person;
   }
 
   async #load(): Promise<void> {

@@ -93,6 +93,22 @@ describe("questions of a person", () => {
     expect(questions.getSnapshot().settled).toHaveLength(1);
   });
 
+  it("[P-QST-12] questions leave the page when the client connects as another user", async () => {
+    const { clock, gateway, questions } = await person(item("q1", 1));
+    await reply(gateway, "questions.list", { questions: [question("q1"), question("q2")] });
+    const answering = questions.answer("q1", true);
+    const over = question("q1", { status: "answered", answer: true, by: "7", settled_at: 5 });
+    await reply(gateway, "questions.answer", { question: over, duplicate: false });
+    await answering;
+    expect(questions.getSnapshot()).toMatchObject({ open: { length: 1 }, settled: { length: 1 } });
+    await gateway.last.drop();
+    expect(questions.getSnapshot()).toMatchObject({ open: { length: 1 }, settled: { length: 1 } });
+    await clock.advance(2_000);
+    await settle();
+    await gateway.last.accept({ user_id: "8" });
+    expect(questions.getSnapshot()).toMatchObject({ open: [], settled: [] });
+  });
+
   it("[P-QST-12] when somebody else was first, the answer is refused and the question shows theirs", async () => {
     const { gateway, questions } = await person(item("q1", 1));
     await reply(gateway, "questions.list", { questions: [question("q1")] });
