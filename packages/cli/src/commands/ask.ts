@@ -121,15 +121,10 @@ async function settledOf(terminal: Terminal, api: Api, path: string, asked: Ques
 /** Calls the gateway until it answers, with a line about the first failure. Other failures are passed on. */
 async function patiently<T>(terminal: Terminal, call: () => Promise<T>): Promise<T> {
   const { signal } = terminal;
-  const interrupted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(new CommandFailure("", interruptedCode)), {
-      once: true,
-    });
-  });
-  interrupted.catch(() => {});
   for (let isFirst = true; ; isFirst = false) {
+    if (signal.aborted) throw new CommandFailure("", interruptedCode);
     try {
-      return await Promise.race([call(), interrupted]);
+      return await unlessInterrupted(signal, call());
     } catch (error) {
       if (signal.aborted || !isPassing(error)) throw error;
       if (isFirst) terminal.err(printable(`milepost: ${error.message}; trying again`));
@@ -138,12 +133,22 @@ async function patiently<T>(terminal: Terminal, call: () => Promise<T>): Promise
   }
 }
 
+/** Settles as the answer does, or rejects once the user interrupts. */
+function unlessInterrupted<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(new CommandFailure("", interruptedCode));
+    signal.addEventListener("abort", onAbort, { once: true });
+    // A question may wait for days, and each of its requests has a listener only while it lasts.
+    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
 function report(terminal: Terminal, question: Question, asJson: boolean): void {
   const { status, answer, by, by_default: byDefault, reason, comment } = question;
   if (asJson) terminal.out(jsonLine(question));
   if (status !== "answered") {
-    const why = status === "expired" ? "nobody answered in time" : `it was withdrawn (${reason})`;
-    throw new CommandFailure(why);
+    const withdrawn = `it was withdrawn${reason === undefined ? "" : ` (${reason})`}`;
+    throw new CommandFailure(status === "expired" ? "nobody answered in time" : withdrawn);
   }
   if (!asJson) {
     terminal.out(typeof answer === "string" ? printable(answer) : jsonLine(answer));
