@@ -46,7 +46,11 @@ export function audited(endpoint: Endpoint, log: Pick<CoreLog, "info">): Endpoin
   };
 }
 
-/** Returns what a request names: the variables of its path, its query, and what its handler read from the body. */
+/**
+ * Returns what a request names: the variables of its path, its query, and what its handler read from the body. A credential
+ * that a client put into the query by mistake stays out of the log.
+ */
 function targetOf(context: HttpContext): Record<string, unknown> {
-  return { ...context.req.query(), ...context.req.param(), ...context.get("target") };
+  const { token: _token, ticket: _ticket, ...query } = context.req.query();
+  return { ...query, ...context.req.param(), ...context.get("target") };
 }

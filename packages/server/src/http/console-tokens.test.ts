@@ -139,11 +139,14 @@ describe("console tokens", () => {
         outcome: "forbidden",
       },
     ]);
+    const path = `/v1/dead-letters?channel=a&token=${token}&ticket=${token}`;
+    await server.call("DELETE", path, { credential: token });
+    expect(audits().at(-1)).toMatchObject({ target: { channel: "a" } });
     expect(JSON.stringify(audits())).not.toContain(token);
     // Repetitions are no noise here: each is somebody's deed.
     for (let i = 0; i < 12; i++) {
       await server.call("POST", "/v1/disconnect", { credential: token, body: { user: "8" } });
     }
-    expect(audits()).toHaveLength(15);
+    expect(audits()).toHaveLength(16);
   });
 });
