@@ -334,7 +334,7 @@ export function gatewayOf(
     const { port, host = "127.0.0.1" } = typeof options.metrics === "object" ? options.metrics : {};
     if (metrics === undefined || port === undefined) return;
     metrics.start();
-    scraped = new MetricsServer(metrics);
+    scraped = new MetricsServer(metrics, log);
     scrapedAt = await scraped.listen(port, host);
   }
 

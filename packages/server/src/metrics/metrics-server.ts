@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { CoreLog } from "@milepost/core";
 import { isLoopback } from "../config/exposure.ts";
 import { explainListenError } from "../http/listen-error.ts";
 import { safeHeaders } from "../http/safe-headers.ts";
@@ -8,21 +9,25 @@ import type { GatewayMetrics } from "./gateway-metrics.ts";
 
 /** Connections of scrapers that the port accepts at one time. */
 const maxScrapers = 32;
+/** Time that a scraper has to send its request, and to take each part of the answer, in milliseconds. */
 const timeoutMs = 10_000;
 
 /** Port that answers `GET /metrics` without a key, and nothing else. */
 export class MetricsServer {
   readonly #metrics: Pick<GatewayMetrics, "expose">;
+  readonly #log: Pick<CoreLog, "error">;
   readonly #server: Server;
   #isLocal = true;
 
-  constructor(metrics: Pick<GatewayMetrics, "expose">) {
+  constructor(metrics: Pick<GatewayMetrics, "expose">, log: Pick<CoreLog, "error">) {
     this.#metrics = metrics;
+    this.#log = log;
     this.#server = createServer(
       { headersTimeout: timeoutMs, requestTimeout: timeoutMs, maxHeaderSize: 8_192 },
       (request, response) => void this.#answer(request, response),
     );
     this.#server.maxConnections = maxScrapers;
+    this.#server.timeout = timeoutMs;
   }
 
   /** Resolves with the address once the port is open; rejects with an error that says what to do. */
@@ -65,7 +70,8 @@ export class MetricsServer {
         "Content-Length": Buffer.byteLength(body),
       });
       response.end(method === "HEAD" ? undefined : body);
-    } catch {
+    } catch (error) {
+      this.#log.error({ err: error }, "the metrics could not be collected");
       refuse(response, 500, "the metrics could not be collected; the log has the reason");
     }
   }
