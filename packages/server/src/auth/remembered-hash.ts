@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { sha256 } from "./api-keys.ts";
 import { readBearer } from "./bearer.ts";
+import { isConsoleToken } from "./console-tokens.ts";
 import { isGuestToken } from "./guests.ts";
 
 const remembered: unique symbol = Symbol("hash of the last credential");
@@ -18,7 +19,7 @@ interface RememberingSocket extends Socket {
 
 /**
  * Returns the SHA-256 of the credential in the only `Authorization` of a request; undefined for a header without one, for
- * several headers, and for the token of a guest.
+ * several headers, and for the token of a guest or of the console.
  *
  * The hash is computed once for all requests of a connection that have the same header. It says nothing of whether the
  * credential is good: each request compares it with the known keys. A connection knows only what its own peer has sent,
@@ -35,8 +36,10 @@ export function rememberedHash({
   const known = (socket as RememberingSocket)[remembered];
   if (known?.authorization === authorization) return known.hash;
   const bearer = readBearer(authorization);
-  const isKey = bearer.kind === "bearer" && !isGuestToken(bearer.credential);
-  const hash = isKey ? sha256(bearer.credential) : undefined;
+  const credential = bearer.kind === "bearer" ? bearer.credential : undefined;
+  const isKey =
+    credential !== undefined && !isGuestToken(credential) && !isConsoleToken(credential);
+  const hash = isKey ? sha256(credential) : undefined;
   (socket as RememberingSocket)[remembered] = { authorization, hash };
   return hash;
 }
