@@ -392,6 +392,9 @@ describe("the OpenAPI document", () => {
       "application/x-ndjson",
     ]);
     expect(body.components.schemas.Publish.required).toEqual(["event", "data"]);
+    expect(Object.keys(body.paths["/metrics"].get.responses["200"].content)).toEqual([
+      "text/plain",
+    ]);
     const wait = body.paths["/v1/commands"].get.parameters;
     expect(wait).toContainEqual(
       expect.objectContaining({ in: "query", name: "producer", required: true }),

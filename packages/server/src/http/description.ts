@@ -15,6 +15,8 @@ interface Description {
     readonly status: number;
     readonly description: string;
     readonly schema?: z.ZodType;
+    /** Media type of the answer; JSON when absent. */
+    readonly mediaType?: string;
   };
   /** True when the endpoint needs no credential; false when absent. */
   readonly open?: boolean;
@@ -41,7 +43,10 @@ function specOf(description: Description, resolve: typeof resolver): DescribeRou
       [success.status]: {
         description: success.description,
         ...(success.schema !== undefined && {
-          content: contentOf({ "application/json": success.schema }, resolve),
+          content: contentOf(
+            { [success.mediaType ?? "application/json"]: success.schema },
+            resolve,
+          ),
         }),
       },
       default: {

@@ -20,6 +20,7 @@ export function metricsEndpoints({ metrics }: HttpDoorOptions): readonly Endpoin
           status: 200,
           description: "The metrics, as text of Prometheus or OpenMetrics.",
           schema: z.string(),
+          mediaType: "text/plain",
         },
       }),
       async handle(context) {
