@@ -340,6 +340,17 @@ it("a body that was changed at random is answered as the router does", async () 
   );
 });
 
+it("a client that leaves in the middle of its body harms no other request", async () => {
+  const whole = requestOf(good);
+  const leaving = connect(straight.port, "127.0.0.1");
+  leaving.write(whole.subarray(0, -5));
+  expect(await same(whole)).toMatch(/^HTTP\/1.1 200/);
+  expect(straight.taken).toBe(2);
+  leaving.destroy();
+  await once(leaving, "close");
+  expect(await same(whole)).toMatch(/^HTTP\/1.1 200/);
+});
+
 it("a key that expires between two requests of a connection is refused in the second", async () => {
   const socket = connect(straight.port, "127.0.0.1");
   const ask = async () => {
