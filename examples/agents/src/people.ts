@@ -14,8 +14,11 @@ export class People {
     const credential = randomBytes(24).toString("base64url");
     const user = `person-${randomBytes(6).toString("hex")}`;
     this.#users.set(credential, user);
-    const [oldest] = this.#users.keys();
-    if (this.#users.size > maxPeople && oldest !== undefined) this.#users.delete(oldest);
+    const [oldest] = this.#users;
+    if (this.#users.size > maxPeople && oldest !== undefined) {
+      this.#users.delete(oldest[0]);
+      this.#releases.delete(oldest[1]);
+    }
     return credential;
   }
 

@@ -9,6 +9,8 @@ import type { StudioFile } from "./studio-files.ts";
 export const previewQueue = "preview";
 /** Largest number of visitors who wait. */
 export const maxWaiting = 50;
+/** Largest number of visitors whose files, and whose payments, are remembered. */
+const maxRemembered = 4 * maxWaiting;
 /** Weights of the lanes: of four turns while both wait, three are of paying visitors. */
 export const lanes = { paid: 3, free: 1 } as const;
 
@@ -47,6 +49,7 @@ export class PreviewQueue {
   /** Notes that a visitor pays. In a studio with accounts, the gateway reads it from a claim of the visitor's token. */
   pay(userId: string): void {
     this.#paying.add(userId);
+    bound(this.#paying);
   }
 
   /**
@@ -58,6 +61,8 @@ export class PreviewQueue {
     studio.sendSyncProgress(userId, "validating", 10, "Checking the files");
     const before = this.#files.get(userId);
     this.#files.set(userId, files);
+    // Visitors may leave without their turn.
+    bound(this.#files);
     try {
       const lane = this.#paying.has(userId) ? "paid" : "free";
       const { position } = await this.#parts.join(userId.replace(/^guest:/, ""), lane);
@@ -117,4 +122,10 @@ export class PreviewQueue {
       throw error;
     }
   }
+}
+
+/** Forgets the oldest visitor where there are too many. */
+function bound(visitors: Set<string> | Map<string, unknown>): void {
+  const [oldest] = visitors.keys();
+  if (visitors.size > maxRemembered && oldest !== undefined) visitors.delete(oldest);
 }
