@@ -206,6 +206,18 @@ describe("token expiry", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
+  test("[P-CONS-2] a connection of a service closes with 4101 when its token expires, and no other token extends it", async () => {
+    await using t = testCore();
+    const expiresAt = t.clock.now() + 20_000;
+    const socket = t.connect({ principal: { ...t.service, expiresAt } });
+    await t.clock.advance(10_100);
+    socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
+    await t.clock.settle();
+    expect(socket.take().at(-1)).toMatchObject({ id: 1, error: { code: "forbidden" } });
+    await t.clock.advance(10_000);
+    expect(socket.closed?.code).toBe(4101);
+  });
+
   test("[P-CON-8] an auth with a new token of the same user and session extends the connection without a break", async () => {
     await using t = testCore();
     const principal = t.user("ada", { session: "s", expiresAt: t.clock.now() + 30_000 });
