@@ -31,6 +31,10 @@ export function OperationDetail({
       ),
       action: `Send ${command}`,
       async run() {
+        // The operation may have ended while the dialog asked.
+        if (!button.isConnected) {
+          throw new Error(`The operation takes no ${command} any more.`);
+        }
         isConfirmed.current = true;
         try {
           button.click();
