@@ -12,6 +12,7 @@ import { endCommand } from "./commands/end.ts";
 import { estimatesCommand } from "./commands/estimates.ts";
 import { idCommand } from "./commands/id.ts";
 import { inboxCommand } from "./commands/inbox.ts";
+import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
@@ -39,6 +40,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     .enablePositionalOptions()
     .showHelpAfterError("(run milepost --help for the commands and settings)");
   for (const command of [
+    initCommand(terminal),
     serveCommand(terminal),
     backupCommand(terminal),
     restoreCommand(terminal),

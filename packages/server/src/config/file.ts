@@ -1,16 +1,17 @@
 import { isRecord } from "@milepost/protocol";
 import { type Given, messageOf, type ReadFile, type SourceSettings } from "./environment.ts";
+import { withoutComments } from "./json-comments.ts";
 import { jsonFaultIn } from "./json-fault.ts";
 import { type SettingName, settingNames } from "./settings.ts";
 import { closest } from "./suggestion.ts";
 
-/** Reads the settings from a JSON file. */
+/** Reads the settings from a JSON file, which may have comments. */
 export function readConfigFile(path: string, readFile: ReadFile): SourceSettings {
   const nothing = (mistake: string) => ({ given: new Map(), mistakes: [mistake] });
   let text: string;
   try {
     // Some editors begin a file with a byte order mark.
-    text = readFile(path).replace(/^\ufeff/, "");
+    text = withoutComments(readFile(path).replace(/^\ufeff/, ""));
   } catch (error) {
     return nothing(`${path}: cannot be read (${messageOf(error)})`);
   }
