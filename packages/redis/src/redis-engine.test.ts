@@ -1,27 +1,8 @@
 import {
-  busContract,
-  channelLogContract,
-  compactedLogContract,
-  deadLettersContract,
-  deliveriesContract,
-  durableSubscribersContract,
-  durationsContract,
-  holdingsContract,
-  inboxContract,
-  leasesContract,
+  engineContract,
   type MakeEngine,
   ManualClock,
-  operationIndexContract,
-  presenceContract,
-  questionsContract,
-  queuesContract,
-  recordsContract,
-  registryContract,
-  revocationsContract,
   SeededRandom,
-  signalsContract,
-  singleUseContract,
-  targetsContract,
 } from "@milepost/engine/testing";
 import { afterAll, describe, expect } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
@@ -68,24 +49,5 @@ function makeAt(url: string, ports: readonly number[]): MakeEngine {
 
 describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis]) => {
   const make = makeAt(redis.url, portsOf(redis));
-  channelLogContract("redis", make);
-  compactedLogContract("redis", make);
-  busContract("redis", make);
-  presenceContract("redis", make);
-  durableSubscribersContract("redis", make);
-  deadLettersContract("redis", make);
-  leasesContract("redis", make);
-  operationIndexContract("redis", make);
-  registryContract("redis", make);
-  signalsContract("redis", make);
-  revocationsContract("redis", make);
-  durationsContract("redis", make);
-  recordsContract("redis", make);
-  singleUseContract("redis", make);
-  holdingsContract("redis", make);
-  queuesContract("redis", make);
-  deliveriesContract("redis", make);
-  targetsContract("redis", make);
-  inboxContract("redis", make);
-  questionsContract("redis", make);
+  engineContract("redis", make);
 });

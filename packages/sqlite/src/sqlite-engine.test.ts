@@ -1,29 +1,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  busContract,
-  channelLogContract,
-  compactedLogContract,
-  deadLettersContract,
-  deliveriesContract,
-  durableSubscribersContract,
-  durationsContract,
-  holdingsContract,
-  inboxContract,
-  leasesContract,
+  engineContract,
   type MakeEngine,
   ManualClock,
-  operationIndexContract,
-  presenceContract,
-  questionsContract,
-  queuesContract,
-  recordsContract,
-  registryContract,
-  revocationsContract,
   SeededRandom,
-  signalsContract,
-  singleUseContract,
-  targetsContract,
 } from "@milepost/engine/testing";
 import { afterAll, describe } from "vitest";
 import { sqliteEngine } from "./sqlite-engine.ts";
@@ -49,24 +30,5 @@ const make: MakeEngine = async () => {
 };
 
 describe("the SQLite engine [P-DATA-1]", () => {
-  channelLogContract("sqlite", make);
-  compactedLogContract("sqlite", make);
-  busContract("sqlite", make);
-  presenceContract("sqlite", make);
-  durableSubscribersContract("sqlite", make);
-  deadLettersContract("sqlite", make);
-  leasesContract("sqlite", make);
-  operationIndexContract("sqlite", make);
-  registryContract("sqlite", make);
-  signalsContract("sqlite", make);
-  revocationsContract("sqlite", make);
-  durationsContract("sqlite", make);
-  recordsContract("sqlite", make);
-  singleUseContract("sqlite", make);
-  holdingsContract("sqlite", make);
-  queuesContract("sqlite", make);
-  deliveriesContract("sqlite", make);
-  targetsContract("sqlite", make);
-  inboxContract("sqlite", make);
-  questionsContract("sqlite", make);
+  engineContract("sqlite", make);
 });

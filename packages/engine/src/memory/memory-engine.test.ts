@@ -1,25 +1,6 @@
 import { expect, test } from "vitest";
-import { busContract } from "../testing/contracts/bus-contract.ts";
-import { channelLogContract } from "../testing/contracts/channel-log-contract.ts";
-import { compactedLogContract } from "../testing/contracts/compacted-log-contract.ts";
-import { deadLettersContract } from "../testing/contracts/dead-letters-contract.ts";
-import { deliveriesContract } from "../testing/contracts/deliveries-contract.ts";
-import { durableSubscribersContract } from "../testing/contracts/durable-subscribers-contract.ts";
-import { durationsContract } from "../testing/contracts/durations-contract.ts";
+import { engineContract } from "../testing/contracts/engine-contract.ts";
 import type { MakeEngine } from "../testing/contracts/engine-harness.ts";
-import { holdingsContract } from "../testing/contracts/holdings-contract.ts";
-import { inboxContract } from "../testing/contracts/inbox-contract.ts";
-import { leasesContract } from "../testing/contracts/leases-contract.ts";
-import { operationIndexContract } from "../testing/contracts/operation-index-contract.ts";
-import { presenceContract } from "../testing/contracts/presence-contract.ts";
-import { questionsContract } from "../testing/contracts/questions-contract.ts";
-import { queuesContract } from "../testing/contracts/queues-contract.ts";
-import { recordsContract } from "../testing/contracts/records-contract.ts";
-import { registryContract } from "../testing/contracts/registry-contract.ts";
-import { revocationsContract } from "../testing/contracts/revocations-contract.ts";
-import { signalsContract } from "../testing/contracts/signals-contract.ts";
-import { singleUseContract } from "../testing/contracts/single-use-contract.ts";
-import { targetsContract } from "../testing/contracts/targets-contract.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { SeededRandom } from "../testing/seeded-random.ts";
 import { memoryEngine } from "./memory-engine.ts";
@@ -34,26 +15,7 @@ const make: MakeEngine = async () => {
   };
 };
 
-channelLogContract("memory", make);
-compactedLogContract("memory", make);
-busContract("memory", make);
-leasesContract("memory", make);
-operationIndexContract("memory", make);
-presenceContract("memory", make);
-durableSubscribersContract("memory", make);
-deadLettersContract("memory", make);
-registryContract("memory", make);
-signalsContract("memory", make);
-revocationsContract("memory", make);
-durationsContract("memory", make);
-recordsContract("memory", make);
-singleUseContract("memory", make);
-holdingsContract("memory", make);
-queuesContract("memory", make);
-deliveriesContract("memory", make);
-targetsContract("memory", make);
-inboxContract("memory", make);
-questionsContract("memory", make);
+engineContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

@@ -6,6 +6,7 @@ export * from "./contracts/dead-letters-contract.ts";
 export * from "./contracts/deliveries-contract.ts";
 export * from "./contracts/durable-subscribers-contract.ts";
 export * from "./contracts/durations-contract.ts";
+export * from "./contracts/engine-contract.ts";
 export * from "./contracts/engine-harness.ts";
 export * from "./contracts/holdings-contract.ts";
 export * from "./contracts/inbox-contract.ts";
