@@ -1,3 +1,4 @@
+export * from "./compacted-log.ts";
 export * from "./compaction-errors.ts";
 export * from "./consumer-kind.ts";
 export * from "./dead-letter-query.ts";
@@ -44,6 +45,7 @@ export * from "./ports/source.ts";
 export * from "./ports/store-health.ts";
 export * from "./ports/targets.ts";
 export * from "./projection.ts";
+export * from "./publication-fields.ts";
 export * from "./question-errors.ts";
 export * from "./queue-bounds.ts";
 export * from "./queue-buckets.ts";

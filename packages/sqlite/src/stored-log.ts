@@ -1,5 +1,5 @@
 import {
-  compactedLogFull,
+  type CompactedLog,
   type IdClaim,
   isOwned,
   type LogPolicy,
@@ -8,18 +8,20 @@ import {
   maxBytesOf,
   maxIdsOf,
   type NewEntry,
-  notReplaceable,
   type OnTrimmed,
+  optionalFields,
   pageBytes,
   projectionEntry,
   type Random,
+  repeatedEnd,
+  replacedOffset,
   shownPublisher,
   type TrimReason,
   utf8Length,
   valueWeight,
 } from "@milepost/engine";
 import { type Projection, projectionNamed } from "@milepost/model";
-import { endEvent, MilepostError, type Position, type Publication } from "@milepost/protocol";
+import { endEvent, type Position, type Publication } from "@milepost/protocol";
 import type { Row } from "./driver/database.ts";
 import type { LogStatements } from "./log-statements.ts";
 
@@ -30,15 +32,15 @@ const rowsAtOnce = 200;
 /** Number of rows that one transaction deletes from one log at most, so that no trim takes long. */
 const trimmedAtOnce = 1_000;
 /** Number of the oldest entries that are read at once, to be dropped one by one. */
-const frontLength = 64;
+const frontLength = 16;
 /** Number of entries after which a state is written again. */
 const foldedEntries = 500;
 /** Number of bytes of folded data after which the weight of a state is determined anew. */
 const weighAfter = 65_536;
 /** Time by which the written time of the last use may lag, in milliseconds. */
 const usedLagMs = 30_000;
-/** Approximate number of bytes that a log takes in memory without its state. */
-const logWeight = 1_024;
+/** Approximate number of bytes that a log takes in memory without its state, with its oldest entries. */
+const logWeight = 2_560;
 
 /** Oldest kept entry, as far as dropping it needs to know it. */
 interface Front {
@@ -61,7 +63,7 @@ export interface LogParts {
  * One channel's log in the file. Its head, its floor and its state are in memory while it is used, its entries are not.
  *
  * Entries below the floor do not exist for readers; transactions delete them later, a bounded number at a time. The written
- * state may lag behind the head: whoever loads the log folds the entries after it. So an entry is deleted only once the
+ * state may lag behind the head: loading the log folds the entries after it. So an entry is deleted only once the
  * written state includes it.
  */
 export class StoredLog {
@@ -86,6 +88,8 @@ export class StoredLog {
   #foldedSinceWeighed = 0;
   #front: Front[] = [];
   #isDeleted = false;
+  /** True while the file may have a state that this log does not fold. */
+  #hasOldState = false;
   /** True while entries below the floor may still be in the file. */
   #hasTrimmed: boolean;
 
@@ -110,6 +114,7 @@ export class StoredLog {
       policy.projection === undefined ? undefined : projectionNamed(policy.projection);
     this.#state = this.#projection?.initial;
     this.#stateOffset = this.#projection === undefined ? Number.POSITIVE_INFINITY : 0;
+    this.#hasOldState = this.#projection === undefined;
     if (this.#projection === undefined || this.#head.offset === 0) return;
     const saved = statements.state.get(this.id);
     if (saved?.projection === this.#projection.name && Number(saved.offset) <= this.#head.offset) {
@@ -140,17 +145,15 @@ export class StoredLog {
     const { statements, random } = this.#parts;
     const take = claim && this.#claim(claim, publisher, policy);
     const size = utf8Length(entry.json);
-    if (policy.compacted) this.#makeRoom(entry, policy, size);
+    if (policy.compacted) {
+      const replacedTo = replacedOffset(this.#compacted, entry, policy, size);
+      if (replacedTo > this.#floor.offset) {
+        this.#drop("compacted", ({ offset }) => offset <= replacedTo);
+      }
+    }
     take?.();
     const { epoch, offset, tag: previousTag } = this.#head;
-    const rest = {
-      ...(source === undefined ? undefined : { source }),
-      ...(entry.priority === undefined ? undefined : { priority: entry.priority }),
-      ...(entry.sig === undefined ? undefined : { sig: entry.sig }),
-      ...(policy.showsPublisher === true && entry.event !== endEvent
-        ? { publisher: shownPublisher(publisher) }
-        : undefined),
-    };
+    const rest = optionalFields(entry, policy, source);
     const publication: Publication = {
       channel: this.channel,
       position: { epoch, offset: offset + 1, tag: entry.tag ?? random.id(tagLength) },
@@ -203,9 +206,7 @@ export class StoredLog {
     this.#touch(policy, now);
     const { key, publisher, event } = entry;
     const known = key === undefined ? undefined : this.find(publisher, key, now);
-    if (known !== undefined || this.#end === undefined) return known;
-    if (event === endEvent) return this.#end;
-    throw new MilepostError("ended", `${this.channel} has ended; publish to another channel`);
+    return known ?? (this.#end && repeatedEnd(this.#end, event));
   }
 
   read(afterOffset: number, limit: number, policy: LogPolicy, now: number): LogSlice {
@@ -216,8 +217,12 @@ export class StoredLog {
     let previousTag = from < this.#head.offset ? this.#tagAt(from) : "";
     let offset = from;
     let bytes = 0;
+    const kept = this.#head.offset - this.#floor.offset;
+    const averageBytes = Math.max(1, this.#bytes / Math.max(1, kept));
+    // Few large entries fill a page, and rows that are not used would only take memory.
+    const fitting = Math.min(rowsAtOnce, Math.ceil(pageBytes / averageBytes) + 1);
     while (entries.length < limit && offset < this.#head.offset && bytes < pageBytes) {
-      const count = Math.min(limit - entries.length, rowsAtOnce);
+      const count = Math.min(limit - entries.length, fitting);
       for (const row of this.#parts.statements.page.all(this.id, offset, count)) {
         const publication = this.#publicationOf(row, previousTag);
         if (entries.length > 0) bytes += Number(row.size);
@@ -292,6 +297,11 @@ export class StoredLog {
     );
     this.#savedUse = this.#usedAt;
     if (!this.#hasTrimmed) return false;
+    if (this.#hasOldState) {
+      // Its rule has had a projection once. If it gets one again, a state without the entries deleted here would be wrong.
+      statements.removeState.run(this.id);
+      this.#hasOldState = false;
+    }
     const upTo = Math.min(this.#floor.offset, this.#stateOffset);
     const deleted = statements.trim.run(this.id, upTo, trimmedAtOnce);
     this.#hasTrimmed = deleted >= trimmedAtOnce || upTo < this.#floor.offset;
@@ -385,6 +395,16 @@ export class StoredLog {
     };
   }
 
+  get #compacted(): CompactedLog {
+    return {
+      channel: this.channel,
+      head: this.#head,
+      floor: this.#floor,
+      bytes: this.#bytes,
+      tagAt: (offset) => this.#tagAt(offset),
+    };
+  }
+
   #ending(): { readonly end?: Publication } {
     return this.#end === undefined ? {} : { end: this.#end };
   }
@@ -395,24 +415,6 @@ export class StoredLog {
     this.#usedAt = now;
     if (now - this.#savedUse >= Math.min(usedLagMs, policy.maxAgeMs / 4))
       this.#parts.onChanged(this);
-  }
-
-  /** Drops what an entry of a compaction replaces; throws where another entry does not fit. */
-  #makeRoom({ compaction }: NewEntry, policy: LogPolicy, size: number): void {
-    if (compaction === undefined) {
-      const isFull = this.#head.offset - this.#floor.offset >= policy.maxEntries;
-      if (isFull || this.#bytes + size > maxBytesOf(policy)) throw compactedLogFull(this.channel);
-      return;
-    }
-    const { replaces } = compaction;
-    if (replaces === undefined) return;
-    const { epoch, offset, tag } = replaces;
-    if (epoch !== this.#head.epoch || offset > this.#head.offset) {
-      throw notReplaceable(this.channel);
-    }
-    if (offset <= this.#floor.offset) return;
-    if (this.#tagAt(offset) !== tag) throw notReplaceable(this.channel);
-    this.#drop("compacted", (front) => front.offset <= offset);
   }
 
   #trim(policy: LogPolicy, now: number): void {

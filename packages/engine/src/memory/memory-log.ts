@@ -1,12 +1,6 @@
 import type { Projection } from "@milepost/model";
-import {
-  endEvent,
-  MilepostError,
-  origin,
-  type Position,
-  type Publication,
-} from "@milepost/protocol";
-import { compactedLogFull, notReplaceable } from "../compaction-errors.ts";
+import { endEvent, origin, type Position, type Publication } from "@milepost/protocol";
+import { type CompactedLog, replacedOffset } from "../compacted-log.ts";
 import { maxBytesOf, maxIdsOf, pageBytes, utf8Length } from "../log-bytes.ts";
 import type {
   Appended,
@@ -19,6 +13,7 @@ import type {
 import type { OnTrimmed, TrimReason } from "../ports/engine.ts";
 import type { Random } from "../ports/random.ts";
 import { projectionEntry } from "../projection.ts";
+import { optionalFields, repeatedEnd } from "../publication-fields.ts";
 import { shownPublisher } from "../shown-publisher.ts";
 import { IdOwners } from "./id-owners.ts";
 import { KeyMemory } from "./key-memory.ts";
@@ -132,7 +127,10 @@ export class MemoryLog {
     const { key, publisher, claim } = entry;
     const take = claim && this.#claim(claim, publisher, policy);
     const size = utf8Length(entry.json);
-    if (policy.compacted) this.#makeRoom(entry, policy, size);
+    if (policy.compacted) {
+      const replacedTo = replacedOffset(this.#compacted, entry, policy, size);
+      this.#drop("compacted", replacedTo - this.#floor.offset);
+    }
     take?.();
     const { epoch, offset, tag: previousTag } = this.#head;
     const publication: Publication = {
@@ -142,12 +140,7 @@ export class MemoryLog {
       event: entry.event,
       json: entry.json,
       ts: now,
-      ...(source === undefined ? undefined : { source }),
-      ...(entry.priority === undefined ? undefined : { priority: entry.priority }),
-      ...(entry.sig === undefined ? undefined : { sig: entry.sig }),
-      ...(policy.showsPublisher === true && entry.event !== endEvent
-        ? { publisher: shownPublisher(publisher) }
-        : undefined),
+      ...optionalFields(entry, policy, source),
     };
     if (entry.event === endEvent) this.#end = publication;
     else if (this.#projection !== undefined) {
@@ -185,9 +178,7 @@ export class MemoryLog {
     this.#touch(policy, monotonic);
     const { key, publisher, event } = entry;
     const known = key === undefined ? undefined : this.find(publisher, key, monotonic);
-    if (known !== undefined || this.#end === undefined) return known;
-    if (event === endEvent) return this.#end;
-    throw new MilepostError("ended", `${this.channel} has ended; publish to another channel`);
+    return known ?? (this.#end && repeatedEnd(this.#end, event));
   }
 
   read(afterOffset: number, limit: number, policy: LogPolicy, monotonic: number): LogSlice {
@@ -271,6 +262,16 @@ export class MemoryLog {
     return () => owners.claim(id, owner, maxIdsOf(policy));
   }
 
+  get #compacted(): CompactedLog {
+    return {
+      channel: this.channel,
+      head: this.#head,
+      floor: this.#floor,
+      bytes: this.#bytes,
+      tagAt: (offset) => this.#entryAt(offset)?.position.tag,
+    };
+  }
+
   #ending(): { readonly end?: Publication } {
     return this.#end === undefined ? {} : { end: this.#end };
   }
@@ -279,24 +280,6 @@ export class MemoryLog {
     this.#maxAgeMs = policy.maxAgeMs;
     this.#isCompacted = policy.compacted === true;
     this.#usedAt = monotonic;
-  }
-
-  /** Drops what an entry of a compaction replaces; throws where another entry does not fit. */
-  #makeRoom({ compaction }: NewEntry, policy: LogPolicy, size: number): void {
-    if (compaction === undefined) {
-      const { length } = this.#entries;
-      const isFull = length - this.#first >= policy.maxEntries;
-      if (isFull || this.#bytes + size > maxBytesOf(policy)) throw compactedLogFull(this.channel);
-      return;
-    }
-    const { replaces } = compaction;
-    if (replaces === undefined) return;
-    const { epoch, offset, tag } = replaces;
-    if (epoch !== this.#head.epoch || offset > this.#head.offset)
-      throw notReplaceable(this.channel);
-    if (offset <= this.#floor.offset) return;
-    if (this.#entryAt(offset)?.position.tag !== tag) throw notReplaceable(this.channel);
-    this.#drop("compacted", offset - this.#floor.offset);
   }
 
   #trim(policy: LogPolicy, monotonic: number): void {

@@ -56,9 +56,9 @@ export class MemoryQueues implements Queues {
     const now = this.#now();
     const queue = new MemoryQueue(name, kept.settings, now, this.#keeper);
     queue.restore(kept, tickets);
+    // One that has ended meanwhile is restored as well, so that the keeper hears of its end.
     for (const worker of workers) {
-      if (worker.liveUntil > now)
-        queue.workers.beat(worker.name, now, worker.liveUntil, worker.slots);
+      queue.workers.beat(worker.name, now, worker.liveUntil, worker.slots);
     }
     for (const hour of hours) queue.counters.restore(hour);
     this.#queues.set(name, queue);
