@@ -12,6 +12,8 @@ export interface StoreParts {
   readonly durability: Durability;
   /** Descriptor of the write-ahead log, which `full` syncs. */
   readonly walDescriptor: number;
+  /** Makes what was written to a descriptor durable, off this thread; default `fdatasync`. */
+  readonly sync?: (descriptor: number, done: (error: Error | null) => void) => void;
   /** Returns what is wrong with the files although SQLite does not notice it, such as a file that was deleted. */
   readonly faultOfFiles: () => string | undefined;
   /** Bytes that the file may have. */
@@ -52,6 +54,7 @@ export class SqliteStore implements StoreWatch {
   readonly #database: Database;
   readonly #parts: StoreParts;
   readonly #defer: (callback: () => void) => void;
+  readonly #syncFile: NonNullable<StoreParts["sync"]>;
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
@@ -79,6 +82,7 @@ export class SqliteStore implements StoreWatch {
     this.#database = database;
     this.durability = parts.durability;
     this.#defer = parts.defer ?? ((callback) => setImmediate(callback));
+    this.#syncFile = parts.sync ?? fdatasync;
     this.#begin = database.prepare("BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
     this.#rollback = database.prepare("ROLLBACK");
@@ -156,13 +160,13 @@ export class SqliteStore implements StoreWatch {
     if (this.#isFull) throw isFull(this.#parts.maxBytes);
   }
 
-  /** Makes everything durable that was written, and closes the file. */
+  /** Takes no more steps, makes everything durable that was written, and closes the file. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    if (this.#batch !== undefined) this.#commitBatch();
-    while (this.#syncing !== undefined) await new Promise<void>((resolve) => setImmediate(resolve));
     this.#isClosed = true;
     this.#cancelProbe?.();
+    if (this.#batch !== undefined) this.#commitBatch();
+    while (this.#syncing !== undefined) await new Promise<void>((resolve) => setImmediate(resolve));
     try {
       // Leaves one file that has everything, so that a copy of it is a backup.
       this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
@@ -204,13 +208,13 @@ export class SqliteStore implements StoreWatch {
     if (batch === undefined) return;
     try {
       for (const flush of this.#beforeCommit) flush();
+      this.#measure();
       this.#commit.run();
     } catch (error) {
       this.#undo(error);
       return;
     }
     this.#batch = undefined;
-    this.#measure();
     if (this.durability === "normal") {
       settle(batch);
       return;
@@ -224,7 +228,7 @@ export class SqliteStore implements StoreWatch {
     const batches = this.#unsynced;
     this.#unsynced = [];
     this.#syncing = batches;
-    fdatasync(this.#parts.walDescriptor, (error) => {
+    this.#syncFile(this.#parts.walDescriptor, (error) => {
       this.#syncing = undefined;
       if (error === null) for (const batch of batches) settle(batch);
       else {
@@ -272,6 +276,7 @@ export class SqliteStore implements StoreWatch {
     for (const listener of this.#listeners) listener(this.health);
   }
 
+  /** Looks within a transaction whether the file is full, so that a disk which fails then undoes that transaction. */
   #measure(): void {
     const pages = numberOf(this.#pages) - numberOf(this.#freePages);
     const isFull = pages * pageBytes >= this.#parts.maxBytes;
@@ -302,6 +307,7 @@ export class SqliteStore implements StoreWatch {
       this.#database.exec(
         "INSERT INTO meta VALUES ('probe', 0) ON CONFLICT DO UPDATE SET value = value + 1",
       );
+      this.#measure();
       this.#commit.run();
     } catch (error) {
       try {
@@ -312,7 +318,6 @@ export class SqliteStore implements StoreWatch {
       this.#fail(error);
       return;
     }
-    this.#measure();
     this.#setFault(undefined);
   }
 }
