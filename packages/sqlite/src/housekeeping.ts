@@ -1,6 +1,7 @@
 import type { PortParts } from "./port-parts.ts";
 import { realAfter } from "./real-after.ts";
 import type { SqliteChannelLog } from "./sqlite-channel-log.ts";
+import type { SqliteInbox } from "./sqlite-inbox.ts";
 
 const intervalMs = 15_000;
 /** Time between two turns while there is more to do, in milliseconds. */
@@ -31,17 +32,23 @@ const tables = [
 export class Housekeeping {
   readonly #parts: PortParts;
   readonly #log: SqliteChannelLog;
+  readonly #inbox: SqliteInbox;
   readonly #statements;
   readonly #expire;
   readonly #after: typeof realAfter;
   #cancel: () => void;
   #isClosed = false;
 
-  constructor(parts: PortParts, log: SqliteChannelLog, after = realAfter) {
+  constructor(
+    parts: PortParts,
+    { log, inbox }: { readonly log: SqliteChannelLog; readonly inbox: SqliteInbox },
+    after = realAfter,
+  ) {
     const { store } = parts;
     this.#after = after;
     this.#parts = parts;
     this.#log = log;
+    this.#inbox = inbox;
     this.#expire = tables.map((table) =>
       store.prepare(
         `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE until <= ? LIMIT ${rowsAtOnce})`,
@@ -124,6 +131,7 @@ export class Housekeeping {
     more(this.#each(questions, now, [question, unlist]));
     const { subscribers, subscriber, subscriberParts } = this.#statements;
     more(this.#each(subscribers, now, [subscriber, subscriberParts]));
+    more(this.#inbox.sweep(rowsAtOnce));
     if (!this.#deleteDropped()) isDone = false;
     if (Number(this.#statements.free.get()?.freelist_count ?? 0) > pagesAtOnce) {
       this.#statements.vacuum.all();
@@ -142,14 +150,18 @@ export class Housekeeping {
     return rows.length;
   }
 
-  /** Deletes some entries, keys and owners of a log that was deleted. Returns true when there is no such log. */
+  /** Deletes some entries, keys and owners of logs that were deleted. Returns true when there is no such log. */
   #deleteDropped(): boolean {
     const { dropped, entries, logKeys, owners, forget } = this.#statements;
-    const row = dropped.get();
-    if (row === undefined) return true;
-    const log = Number(row.log);
-    const deleted = entries.run(log) + logKeys.run(log) + owners.run(log);
-    if (deleted === 0) forget.run(log);
+    // Most logs that are over are short, so one turn deletes many of them.
+    for (let left = rowsAtOnce; left > 0; ) {
+      const row = dropped.get();
+      if (row === undefined) return true;
+      const log = Number(row.log);
+      const deleted = entries.run(log) + logKeys.run(log) + owners.run(log);
+      if (deleted < rowsAtOnce) forget.run(log);
+      left -= deleted + 1;
+    }
     return false;
   }
 }

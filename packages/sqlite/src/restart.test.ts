@@ -1,9 +1,10 @@
-import { copyFile, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine, LogPolicy } from "@milepost/engine";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { afterAll, describe, expect, test } from "vitest";
 import { openDatabase } from "./driver/open-database.ts";
+import { migrate, requireOurs, schemaVersion } from "./schema.ts";
 import { sqliteEngine } from "./sqlite-engine.ts";
 import { scratchFolder } from "./testing/scratch-folder.ts";
 
@@ -108,6 +109,41 @@ describe("a restart", () => {
     await after.close();
   });
 
+  test("[P-DATA-2] a worker that ended while the gateway was down leaves no row behind", async () => {
+    const { folder, open, clock } = newFolder();
+    const before = open();
+    await before.queues.configure("q", { capacity: 1 }, 10);
+    await before.queues.beat("q", "old", 1, 1_000);
+    await before.close();
+    await clock.advance(2_000);
+    const after = open();
+    await after.queues.beat("q", "new", 1, 60_000);
+    expect(await after.queues.workers("q")).toMatchObject([{ name: "new" }]);
+    await after.close();
+    const database = openDatabase(join(folder, "milepost.db"));
+    const rows = database.prepare("SELECT id FROM queue_part WHERE kind = 'worker'").all();
+    database.close();
+    expect(rows).toEqual([{ id: "new" }]);
+  });
+
+  test("[P-DATA-2] a channel that gets its projection back folds what it keeps into a new state", async () => {
+    const { open } = newFolder();
+    const short = { ...policy, maxEntries: 2 };
+    const { projection: _none, ...plain } = short;
+    const keyed = { ...short, projection: "keyed:n" };
+    const first = open();
+    // The state is written at once, since it is smaller than its data.
+    for (let n = 0; n < 3; n++) await first.log.append("c:1", entry(n), keyed);
+    await first.close();
+    const second = open();
+    for (let n = 3; n < 9; n++) await second.log.append("c:1", entry(n), plain);
+    await second.close();
+    const third = open();
+    const { snapshot } = await third.log.snapshot("c:1", keyed);
+    expect(Object.keys(snapshot?.state as object)).toEqual(["7", "8"]);
+    await third.close();
+  });
+
   test("[P-DATA-3] time never goes back over a restart, whatever the clock on the wall does", async () => {
     const { open, clock } = newFolder();
     const before = open();
@@ -174,6 +210,34 @@ describe("the folder of the data", () => {
     other.exec("CREATE TABLE t (a)");
     other.close();
     expect(() => open()).toThrow(/not one of Milepost/);
+  });
+
+  test("[P-DATA-6] the file of an older release is migrated, and keeps what it has", async () => {
+    const { folder, open } = newFolder();
+    await mkdir(folder);
+    const file = join(folder, "milepost.db");
+    const old = openDatabase(file);
+    migrate(old, 1);
+    old.exec("INSERT INTO inbox (owner, place, revision, due_at) VALUES ('user:ann', 7, 3, NULL)");
+    old.close();
+    const engine = open();
+    const bounds = { maxItems: 10, maxLength: 1_000, maxAgeMs: 1_000 };
+    const item = { id: "n", kind: "notification", json: "1" } as const;
+    expect(await engine.inbox.put("user:ann", item, bounds)).toMatchObject({ revision: 4 });
+    await engine.close();
+    const migrated = openDatabase(file);
+    expect(requireOurs(migrated)).toBe(schemaVersion);
+    migrated.close();
+  });
+
+  test("[P-DATA-8] a damaged file ends the start with its name and the way to restore a backup", async () => {
+    const { folder, open } = newFolder();
+    await open().close();
+    const file = join(folder, "milepost.db");
+    await writeFile(file, "no database at all, however long this text may be");
+    expect(() => open()).toThrow(/milepost\.db cannot be opened .*milepost restore/);
+    await rm(file);
+    await open().close();
   });
 
   test("[P-DATA-7] a store at its limit refuses entries with store_full, and goes on when there is room", async () => {

@@ -139,6 +139,11 @@ const migrations: readonly string[] = [
     queue TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (queue, kind, id)
   ) WITHOUT ROWID;
   `,
+  // Lists of inboxes end. Those of before get their end with their next change.
+  `
+  ALTER TABLE inbox ADD COLUMN until INTEGER;
+  CREATE INDEX inbox_until ON inbox (until) WHERE until IS NOT NULL;
+  `,
 ];
 
 /** Version of the schema that this release writes. */
@@ -168,11 +173,14 @@ export function requireOurs(database: Database): number {
   return version;
 }
 
-/** Brings the file to the schema of this release, in one transaction for each step. Throws as {@link requireOurs} does. */
-export function migrate(database: Database): void {
+/**
+ * Brings the file to the schema of this release, or to an older one for tests, in one transaction for each step. Throws as
+ * {@link requireOurs} does.
+ */
+export function migrate(database: Database, to = schemaVersion): void {
   const version = requireOurs(database);
   for (const [index, sql] of migrations.entries()) {
-    if (index < version) continue;
+    if (index < version || index >= to) continue;
     database.exec("BEGIN IMMEDIATE");
     try {
       database.exec(sql);

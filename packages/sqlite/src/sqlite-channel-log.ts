@@ -55,7 +55,10 @@ export class SqliteChannelLog implements ChannelLog {
       statements: this.#statements,
       random,
       onTrimmed,
-      onChanged: (log) => this.#changed.set(log.channel, log),
+      onChanged: (log) => {
+        // What a read changes can be found again. While nothing can be written, remembering it would only take memory.
+        if (store.isInStep || store.health.takesWrites) this.#changed.set(log.channel, log);
+      },
     };
     store.beforeCommit(() => {
       for (const [channel, log] of this.#changed) if (!log.flush()) this.#changed.delete(channel);
@@ -104,11 +107,6 @@ export class SqliteChannelLog implements ChannelLog {
   }
 
   async close(): Promise<void> {}
-
-  /** True while logs wait for a transaction that writes their last use, or deletes what they have dropped. */
-  get hasChanges(): boolean {
-    return this.#changed.size > 0;
-  }
 
   /** Deletes logs that are over, a bounded number at a time. Returns true once it has looked at all. */
   sweep(): boolean {

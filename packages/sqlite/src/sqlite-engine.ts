@@ -6,7 +6,9 @@ import {
   MemoryRegistry,
   MemorySignals,
 } from "@milepost/engine";
+import { MilepostError } from "@milepost/protocol";
 import { type DataFolder, descriptorOf, isGone, syncFolder, takeFolder } from "./data-folder.ts";
+import { failureKindOf } from "./driver/database.ts";
 import { openDatabase } from "./driver/open-database.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import type { PortParts } from "./port-parts.ts";
@@ -34,6 +36,8 @@ const defaultMaxBytes = 10 * 1_073_741_824;
 const defaultMemoryBytes = 64 * 1_048_576;
 /** Pages that SQLite keeps in memory, in KiB. */
 const cacheKib = 16_384;
+/** Bytes to which SQLite cuts its write-ahead log once a long reader, such as a backup, has let it grow. */
+const maxWalBytes = 64 * 1_048_576;
 
 /** Options of {@link sqliteEngine}. */
 export interface SqliteEngineOptions {
@@ -54,8 +58,8 @@ export interface SqliteEngineOptions {
  * leases, queues, questions, inboxes and durable subscribers outlive the process. Who is connected and present does not,
  * because nobody is after a restart.
  *
- * The factory throws `store_unavailable` when the folder cannot be written, and `not_possible_now` when another process
- * uses it or a newer release has written it.
+ * The factory throws `store_unavailable` when the folder cannot be written or its file is damaged, and `not_possible_now`
+ * when another process uses it or a newer release has written it.
  */
 export function sqliteEngine({
   folder: path,
@@ -85,7 +89,8 @@ export function sqliteEngine({
     const parts: PortParts = { store, storeClock, clock, random };
     const bus = new MemoryBus();
     const log = new SqliteChannelLog({ ...parts, bus, maxMemoryBytes, onTrimmed });
-    const housekeeping = new Housekeeping(parts, log);
+    const inbox = new SqliteInbox(parts);
+    const housekeeping = new Housekeeping(parts, { log, inbox });
     let closed: Promise<void> | undefined;
     const close = async () => {
       housekeeping.close();
@@ -114,7 +119,7 @@ export function sqliteEngine({
       queues: new SqliteQueues(parts),
       deliveries: new SqliteDeliveries(parts),
       targets: new SqliteTargets(parts),
-      inbox: new SqliteInbox(parts),
+      inbox,
       isDurable: true,
       durability,
       memoryBytes: () => log.bytes,
@@ -139,6 +144,7 @@ function openIn(folder: DataFolder) {
       database.exec("PRAGMA synchronous = NORMAL");
       database.exec(`PRAGMA cache_size = -${cacheKib}`);
       database.exec("PRAGMA temp_store = MEMORY");
+      database.prepare(`PRAGMA journal_size_limit = ${maxWalBytes}`).get();
       migrate(database);
       database.exec(
         "INSERT INTO meta VALUES ('opened', 1) ON CONFLICT DO UPDATE SET value = value + 1",
@@ -153,6 +159,21 @@ function openIn(folder: DataFolder) {
     }
   } catch (error) {
     folder.release();
-    throw error;
+    throw error instanceof MilepostError ? error : notOpened(folder.file, error);
   }
+}
+
+function notOpened(file: string, cause: unknown): MilepostError {
+  const { message } = cause as Error;
+  const remedy =
+    failureKindOf(cause) === "corrupt"
+      ? "run milepost restore with a backup"
+      : "look at the file and the disk, or choose another folder with --data DIR";
+  return new MilepostError(
+    "store_unavailable",
+    `${file} cannot be opened (${message}); ${remedy}`,
+    {
+      cause,
+    },
+  );
 }

@@ -6,6 +6,7 @@ import {
   type InboxMark,
   type InboxOwner,
   type InboxQuery,
+  inboxClosedMs,
   inboxRetryMs,
   MemoryInboxList,
   mergeSeen,
@@ -26,6 +27,8 @@ const cachedItems = 20_000;
 /**
  * Inboxes in the file. A list is the same as that of the memory engine; each step writes the rows of the items that it has
  * changed. Lists that were used lately stay in memory.
+ *
+ * A list without open questions is deleted once everything in it is too old and no closed id must be remembered.
  */
 export class SqliteInbox implements Inbox {
   readonly #parts: PortParts;
@@ -38,7 +41,11 @@ export class SqliteInbox implements Inbox {
     store.onUndone(() => this.#lists.clear());
     this.#statements = {
       get: store.prepare("SELECT place, revision FROM inbox WHERE owner = ?"),
-      put: store.prepare("INSERT OR REPLACE INTO inbox VALUES (?, ?, ?, ?)"),
+      put: store.prepare("INSERT OR REPLACE INTO inbox VALUES (?, ?, ?, ?, ?)"),
+      reschedule: store.prepare("UPDATE inbox SET due_at = ? WHERE owner = ?"),
+      over: store.prepare("SELECT owner FROM inbox WHERE until <= ? LIMIT ?"),
+      remove: store.prepare("DELETE FROM inbox WHERE owner = ?"),
+      removeParts: store.prepare("DELETE FROM inbox_part WHERE owner = ?"),
       parts: store.prepare("SELECT kind, id, json FROM inbox_part WHERE owner = ? ORDER BY number"),
       putPart: store.prepare("INSERT OR REPLACE INTO inbox_part VALUES (?, ?, ?, ?, ?)"),
       dropPart: store.prepare("DELETE FROM inbox_part WHERE owner = ? AND kind = ? AND id = ?"),
@@ -84,7 +91,7 @@ export class SqliteInbox implements Inbox {
       const list = this.#load(owner);
       const before = list.contents;
       list.prune(bounds, this.#now());
-      this.#write(owner, list, before, false);
+      if (this.#writeParts(owner, list, before)) this.#save(owner, list, bounds);
       return { items: list.page(query), ...list.state };
     });
   }
@@ -111,14 +118,15 @@ export class SqliteInbox implements Inbox {
       const list = this.#load(owner);
       const before = list.contents;
       list.settle(changes);
-      this.#write(owner, list, before, true);
+      this.#writeParts(owner, list, before);
+      this.#statements.reschedule.run(dueAt(list, this.#now()), owner);
     });
   }
 
   setRoles(owner: InboxOwner, roles: readonly string[], ttlMs: number) {
     return this.#parts.store.step(() => {
       const before = this.#value<readonly string[]>(owner, "roles") ?? [];
-      this.#statements.putValue.run(owner, "roles", JSON.stringify(roles), this.#now() + ttlMs);
+      this.#statements.putValue.run(owner, "roles", JSON.stringify(roles), this.#in(ttlMs));
       return before;
     });
   }
@@ -126,8 +134,8 @@ export class SqliteInbox implements Inbox {
   async enrol(owner: InboxOwner, member: InboxOwner, ttlMs: number, maxMembers: number) {
     await this.#parts.store.step(() => {
       if (ttlMs <= 0) this.#statements.expel.run(owner, member);
-      else this.#statements.enrol.run(owner, member, this.#now() + ttlMs);
-      const members = this.#statements.members.all(owner, this.#now());
+      else this.#statements.enrol.run(owner, member, this.#in(ttlMs));
+      const members = this.#statements.members.all(owner, this.#in(0));
       for (const row of members.slice(maxMembers)) {
         this.#statements.expel.run(owner, String(row.member));
       }
@@ -136,7 +144,7 @@ export class SqliteInbox implements Inbox {
 
   members(owner: InboxOwner) {
     return this.#parts.store.read(() =>
-      this.#statements.members.all(owner, this.#now()).map((row) => row.member as InboxOwner),
+      this.#statements.members.all(owner, this.#in(0)).map((row) => row.member as InboxOwner),
     );
   }
 
@@ -144,13 +152,25 @@ export class SqliteInbox implements Inbox {
     return this.#parts.store.step(() => {
       const before = this.#value<Seen>(owner, "seen") ?? nothingSeen;
       const value = mergeSeen(before, seen, maxPositions);
-      this.#statements.putValue.run(owner, "seen", JSON.stringify(value), this.#now() + keepMs);
+      this.#statements.putValue.run(owner, "seen", JSON.stringify(value), this.#in(keepMs));
       return value;
     });
   }
 
   seen(owner: InboxOwner) {
     return this.#parts.store.read(() => this.#value<Seen>(owner, "seen") ?? nothingSeen);
+  }
+
+  /** Deletes up to `limit` lists that are over, and returns their number. */
+  sweep(limit: number): number {
+    const over = this.#statements.over.all(this.#in(0), limit);
+    for (const row of over) {
+      const owner = String(row.owner);
+      this.#statements.remove.run(owner);
+      this.#statements.removeParts.run(owner);
+      this.#lists.delete(owner);
+    }
+    return over.length;
   }
 
   #change<T extends object>(
@@ -163,7 +183,8 @@ export class SqliteInbox implements Inbox {
       const before = list.contents;
       const result = change(list, this.#now());
       list.prune(bounds, this.#now());
-      this.#write(owner, list, before, true);
+      this.#writeParts(owner, list, before);
+      this.#save(owner, list, bounds);
       return { ...result, ...list.state, pending: list.pending() };
     });
   }
@@ -190,13 +211,11 @@ export class SqliteInbox implements Inbox {
     return list;
   }
 
-  /** Writes what differs from the contents before. Values never change in place, so a look at their identity is enough. */
-  #write(
-    owner: InboxOwner,
-    list: MemoryInboxList,
-    before: InboxContents,
-    isScheduled: boolean,
-  ): void {
+  /**
+   * Writes what differs from the contents before, and returns true if anything does. Values never change in place, so a look
+   * at their identity is enough.
+   */
+  #writeParts(owner: InboxOwner, list: MemoryInboxList, before: InboxContents): boolean {
     const after = list.contents;
     let differs = after.revision !== before.revision || after.place !== before.place;
     for (const kind of kinds) {
@@ -213,24 +232,40 @@ export class SqliteInbox implements Inbox {
       }
       differs ||= from.size !== to.size;
     }
-    if (!differs && !isScheduled) return;
+    return differs;
+  }
+
+  /** Writes the row of a list: when it is due, and until when it is kept. */
+  #save(owner: InboxOwner, list: MemoryInboxList, { maxAgeMs }: InboxBounds): void {
     if (list.isEmpty) return;
-    const retryAt = list.hasPending ? this.#now() + inboxRetryMs : Number.POSITIVE_INFINITY;
-    const at = Math.min(retryAt, list.nextReturn);
-    const { place, revision } = after;
-    const dueAt = at === Number.POSITIVE_INFINITY ? null : at;
-    this.#statements.put.run(owner, place, revision, dueAt);
+    const { place, revision } = list.contents;
+    const { open } = list.state.counts;
+    const until = open > 0 ? null : this.#in(maxAgeMs + inboxClosedMs);
+    this.#statements.put.run(owner, place, revision, dueAt(list, this.#now()), until);
     this.#lists.set(owner, list, list.size + 1);
   }
 
   #value<T>(owner: InboxOwner, kind: "roles" | "seen"): T | undefined {
-    const row = this.#statements.value.get(owner, kind, this.#now());
+    const row = this.#statements.value.get(owner, kind, this.#in(0));
     return row && (JSON.parse(String(row.json)) as T);
   }
 
+  /** Returns the time of the store in so many milliseconds, by which rows end that nobody sees. */
+  #in(ms: number): number {
+    return this.#parts.storeClock.now() + ms;
+  }
+
+  /** Returns the time that people see: that of their items, and of the ends of their snoozes. */
   #now(): number {
     return this.#parts.clock.now();
   }
+}
+
+/** Time at which a list has something to do next; null without any. */
+function dueAt(list: MemoryInboxList, now: number): number | null {
+  const retryAt = list.hasPending ? now + inboxRetryMs : Number.POSITIVE_INFINITY;
+  const at = Math.min(retryAt, list.nextReturn);
+  return at === Number.POSITIVE_INFINITY ? null : at;
 }
 
 /** Number by which the parts of a kind are in their order: the place of an item, the revision of a change, a time. */

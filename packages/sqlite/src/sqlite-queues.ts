@@ -27,6 +27,7 @@ export class SqliteQueues implements Queues {
   readonly #parts: PortParts;
   readonly #statements;
   readonly #changed = new Map<MemoryQueue, Changes>();
+  readonly #removed = new Set<string>();
   #loaded: MemoryQueues | undefined;
 
   constructor(parts: PortParts) {
@@ -52,6 +53,7 @@ export class SqliteQueues implements Queues {
     store.onUndone(() => {
       this.#loaded = undefined;
       this.#changed.clear();
+      this.#removed.clear();
     });
   }
 
@@ -185,7 +187,6 @@ export class SqliteQueues implements Queues {
         hours: this.#partsOf<QueueHour>(name, "hour"),
       });
     }
-    this.#changed.clear();
     this.#loaded = queues;
     return queues;
   }
@@ -205,11 +206,15 @@ export class SqliteQueues implements Queues {
 
   #remove(name: string): void {
     for (const queue of this.#changed.keys()) if (queue.name === name) this.#changed.delete(queue);
-    this.#statements.remove.run(name);
-    this.#statements.removeParts.run(name);
+    this.#removed.add(name);
   }
 
   #write(): void {
+    for (const name of this.#removed) {
+      this.#statements.remove.run(name);
+      this.#statements.removeParts.run(name);
+    }
+    this.#removed.clear();
     for (const [queue, { tickets, workers }] of this.#changed) {
       const { name } = queue;
       this.#statements.put.run(name, JSON.stringify(queue.kept));
