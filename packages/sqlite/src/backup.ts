@@ -12,9 +12,11 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { MilepostError } from "@milepost/protocol";
 import { databaseName, syncFolder, takeFolder } from "./data-folder.ts";
-import type { Database } from "./driver/database.ts";
+import { type Database, failureKindOf } from "./driver/database.ts";
 import { openDatabase } from "./driver/open-database.ts";
 import { requireOurs } from "./schema.ts";
+
+const nameABackup = "name a file that milepost backup has written";
 
 /** What a folder of data holds. */
 export interface DataReport {
@@ -42,56 +44,51 @@ export function backupData(folder: string, file: string): void {
     throw new MilepostError("already_exists", `${target} exists; choose another name`);
   }
   const partial = `${target}.partial`;
-  rmSync(partial, { force: true });
   const database = openExisting(fileIn(folder));
   try {
+    rmSync(partial, { force: true });
+    // SQLite writes into an empty file, too, and this one is never readable for others.
+    closeSync(openSync(partial, "wx", 0o600));
     database.prepare("VACUUM INTO ?").run(partial);
+    makeDurable(partial);
+    renameSync(partial, target);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw error;
   } finally {
     database.close();
   }
-  chmodSync(partial, 0o600);
-  makeDurable(partial);
-  renameSync(partial, target);
   syncFolder(dirname(target));
 }
 
 /**
- * Puts a backup in place of the data of a folder, which no gateway may use. The data that were there stay beside it as
- * `milepost.db.replaced`. Readers that know more than the backup are answered `tag_mismatch` or `epoch_changed` later.
+ * Puts a backup in place of the data of a folder, which no gateway may use. The data that were there, damaged or not, stay
+ * beside it as `milepost.db.replaced`. Readers that know more than the backup are answered `tag_mismatch` or `epoch_changed`
+ * later. The function returns the path of `milepost.db.replaced`, or undefined if there were no data.
  *
- * Throws for a file that is damaged, is not of Milepost or is of a newer release, and changes nothing then.
+ * Throws for a file that is damaged, empty, not of Milepost or of a newer release, and changes nothing then.
  */
-export function restoreData(file: string, folder: string): void {
+export function restoreData(file: string, folder: string): string | undefined {
   const source = resolve(file);
-  const backup = openExisting(source);
-  let faults: readonly string[];
-  try {
-    requireOurs(backup);
-    faults = faultsOf(backup);
-  } finally {
-    backup.close();
-  }
-  if (faults.length > 0) {
-    throw new MilepostError("not_possible_now", `${source} is damaged: ${faults[0]}`);
-  }
+  requireBackup(source);
   const taken = takeFolder(folder);
+  const partial = `${taken.file}.partial`;
   try {
-    const partial = `${taken.file}.partial`;
     copyFileSync(source, partial);
     chmodSync(partial, 0o600);
     makeDurable(partial);
-    if (existsSync(taken.file)) {
-      // What only the write-ahead log has belongs to the data that are replaced.
-      const before = openDatabase(taken.file);
-      before.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
-      before.close();
-      renameSync(taken.file, `${taken.file}.replaced`);
+    const replaced = existsSync(taken.file) ? `${taken.file}.replaced` : undefined;
+    if (replaced !== undefined) {
+      completeFile(taken.file);
+      renameSync(taken.file, replaced);
     }
     rmSync(`${taken.file}-wal`, { force: true });
     rmSync(`${taken.file}-shm`, { force: true });
     renameSync(partial, taken.file);
     syncFolder(taken.path);
+    return replaced;
   } finally {
+    rmSync(partial, { force: true });
     taken.release();
   }
 }
@@ -122,14 +119,52 @@ export function inspectData(folder: string): DataReport {
   }
 }
 
+/** Throws unless a file is a whole backup that this release can read. */
+function requireBackup(file: string): void {
+  const database = openExisting(file, nameABackup);
+  try {
+    if (requireOurs(database) === 0) throw notABackup(file, "it is empty");
+    const [fault] = faultsOf(database);
+    if (fault !== undefined) throw notABackup(file, `it is damaged: ${fault}`);
+  } catch (error) {
+    if (failureKindOf(error) !== "corrupt") throw error;
+    throw notABackup(file, `it is damaged: ${(error as Error).message}`, error);
+  } finally {
+    database.close();
+  }
+}
+
+function notABackup(file: string, reason: string, cause?: unknown): MilepostError {
+  return new MilepostError(
+    "not_possible_now",
+    `${file} cannot be restored (${reason}); ${nameABackup}`,
+    { cause },
+  );
+}
+
+/** Writes what only the write-ahead log has into the file, as far as the file can be read. */
+function completeFile(file: string): void {
+  const database = openDatabase(file);
+  try {
+    database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+  } catch (error) {
+    // A damaged file is why somebody restores a backup.
+    if (failureKindOf(error) !== "corrupt") throw error;
+  } finally {
+    database.close();
+  }
+}
+
 function fileIn(folder: string): string {
   return join(resolve(folder), databaseName);
 }
 
-function openExisting(file: string): Database {
-  if (!existsSync(file)) {
-    throw new MilepostError("not_found", `there is no file ${file}; name the folder with --data`);
-  }
+function openExisting(
+  file: string,
+  remedy = "name the folder with --data or MILEPOST_DATA",
+): Database {
+  if (!existsSync(file))
+    throw new MilepostError("not_found", `there is no file ${file}; ${remedy}`);
   const database = openDatabase(file);
   database.exec("PRAGMA busy_timeout = 5000");
   return database;

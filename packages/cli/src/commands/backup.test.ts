@@ -2,30 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { run } from "../program.ts";
-import { runCommand, TestTerminal } from "../testing/test-terminal.ts";
+import { serveOn } from "../testing/serve-on.ts";
+import { runCommand } from "../testing/test-terminal.ts";
 
 const root = await mkdtemp(join(tmpdir(), "milepost-backup-"));
 afterAll(() => rm(root, { recursive: true }));
-
-/** Runs `milepost serve --dev` on a folder. */
-async function serveOn(folder: string) {
-  const terminal = new TestTerminal({ MILEPOST_MEMORY: "" });
-  const flags = ["--dev", "--port", "0", "--log-level", "silent", "--data", folder];
-  const ended = run(["serve", ...flags], terminal);
-  const exported = async (name: string) =>
-    (await terminal.line(new RegExp(`export ${name}=`))).split("=").slice(1).join("=");
-  const env = {
-    MILEPOST_URL: await exported("MILEPOST_URL"),
-    MILEPOST_API_KEY: await exported("MILEPOST_API_KEY"),
-    MILEPOST_TOKEN_SECRET: await exported("MILEPOST_TOKEN_SECRET"),
-  };
-  const stop = () => {
-    terminal.emitter.emit("SIGTERM");
-    return ended;
-  };
-  return { env, stop };
-}
 
 it("[P-DATA-11] a backup of a running gateway has what was acknowledged, and a restore brings it back to a stopped one", async () => {
   const folder = join(root, "data");

@@ -1,6 +1,7 @@
 import { MilepostError } from "@milepost/protocol";
 import { backupData, restoreData } from "@milepost/sqlite";
 import { Command } from "commander";
+import { defaultData } from "../default-data.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -10,7 +11,7 @@ interface DataFlags {
 
 const dataOption = [
   "--data <folder>",
-  "folder of the data (MILEPOST_DATA; default ./milepost-data)",
+  `folder of the data (MILEPOST_DATA; default ${defaultData})`,
 ] as const;
 
 /** Creates the command `milepost backup`, which copies the data of a gateway without Redis into one file. */
@@ -33,20 +34,19 @@ export function restoreCommand(terminal: Terminal): Command {
     .option(...dataOption)
     .action((file: string, flags: DataFlags) => {
       const folder = folderOf(flags, terminal);
-      attempt(() => restoreData(file, folder));
-      terminal.err(
-        `the data in ${folder} are those of ${file}; what was there is in milepost.db.replaced`,
-      );
+      const replaced = attempt(() => restoreData(file, folder));
+      const before = replaced === undefined ? "" : `; what was there is in ${replaced}`;
+      terminal.err(`the data in ${folder} are those of ${file}${before}`);
     });
 }
 
 function folderOf({ data }: DataFlags, { env }: Terminal): string {
-  return data ?? (env.MILEPOST_DATA || "./milepost-data");
+  return data ?? (env.MILEPOST_DATA || defaultData);
 }
 
-function attempt(work: () => void): void {
+function attempt<T>(work: () => T): T {
   try {
-    work();
+    return work();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const code = error instanceof MilepostError ? exitCodes.config : undefined;

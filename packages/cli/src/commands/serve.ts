@@ -13,6 +13,7 @@ import {
   withKeptSecrets,
 } from "@milepost/server";
 import { Command, Option } from "commander";
+import { defaultData } from "../default-data.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import { durationMs, integerFrom } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
@@ -62,7 +63,7 @@ export function serveCommand(terminal: Terminal): Command {
     )
     .option(
       "--data <folder>",
-      "folder in which a gateway without Redis keeps its data (MILEPOST_DATA; default ./milepost-data)",
+      `folder in which a gateway without Redis keeps its data (MILEPOST_DATA; default ${defaultData})`,
     )
     .option("--memory", "keep nothing: forget everything when the gateway ends (MILEPOST_MEMORY)")
     .option(
@@ -117,7 +118,7 @@ export function serveCommand(terminal: Terminal): Command {
           flags: { ...flags, ...(drain !== undefined && { drainMs: drain }) },
           env: terminal.env,
           ...(file !== undefined && { file }),
-          defaultData: "./milepost-data",
+          defaultData,
         });
       const config = withKept(read());
       if (config.workers > 1 && cluster.isPrimary) {
