@@ -62,8 +62,17 @@ import type { CoreOptions } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
 
 const holderLength = 12;
-const memoryFull =
-  "the memory for channels is full: publishes are refused with store_full; raise maxMemoryBytes, keep less by the rules, or use Redis";
+/** Log lines for when the memory for channels, or the file of the data, has no room, and when it has room again. */
+const roomTexts = {
+  memory: {
+    full: "the memory for channels is full: publishes are refused with store_full; raise maxMemoryBytes, keep less by the rules, or use Redis",
+    free: "the memory for channels has room again",
+  },
+  data: {
+    full: "the data have as many bytes as they may: publishes are refused with store_full; raise dataMaxBytes, or keep less by the rules",
+    free: "the data have room again",
+  },
+};
 
 /** The parts of one node, wired to each other. */
 export interface AssembledNode {
@@ -100,9 +109,11 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       instruments.storeCallTime.observe(ms);
     },
     onFull: (isFull) => {
-      const store = { max_memory_bytes: limits.maxMemoryBytes };
-      if (isFull) log?.warn(store, memoryFull);
-      else log?.info(store, "the memory for channels has room again");
+      const isData = store.isDurable === true;
+      const { full, free } = roomTexts[isData ? "data" : "memory"];
+      const fields = isData ? {} : { max_memory_bytes: limits.maxMemoryBytes };
+      if (isFull) log?.warn(fields, full);
+      else log?.info(fields, free);
     },
   });
   const availability = StoreAvailability.of(store.store, clock);

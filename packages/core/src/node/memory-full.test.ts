@@ -1,3 +1,4 @@
+import { type EngineContext, memoryEngine } from "@milepost/engine";
 import { expect, test } from "vitest";
 import { RecordingMeter, testCore } from "../testing/index.ts";
 
@@ -36,4 +37,16 @@ test("[P-STORE-3] an entry that is larger than all the memory does not make the 
   await expect(large).rejects.toMatchObject({ code: "store_full" });
   expect(t.core.stats()).toMatchObject({ status: "healthy", isFull: false });
   expect(t.faults).toEqual([]);
+});
+
+test("[P-DATA-7] a node whose data have no room names the setting of the data in its log", async () => {
+  let context: EngineContext | undefined;
+  await using t = testCore({
+    engine: (given) => {
+      context = given;
+      return { ...memoryEngine()(given), isDurable: true };
+    },
+  });
+  context?.onFull?.(true);
+  expect(t.faults).toMatchObject([{ message: expect.stringContaining("raise dataMaxBytes") }]);
 });
