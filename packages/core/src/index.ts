@@ -66,6 +66,7 @@ export {
 } from "./runtime/limits.ts";
 export * from "./runtime/meter.ts";
 export type * from "./runtime/options.ts";
+export * from "./runtime/tracer.ts";
 export type * from "./send-queue/transport.ts";
 export type * from "./sessions/sessions-api.ts";
 export type * from "./signatures/service-signing.ts";

@@ -3,11 +3,14 @@ import type { LogPolicy, NewEntry } from "./ports/channel-log.ts";
 import { shownPublisher } from "./shown-publisher.ts";
 
 /** Fields of a publication that not every publication has. */
-export type OptionalFields = Pick<Publication, "source" | "priority" | "sig" | "publisher">;
+export type OptionalFields = Pick<
+  Publication,
+  "source" | "priority" | "sig" | "traceparent" | "publisher"
+>;
 
 /** Returns the optional fields of an entry's publication. In a roll-up, `source` is the channel that the copy comes from. */
 export function optionalFields(
-  { event, priority, sig, publisher }: NewEntry,
+  { event, priority, sig, traceparent, publisher }: NewEntry,
   policy: LogPolicy,
   source: string | undefined,
 ): OptionalFields {
@@ -15,6 +18,7 @@ export function optionalFields(
     ...(source === undefined ? undefined : { source }),
     ...(priority === undefined ? undefined : { priority }),
     ...(sig === undefined ? undefined : { sig }),
+    ...(traceparent === undefined ? undefined : { traceparent }),
     ...(policy.showsPublisher === true && event !== endEvent
       ? { publisher: shownPublisher(publisher) }
       : undefined),

@@ -63,6 +63,8 @@ export interface PublishMessage {
   readonly ttl_ms?: number;
   /** Signature that is to travel with the publication; see `signPublication`. */
   readonly sig?: string;
+  /** W3C trace context of the publisher. */
+  readonly traceparent?: string;
 }
 
 /** Priority of a publication. */

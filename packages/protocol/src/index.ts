@@ -48,3 +48,4 @@ export * from "./sse.ts";
 export * from "./stale-lease.ts";
 export * from "./standard-schema.ts";
 export * from "./subprotocol.ts";
+export * from "./trace-context.ts";

@@ -10,8 +10,19 @@ import type { ServerMessage } from "./server-message.ts";
  * parsing it. The entry that ends a log becomes an `end` message.
  */
 export function encodeEvent(publication: Publication): string {
-  const { channel, source, position, since, event, json, ts, attempt, sig, publisher } =
-    publication;
+  const {
+    channel,
+    source,
+    position,
+    since,
+    event,
+    json,
+    ts,
+    attempt,
+    sig,
+    publisher,
+    traceparent,
+  } = publication;
   if (event === endEvent) {
     return `{"type":"end","channel":"${channel}","position":"${formatPosition(position)}",${json.slice(1)}`;
   }
@@ -19,7 +30,10 @@ export function encodeEvent(publication: Publication): string {
   const from = since === undefined ? "" : `,"since":"${formatPosition(since)}"`;
   // Almost every entry takes the first way, so the common case costs no call.
   const end =
-    attempt === undefined && sig === undefined && publisher === undefined
+    attempt === undefined &&
+    sig === undefined &&
+    publisher === undefined &&
+    traceparent === undefined
       ? "}"
       : attemptField(attempt) + endWith(publication);
   return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}${end}`;
@@ -33,10 +47,19 @@ export function attemptField(attempt = 1): string {
   return attempt > 1 ? `,"attempt":${attempt}` : "";
 }
 
-/** Returns the end of a message: the JSON fields `sig` and `publisher`, where present, and the closing brace. */
-export function endWith({ sig, publisher }: Pick<Publication, "sig" | "publisher">): string {
+/**
+ * Returns the end of a message: the JSON fields `sig`, `publisher` and `traceparent`, where present, and the closing
+ * brace.
+ */
+export function endWith({
+  sig,
+  publisher,
+  traceparent,
+}: Pick<Publication, "sig" | "publisher" | "traceparent">): string {
   const signature = sig === undefined ? "" : `,"sig":"${sig}"`;
-  return publisher === undefined ? `${signature}}` : `${signature},"publisher":"${publisher}"}`;
+  const by = publisher === undefined ? "" : `,"publisher":"${publisher}"`;
+  const trace = traceparent === undefined ? "" : `,"traceparent":"${traceparent}"`;
+  return `${signature}${by}${trace}}`;
 }
 
 /**

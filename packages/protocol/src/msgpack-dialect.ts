@@ -11,8 +11,19 @@ import { endEvent, type Publication } from "./publication.ts";
  * becomes an `end` message.
  */
 export function encodeMsgpackEvent(publication: Publication): Uint8Array {
-  const { channel, source, position, since, event, json, ts, attempt, sig, publisher } =
-    publication;
+  const {
+    channel,
+    source,
+    position,
+    since,
+    event,
+    json,
+    ts,
+    attempt,
+    sig,
+    publisher,
+    traceparent,
+  } = publication;
   const at = formatPosition(position);
   if (event === endEvent) {
     return encodeMsgpack({ type: "end", channel, position: at, ...JSON.parse(json) });
@@ -29,6 +40,7 @@ export function encodeMsgpackEvent(publication: Publication): Uint8Array {
     attempt: attempt !== undefined && attempt > 1 ? attempt : undefined,
     sig,
     publisher,
+    traceparent,
   });
 }
 

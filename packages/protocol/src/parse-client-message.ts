@@ -17,6 +17,7 @@ import { isRecord } from "./json.ts";
 import type { MessageId } from "./message-id.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { parseSignature } from "./signature.ts";
+import { readTraceparent } from "./trace-context.ts";
 
 /** Bounds on the fields of a client message. Lengths are in characters. */
 export const messageBounds = {
@@ -119,6 +120,7 @@ function read(fields: Fields): ClientMessage | undefined {
         event_id: fields.optional("event_id", identifierOf(messageBounds.keyLength)),
         priority: fields.optional("priority", readPriority),
         sig: fields.optional("sig", readSignature),
+        traceparent: fields.optional("traceparent", readTrace),
         ttl_ms: fields.optional("ttl_ms", integerIn(1, messageBounds.ttlMs)),
       });
     case "request":
@@ -205,6 +207,11 @@ function readSubscriberName(value: unknown): Parsed<string> {
         "bad_message",
         `must be 1 to ${subscriberNameLength} letters, digits, '_', '.', '~' or '-'`,
       );
+}
+
+/** A wrong trace context is no reason to refuse a message. */
+function readTrace(value: unknown): Parsed<string | undefined> {
+  return parsed(readTraceparent(value));
 }
 
 function readSignature(value: unknown): Parsed<string> {

@@ -9,7 +9,7 @@ import { endEvent, type Publication } from "./publication.ts";
  * "source"?, "data"}`. Everything except the cursor is the same for every subscriber. A durable subscriber
  * acknowledges the position of the entry, so its message also has `position` after the data and, from the
  * second delivery on, `attempt`. A signed publication has `sig`, and one of a channel
- * that shows publishers has `publisher`.
+ * that shows publishers has `publisher`. A traced one has `traceparent`.
  */
 export interface PlainPublication {
   readonly head: string;

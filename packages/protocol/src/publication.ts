@@ -41,6 +41,8 @@ export interface Publication {
    * Present only where the channel's rule shows publishers.
    */
   readonly publisher?: string;
+  /** W3C trace context of the publish, with which deliveries belong to its trace; absent where it is not traced. */
+  readonly traceparent?: string;
   /** Name of the event, as the publisher chose it. */
   readonly event: string;
   /**

@@ -143,6 +143,8 @@ export interface EventMessage {
   readonly sig?: string;
   /** Publisher whose credential the gateway verified; absent unless the channel's rule shows publishers. */
   readonly publisher?: string;
+  /** W3C trace context of the publish; absent where it is not traced. */
+  readonly traceparent?: string;
 }
 
 /** Tells the client that the entries after `from`, up to and including `to`, will not arrive. */

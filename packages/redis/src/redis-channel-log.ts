@@ -20,7 +20,7 @@ import { type Projection, projectionNamed } from "@milepost/model";
 import { endEvent, MilepostError, type Position, type Publication } from "@milepost/protocol";
 import { type FoldedState, FoldedStates } from "./folded-states.ts";
 import type { Keys } from "./keys.ts";
-import { publisherPart, unpackEntry } from "./packed-entry.ts";
+import { publisherPart, tracePart, unpackEntry } from "./packed-entry.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { scripts } from "./script.ts";
@@ -70,10 +70,11 @@ export class RedisChannelLog implements ChannelLog {
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
-    const { event, json, priority = "-", key, publisher, sig, claim } = entry;
+    const { event, json, priority = "-", key, publisher, sig, claim, traceparent } = entry;
     const { rollUp } = policy;
     const keys: string[] = [...this.#keys.log(channel, policy)];
-    const more = sig === undefined ? "" : ` sig=${sig}`;
+    const signed = sig === undefined ? "" : ` sig=${sig}`;
+    const more = traceparent === undefined ? signed : `${signed}${tracePart(traceparent)}`;
     const shown = event === endEvent ? undefined : publisher;
     const args = [this.#clock.now(), event, priority, json, this.#link.publishCommand, more];
     if (key === undefined) args.push("");

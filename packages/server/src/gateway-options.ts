@@ -6,6 +6,7 @@ import type {
   Methods,
   QueueRule,
   Rule,
+  Tracer,
 } from "@milepost/core";
 import type { EngineFactory, Source } from "@milepost/engine";
 import type { DefinedContract } from "@milepost/protocol";
@@ -102,6 +103,11 @@ export interface GatewayOptions {
    * them unless it has a `meter`.
    */
   readonly metrics?: boolean | MetricsOptions;
+  /**
+   * Recorder of traces, such as `openTelemetryTracer()` of `@milepost/server/opentelemetry`. Without one, the gateway reads and
+   * stores no trace contexts.
+   */
+  readonly tracer?: Tracer;
   readonly timeouts?: Partial<ServerTimeouts>;
   /**
    * Certificate and private key, as PEM files, with which {@link Gateway.listen} serves TLS; plain HTTP when absent.

@@ -230,6 +230,7 @@ export function gatewayOf(
           },
         }),
     ...(meter === undefined ? {} : { meter }),
+    ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
     ...(options.reach === undefined
       ? {}
       : {

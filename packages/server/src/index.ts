@@ -27,7 +27,12 @@ export {
   type Replayed,
   type Rule,
   type RulePlace,
+  type Span,
+  type SpanAttributes,
+  type SpanName,
+  type SpanStart,
   type TokenVerifier,
+  type Tracer,
   type UnreachableRule,
   unreachableRules,
 } from "@milepost/core";

@@ -36,6 +36,7 @@ interface ServeFlags {
   readonly metricsPort?: number;
   readonly metricsHost?: string;
   readonly console?: boolean;
+  readonly tracing?: boolean;
   readonly dev?: true;
 }
 
@@ -111,6 +112,10 @@ export function serveCommand(terminal: Terminal): Command {
       "serve the console at /console beyond loopback too (MILEPOST_CONSOLE; default on loopback alone)",
     )
     .option("--no-console", "serve no console")
+    .option(
+      "--tracing",
+      "record traces with the OpenTelemetry SDK that --import has set up (MILEPOST_TRACING)",
+    )
     .option("--dev", "development mode: generates the secrets and prints how to use them")
     .action(async ({ config: file, drain, ...flags }: ServeFlags) => {
       const read = () =>

@@ -39,6 +39,7 @@ export const sampleSettings: Readonly<Record<keyof Settings, SampleSetting>> = {
   ),
   metricsHost: row("127.0.0.1", "Address of that port. Whoever reaches it reads the metrics."),
   console: row(true, "The console at /console; absent, it is served on loopback alone."),
+  tracing: row(false, "true: traces with OpenTelemetry, whose SDK --import sets up."),
   trustedProxies: first(
     "Behind a load balancer",
     ["10.0.0.5"],

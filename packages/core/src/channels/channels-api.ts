@@ -19,6 +19,11 @@ export interface PublishOptions {
    * verified if the service's API key has signing keys.
    */
   readonly sig?: string;
+  /**
+   * W3C trace context of the publisher, as its header `traceparent` has it. Ignored where it is malformed and where the node
+   * has no tracer. By default that of the principal's request.
+   */
+  readonly traceparent?: string;
 }
 
 /** Result of a publish. */

@@ -10,6 +10,7 @@ import {
 } from "@milepost/engine";
 import { type NotificationData, personalChannel, readNotificationFields } from "@milepost/model";
 import {
+  cutText,
   decodeId,
   endEvent,
   formatPosition,
@@ -44,6 +45,7 @@ import { requireService } from "../rules/service-scopes.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { inSpan, type SpanAttributes, spanNames, type Tracer } from "../runtime/tracer.ts";
 import type { Signatures } from "../signatures/signatures.ts";
 import type { LogReader } from "../store/shared-reads.ts";
 import { requireKnown, requireState } from "../store/stale-reads.ts";
@@ -71,6 +73,8 @@ const readKey = identifierOf(messageBounds.keyLength);
 const madeKeyLength = 16;
 const maxReasonLength = 1_024;
 const maxHistory = 1_000;
+/** Length of a text that an attribute of a span takes from a request, in characters. */
+const maxAttributeLength = 255;
 const priorities: readonly Priority[] = ["high", "normal", "low"];
 
 /**
@@ -110,6 +114,7 @@ export interface ChannelsParts {
   readonly onNotification: (user: string, data: unknown, position: string) => Promise<void>;
   /** Called before a user subscribes to the channel of an inbox. */
   readonly onInbox: (principal: Principal) => Promise<void>;
+  readonly tracer: Tracer | undefined;
 }
 
 /**
@@ -135,6 +140,7 @@ export class Channels implements ChannelService {
   readonly #onPurged: (channel: string) => Promise<void>;
   readonly #onNotification: ChannelsParts["onNotification"];
   readonly #onInbox: ChannelsParts["onInbox"];
+  readonly #tracer: Tracer | undefined;
   #closed = false;
   /**
    * Queues of waiting publishes, by channel: a publish that waits for its schema or for the store, and all
@@ -160,7 +166,9 @@ export class Channels implements ChannelService {
     onPurged,
     onNotification,
     onInbox,
+    tracer,
   }: ChannelsParts) {
+    this.#tracer = tracer;
     this.#shares = new PublisherShares({ holdings, clock, limits, onError });
     this.#instruments = instruments;
     this.#onPurged = onPurged;
@@ -264,12 +272,36 @@ export class Channels implements ChannelService {
    * first. A publish waits while an earlier publish to its channel waits for a schema or, in the spool, for the
    * store.
    */
-  async publish(
+  publish(
     principal: Principal,
     channel: string,
     event: string,
     content: unknown,
     options: PublishOptions = {},
+  ): Promise<Published> {
+    const tracer = this.#tracer;
+    if (tracer === undefined) return this.#publish(principal, channel, event, content, options);
+    const span = tracer.start(spanNames.publish, {
+      parent: options.traceparent ?? principal.traceparent,
+      attributes: aboutPublish(principal, channel, event),
+    });
+    return inSpan(
+      span,
+      () => this.#publish(principal, channel, event, content, options, span.traceparent),
+      ({ position, duplicate }) => ({
+        "milepost.position": position,
+        "milepost.duplicate": duplicate,
+      }),
+    );
+  }
+
+  async #publish(
+    principal: Principal,
+    channel: string,
+    event: string,
+    content: unknown,
+    options: PublishOptions,
+    traceparent?: string,
   ): Promise<Published> {
     // The metrics are updated here and not in a wrapper function, whose own await would delay every publish.
     try {
@@ -302,6 +334,7 @@ export class Channels implements ChannelService {
         ...(key === undefined ? {} : { key }),
         ...(priority === undefined ? {} : { priority }),
         ...(sig === undefined ? {} : { sig }),
+        ...(traceparent === undefined ? {} : { traceparent }),
       };
       this.#compactions.requirePublishable(resolved, name);
       if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
@@ -538,6 +571,16 @@ export class Channels implements ChannelService {
     const found = stateIn(await this.#reads.peek(name, policy));
     return found !== undefined && owns(principal, found.state) ? found.position.epoch : undefined;
   }
+}
+
+/** Returns the attributes of the span of a publish, whose names are not checked yet. */
+function aboutPublish(principal: Principal, channel: unknown, event: unknown): SpanAttributes {
+  return {
+    "messaging.system": "milepost",
+    "messaging.destination.name": cutText(String(channel), maxAttributeLength),
+    "milepost.event": cutText(String(event), maxAttributeLength),
+    "milepost.publisher": publisherOf(principal),
+  };
 }
 
 /** Returns the user whose channel it is; undefined for other channels, and where the name has a hash of the id. */

@@ -119,7 +119,17 @@ export class Submissions {
 
   /** Publishes a message; `errorId` is the id to refuse it with, undefined if a failure is not reported. */
   async #publish(
-    { id, channel, event, data, key, event_id: eventId, priority, sig }: PublishMessage,
+    {
+      id,
+      channel,
+      event,
+      data,
+      key,
+      event_id: eventId,
+      priority,
+      sig,
+      traceparent,
+    }: PublishMessage,
     errorId: MessageId | null | undefined,
   ): Promise<void> {
     const { principal } = this.#owner;
@@ -131,6 +141,7 @@ export class Submissions {
         ...(eventId === undefined ? {} : { eventId }),
         ...(priority === undefined ? {} : { priority }),
         ...(sig === undefined ? {} : { sig }),
+        ...(traceparent === undefined ? {} : { traceparent }),
       };
       this.#context.signatures.requireSig(principal, sig);
       const result = await this.#context.channels.publish(principal, channel, event, data, options);

@@ -1,6 +1,7 @@
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { Ticker } from "../send-queue/ticker.ts";
 import type { LogReader } from "../store/shared-reads.ts";
+import type { DeliverySpans } from "./delivery-spans.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
 import type { RecentBudget } from "./recent-budget.ts";
 
@@ -25,6 +26,8 @@ export interface HubContext {
     CoreInstruments,
     "deliveries" | "messagesSent" | "resets" | "gaps" | "resumes"
   >;
+  /** Spans of deliveries; undefined on a node without a tracer. */
+  readonly deliverySpans?: DeliverySpans | undefined;
   readonly onError: (error: unknown) => void;
 }
 

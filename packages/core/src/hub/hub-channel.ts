@@ -143,8 +143,9 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
     this.#batch = undefined;
     let before = this.#flushed;
     this.#flushed = this.#last;
-    const { instruments, ticker } = this.#context;
+    const { instruments, ticker, deliverySpans } = this.#context;
     const delivered = batch.length * this.#groups.size;
+    if (deliverySpans !== undefined) deliverySpans.begin(batch, this.#groups.size);
     instruments.deliveries.add(delivered);
     instruments.messagesSent.add(delivered);
     const [first] = batch;

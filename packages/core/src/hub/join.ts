@@ -10,7 +10,6 @@ import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { pagesOf } from "../send-queue/batches.ts";
 import { shownAt } from "../store/shown-entries.ts";
 import type { ChannelContext } from "./channel-context.ts";
-import type { EncodedPages } from "./encoded-pages.ts";
 import type { HubSubscriber } from "./hub-subscriber.ts";
 import { findStart, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
@@ -68,7 +67,7 @@ export async function join(
     hubSubscriber.shown = isResume(since) ? shownAt(since) : undefined;
     countStart(start, since, context);
     subscriber.onStart(start);
-    await handOver(hubSubscriber, start.entries, context.pages);
+    await handOver(hubSubscriber, start.entries, context);
     hubSubscriber.endIfThere(start.end);
     // Otherwise the subscriber would receive entries of a lost tail that the channel still has.
     if (channel.isDenied(before, start.head)) await channel.heal();
@@ -151,7 +150,7 @@ async function catchUp(
       return;
     }
     if (missing !== undefined) {
-      await handOver(hubSubscriber, missing, context.pages);
+      await handOver(hubSubscriber, missing, context);
       continue;
     }
     const from = hubSubscriber.own;
@@ -179,7 +178,7 @@ async function catchUp(
       // A channel that stays where it was has read an answer that contradicts this one. Reading on at once might never end.
       if (!isDenied || channel.last === before) await context.pause(lagMs);
     }
-    await handOver(hubSubscriber, recovery.entries, context.pages);
+    await handOver(hubSubscriber, recovery.entries, context);
     hubSubscriber.endIfThere(recovery.end);
   }
 }
@@ -208,7 +207,7 @@ async function readOn(
 async function handOver(
   hubSubscriber: HubSubscriber,
   entries: readonly Publication[],
-  pages: EncodedPages,
+  { pages, deliverySpans }: ChannelContext,
 ): Promise<void> {
   for (const part of pagesOf(entries)) {
     const drained = hubSubscriber.subscriber.drained();
@@ -224,6 +223,7 @@ async function handOver(
     else if (shared === undefined || shared.sendQueue.isHolding)
       hubSubscriber.subscriber.onPublications(part, before);
     else shared.sendQueue.push(pages.encode(part, shared.encoder));
+    if (deliverySpans !== undefined) deliverySpans.replayed(part);
     if (last.event === endEvent) hubSubscriber.end(last);
   }
 }

@@ -14,6 +14,7 @@ import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { DigestService } from "../digest/digest-service.ts";
+import { DeliverySpans } from "../hub/delivery-spans.ts";
 import { Hub } from "../hub/hub.ts";
 import { inboxOf } from "../inbox/inbox-item.ts";
 import { InboxService } from "../inbox/inbox-service.ts";
@@ -57,6 +58,7 @@ import { SharedReads } from "../store/shared-reads.ts";
 import { shownSnapshot } from "../store/shown-publishers.ts";
 import { StaleReads } from "../store/stale-reads.ts";
 import { throughOutages } from "../store/through-outages.ts";
+import { TracedLog } from "../store/traced-log.ts";
 import { TicketService } from "../tickets/ticket-service.ts";
 import type { CoreOptions } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -134,7 +136,12 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   });
   const reached = throughOutages(store, outage, { clock, random, wheel, onError });
   const deadLetters = countedDeadLetters(reached.deadLetters, instruments.deadLettersWritten);
-  const engine = { ...reached, deadLetters };
+  const { tracer } = options;
+  const channelLog = tracer === undefined ? reached.log : new TracedLog(reached.log, tracer);
+  const engine = { ...reached, log: channelLog, deadLetters };
+  const deliverySpans =
+    tracer &&
+    new DeliverySpans({ tracer, clock, node, perSecond: limits.maxDeliverySpansPerSecond });
   const shared = new SharedReads(engine.log);
   const reads = new StaleReads({
     reads: shared,
@@ -145,7 +152,10 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const ticker = new Ticker(clock, onError, {
     now: () => store.now?.() ?? clock.now(),
     onWritten: (bytes) => instruments.bytesSent.add(bytes),
-    onDelivered: (ageMs) => instruments.publishToSocket.observe(ageMs),
+    onDelivered: (ageMs) => {
+      instruments.publishToSocket.observe(ageMs);
+      deliverySpans?.written();
+    },
   });
   const hub: Hub = new Hub(engine.bus, wheel, {
     log: shared,
@@ -156,12 +166,14 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     isCut: () => outage.isOn,
     settled: () => channels.settled(),
     instruments,
+    deliverySpans,
     onError,
   });
   const reach = new Reach({ engine, isOn: options.reach !== undefined, onError });
   const schemas = new JsonSchemas(options.jsonSchema);
   const operations: OperationService = new OperationService({
     reach,
+    tracer,
     engine,
     contract: new OperationContract(options.contract?.operations),
     schemas,
@@ -216,6 +228,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     wheel,
     random,
     board: questionBoard,
+    tracer,
   });
   const presences = new Presences({
     port: engine.presence,
@@ -298,6 +311,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     onPurged: (channel) => operations.forgetChannel(channel),
     onNotification: (user, data, position) => inbox.notified(user, data, position),
     onInbox: (principal) => inbox.opened(principal),
+    tracer,
   });
   const ownership = new OwnershipWatch({ hub, rules, wheel, limits, onError });
   const revocations = new RevocationCache(engine.revocations, clock);

@@ -26,6 +26,7 @@ import type { AdmissionMetrics } from "../runtime/instruments.ts";
 import type { CoreLimits, LimitOptions } from "../runtime/limits.ts";
 import type { Meter } from "../runtime/meter.ts";
 import type { CoreLog, TokenVerifier } from "../runtime/options.ts";
+import type { Tracer } from "../runtime/tracer.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { SessionOptions, Sessions } from "../sessions/sessions-api.ts";
 import type { SignatureChecks } from "../signatures/signatures.ts";
@@ -69,6 +70,8 @@ export interface CoreOptions {
   readonly reach?: ReachSender;
   /** Recorder of the node's metrics; `noMeter` when absent. */
   readonly meter?: Meter;
+  /** Recorder of traces; a node without one reads and stores no trace contexts. */
+  readonly tracer?: Tracer;
 }
 
 /**
@@ -118,6 +121,8 @@ export interface CoreStats {
  */
 export interface Core {
   readonly node: string;
+  /** True if the node has a tracer, so that doors read the trace contexts of requests. */
+  readonly isTracing: boolean;
   /** True once the shutdown of the node has begun; every new connection is then refused. */
   readonly isShuttingDown: boolean;
   readonly limits: CoreLimits;

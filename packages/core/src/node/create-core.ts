@@ -67,6 +67,7 @@ export function createCore(options: CoreOptions): Core {
 
   return {
     node: context.node,
+    isTracing: options.tracer !== undefined,
     get isShuttingDown() {
       return shutdown.hasBegun;
     },

@@ -17,7 +17,7 @@ import {
 import { MilepostError, sha256Hex } from "@milepost/protocol";
 import type { JsonSchemas } from "../input/json-schemas.ts";
 import type { OperationContract } from "../rules/contract/operation-contract.ts";
-import { nameOf, type Principal, publisherOf } from "../rules/principal.ts";
+import { authorOf, nameOf, type Principal } from "../rules/principal.ts";
 import type { OperationAccess } from "./operation-access.ts";
 import type { OperationAt, OperationLog } from "./operation-log.ts";
 import type { OperationMonitor } from "./operation-monitor.ts";
@@ -63,7 +63,8 @@ export class OperationCommands {
     const { access, log, random, notifier, monitor } = this.#context;
     const operation = await access.commanded(principal, operationId, "commands");
     const { state } = operation;
-    const publisher = publisherOf(principal);
+    const author = authorOf(principal);
+    const { publisher } = author;
     const commandKey = key === undefined ? unkeyed(state, command, args) : `command:${key}`;
     if (key !== undefined) {
       const known = await this.#known(state, publisher, commandKey);
@@ -75,7 +76,7 @@ export class OperationCommands {
     if (earlier !== undefined) {
       const data = { command_id: earlier.id, command, phase: "requested" as const };
       // The state stays as it is. But the log remembers the key, which names the earlier command also once that is settled.
-      const remembered = { publisher, key: commandKey };
+      const remembered = { ...author, key: commandKey };
       const change = { event: "command", data } as const;
       if (key !== undefined) await log.append(operationId, operation, change, remembered);
       return requested(earlier);
@@ -87,7 +88,7 @@ export class OperationCommands {
       operationId,
       operation,
       { event: "command", data: args === undefined ? data : { ...data, args } },
-      { publisher, key: commandKey },
+      { ...author, key: commandKey },
     );
     if (after.duplicate) {
       // Another node took the same request a moment earlier.

@@ -6,6 +6,7 @@ import {
   type Position,
   type Publication,
 } from "@milepost/protocol";
+import type { Author } from "../rules/principal.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 
 const pageEntries = 500;
@@ -23,9 +24,8 @@ export interface OperationAfter extends OperationAt {
   readonly duplicate: boolean;
 }
 
-/** Publisher and key of an event, for deduplication. */
-export interface Authorship {
-  readonly publisher: string;
+/** Publisher and key of an event, for deduplication, with the trace in which it is published. */
+export interface Authorship extends Author {
   readonly key?: string;
 }
 
@@ -79,7 +79,7 @@ export class OperationLog {
     operationId: string,
     before: OperationAt | undefined,
     change: OperationEvent,
-    { publisher, key }: Authorship,
+    { publisher, key, traceparent }: Authorship,
   ): Promise<OperationAfter> {
     const { event, data } = change;
     const { name, policy } = this.#resolved(operationId);
@@ -88,6 +88,7 @@ export class OperationLog {
       json: JSON.stringify(data),
       publisher,
       ...(key === undefined ? {} : { key }),
+      ...(traceparent === undefined ? {} : { traceparent }),
     };
     const { publication, duplicate } = await this.#log.append(name, entry, policy);
     const at = publication.position;

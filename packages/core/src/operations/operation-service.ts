@@ -31,7 +31,12 @@ import type { JsonSchemas } from "../input/json-schemas.ts";
 import type { QuestionKeeper } from "../questions/question-keeper.ts";
 import type { Reach } from "../reach/reach.ts";
 import type { OperationContract } from "../rules/contract/operation-contract.ts";
-import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
+import {
+  authorOf,
+  type Principal,
+  publisherOf,
+  type ServicePrincipal,
+} from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { requireService } from "../rules/service-scopes.ts";
 import { writeAudit } from "../runtime/audit.ts";
@@ -40,6 +45,14 @@ import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { CoreLog } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import {
+  inSpan,
+  inTrace,
+  type SpanAttributes,
+  type SpanName,
+  spanNames,
+  type Tracer,
+} from "../runtime/tracer.ts";
 import { requireBelonging } from "./belonging.ts";
 import { Budgets } from "./budgets.ts";
 import { FilteredCommands } from "./filtered-commands.ts";
@@ -90,6 +103,7 @@ export interface OperationContext {
   readonly errorLog: ErrorLog;
   readonly log: Pick<CoreLog, "info"> | undefined;
   readonly reach: Pick<Reach, "operationChanged">;
+  readonly tracer: Tracer | undefined;
   /** Called when an operation has ended or is forgotten, until it resolves: its questions end with it. */
   readonly ended: (operationId: string, reason: string) => Promise<void>;
   /** Lets a ticket leave its queue because its operation is to be cancelled. */
@@ -279,7 +293,9 @@ export class OperationService implements Operations {
     requireBelonging(service, operation.created, this.#context.rules);
     await this.#context.contract.checkInput(kind, given);
     this.#commands.requireDefinitions(operation.created.accepts?.commands, "accepts.commands");
-    return this.#queues.run(id, () => this.#create(service, operation));
+    return this.#traced(service, spanNames.publish, id, { "milepost.events": 1 }, (by) =>
+      this.#queues.run(id, () => this.#create(by, operation)),
+    );
   }
 
   async get(principal: Principal, operationId: string): Promise<OperationAtPosition> {
@@ -303,7 +319,17 @@ export class OperationService implements Operations {
     this.#refuseWhenClosed();
     const service = requireService(principal, "operations", operationChannel(operationId));
     const { lease, events = [] } = orThrow(readReport(input));
-    return this.#queues.run(operationId, () => this.#report(service, operationId, lease, events));
+    const work = (by: ServicePrincipal) =>
+      this.#queues.run(operationId, () => this.#report(by, operationId, lease, events));
+    return events.length === 0
+      ? work(service)
+      : this.#traced(
+          service,
+          spanNames.publish,
+          operationId,
+          { "milepost.events": events.length },
+          work,
+        );
   }
 
   async takeOver(
@@ -331,8 +357,9 @@ export class OperationService implements Operations {
   ): Promise<RequestedCommand> {
     this.#refuseWhenClosed();
     const request = orThrow(readCommand(input));
-    const requested = await this.#queues.run(operationId, () =>
-      this.#commands.request(principal, operationId, request),
+    const about = { "milepost.command": request.command };
+    const requested = await this.#traced(principal, spanNames.command, operationId, about, (by) =>
+      this.#queues.run(operationId, () => this.#commands.request(by, operationId, request)),
     );
     if (request.command === "cancel") await this.#leaveQueue(operationId);
     this.#audit(principal, operationId, request.command);
@@ -342,6 +369,29 @@ export class OperationService implements Operations {
   async commandAll(principal: Principal, input: RequestCommands): Promise<RequestedCommands> {
     this.#refuseWhenClosed();
     return this.#filtered.request(principal, orThrow(readCommands(input)));
+  }
+
+  /** Runs work within a span of an operation, on behalf of the principal in that span's trace. */
+  #traced<P extends Principal, T>(
+    principal: P,
+    name: SpanName,
+    operationId: string,
+    about: SpanAttributes,
+    work: (principal: P) => Promise<T>,
+  ): Promise<T> {
+    const { tracer } = this.#context;
+    if (tracer === undefined) return work(principal);
+    const span = tracer.start(name, {
+      parent: principal.traceparent,
+      attributes: {
+        "messaging.system": "milepost",
+        "messaging.destination.name": operationChannel(operationId),
+        "milepost.operation": operationId,
+        "milepost.publisher": publisherOf(principal),
+        ...about,
+      },
+    });
+    return inSpan(span, () => work(inTrace(principal, span)));
   }
 
   /** Backends send commands for their users all the time; only those of the console are an administrator's. */
@@ -409,14 +459,15 @@ export class OperationService implements Operations {
     missing: (state: OperationState) => readonly {
       readonly event: OperationEvent;
       readonly key: string;
+      readonly traceparent?: string;
     }[],
   ): Promise<OperationState | undefined> {
     return this.#queues.run(operationId, async () => {
       const before = await this.#log.read(operationId);
       if (before === undefined) return undefined;
       let operation = before;
-      for (const { event, key } of missing(before.state)) {
-        const after = await this.#log.append(operationId, operation, event, { publisher, key });
+      for (const { event, ...rest } of missing(before.state)) {
+        const after = await this.#log.append(operationId, operation, event, { publisher, ...rest });
         if (!after.duplicate) await this.#notifier.changed(operation, after);
         operation = after;
       }
@@ -494,7 +545,7 @@ export class OperationService implements Operations {
     if (created.parent !== undefined) await this.#requireParent(service, id, created.parent);
     const lease = await this.#leases.begin(id, holder, leaseMs);
     await this.#monitor.expect(id, service, lease);
-    const author = { publisher: publisherOf(service), key: "created" };
+    const author = { ...authorOf(service), key: "created" };
     const event = { event: "created", data: created } as const;
     const after = await this.#log.append(id, undefined, event, author).catch((error: unknown) => {
       // The operation may have begun although the answer was lost.
@@ -563,7 +614,7 @@ export class OperationService implements Operations {
     const before = operation.state;
     const told: Promise<void>[] = [];
     const publish = async (event: OperationEvent, key?: string) => {
-      const author = { publisher: publisherOf(service), ...(key === undefined ? {} : { key }) };
+      const author = { ...authorOf(service), ...(key === undefined ? {} : { key }) };
       const after = await this.#log.append(operationId, operation, event, author);
       if (!after.duplicate) {
         told.push(this.#notifier.changed(operation, after));

@@ -11,7 +11,7 @@ import {
 } from "@milepost/model";
 import { compact, MilepostError } from "@milepost/protocol";
 import type { EventWaits } from "../hub/event-waits.ts";
-import { nameOf, type Principal, publisherOf } from "../rules/principal.ts";
+import { authorOf, nameOf, type Principal } from "../rules/principal.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { OperationAccess } from "./operation-access.ts";
 import { type OperationLog, operationChannel } from "./operation-log.ts";
@@ -52,7 +52,8 @@ export class Steering {
     const { access, log, random, notifier, monitor, instruments } = this.#context;
     const operation = await access.commanded(principal, operationId, "messages");
     const { state } = operation;
-    const publisher = publisherOf(principal);
+    const author = authorOf(principal);
+    const { publisher } = author;
     const inputKey = key === undefined ? {} : { key: `input:${key}` };
     if (inputKey.key !== undefined) {
       const known = await this.#known(state, publisher, inputKey.key);
@@ -65,7 +66,7 @@ export class Steering {
       operationId,
       operation,
       { event: "input", data: event },
-      { publisher, ...inputKey },
+      { ...author, ...inputKey },
     );
     if (after.duplicate && inputKey.key !== undefined) {
       // Another node took the same request a moment earlier.

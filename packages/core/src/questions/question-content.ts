@@ -23,6 +23,10 @@ export interface QuestionContent
   readonly attempt: number;
   /** Publisher name of who answered. */
   readonly answerer?: string;
+  /** W3C trace context in which it was asked. */
+  readonly asked_in?: string;
+  /** W3C trace context in which it was answered. */
+  readonly answered_in?: string;
   /** Time until which people have put it aside, by their publisher names. */
   readonly snoozed?: Readonly<Record<string, number>>;
 }
@@ -95,6 +99,8 @@ export function shownQuestion({ stored, content }: FoundQuestion, reader: string
     asker: _a,
     attempt: _b,
     answerer: _c,
+    asked_in: _d,
+    answered_in: _e,
     snoozed,
     ...rest
   } = content;
@@ -120,6 +126,7 @@ export function dueAt({ escalate = [], level = 0, asked_at, deadline_at }: Quest
 export interface QuestionEvent {
   readonly event: OperationEvent;
   readonly key: string;
+  readonly traceparent?: string;
 }
 
 /** Returns the events that the log of the operation lacks of a question. */
@@ -134,11 +141,15 @@ export function missingEvents(
   const isUnanswered = status === "open" || status === "withdrawn";
   if (shown === undefined && isFinal(state.status) && isUnanswered) return [];
   const events: QuestionEvent[] = [];
-  const add = (phase: QuestionPhase, said: object, key: string = phase) =>
+  const { asked_in, answered_in } = content;
+  const add = (phase: QuestionPhase, said: object, key: string = phase) => {
+    const traceparent = phase === "answered" ? answered_in : asked_in;
     events.push({
       event: { event: "question", data: { question_id: id, phase, ...said } },
       key: `question:${id}:${key}`,
+      ...(traceparent === undefined ? {} : { traceparent }),
     });
+  };
   const { kind, prompt, options, schema, deadline_at, default: standard } = content;
   const isPrivate = content.private === true;
   if (shown === undefined) {

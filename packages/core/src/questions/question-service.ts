@@ -16,10 +16,11 @@ import { orThrow } from "../input/input.ts";
 import type { JsonSchemas } from "../input/json-schemas.ts";
 import { operationChannel } from "../operations/operation-log.ts";
 import type { Operations } from "../operations/operations-api.ts";
-import { nameOf, type Principal, publisherOf } from "../rules/principal.ts";
+import { nameOf, type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { requireService } from "../rules/service-scopes.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { inSpan, inTrace, type Span, spanNames, type Tracer } from "../runtime/tracer.ts";
 import { checkAnswer } from "./answer-check.ts";
 import { mayAnswer, maySee, rolesOf } from "./question-access.ts";
 import {
@@ -58,6 +59,7 @@ export interface QuestionContext {
   readonly wheel: TimerWheel;
   readonly random: Random;
   readonly board: QuestionBoard | undefined;
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Asks and answers questions on behalf of principals. What is stored and published is the work of its keeper. */
@@ -70,7 +72,21 @@ export class Questioning implements QuestionService {
     this.#context = context;
   }
 
-  async ask(principal: Principal, operationId: string, input: AskQuestion): Promise<AskedQuestion> {
+  ask(principal: Principal, operationId: string, input: AskQuestion): Promise<AskedQuestion> {
+    const span = this.#span(principal, operationId, "asked");
+    if (span === undefined) return this.#ask(principal, operationId, input);
+    return inSpan(
+      span,
+      () => this.#ask(inTrace(principal, span), operationId, input),
+      ({ question }) => ({ "milepost.question": question.id }),
+    );
+  }
+
+  async #ask(
+    principal: Principal,
+    operationId: string,
+    input: AskQuestion,
+  ): Promise<AskedQuestion> {
     this.#refuseWhenClosed();
     const ask = orThrow(readAsk(input));
     const service = requireService(principal, "operations", operationChannel(operationId));
@@ -83,7 +99,7 @@ export class Questioning implements QuestionService {
       await operations.report(principal, operationId, { lease: ask.lease, events: [] });
     }
     if (isFinal(state.status)) return this.#askedBefore(operationId, state, ask);
-    const content = this.#contentOf(ask, state, publisherOf(service));
+    const content = this.#contentOf(ask, state, service);
     const { question, isNew } = await this.#add(operationId, content);
     const current = (await this.#context.keeper.bringUpToDate(question)) ?? question;
     return { question: this.#shown(principal, current), duplicate: !isNew };
@@ -113,8 +129,19 @@ export class Questioning implements QuestionService {
   ): Promise<AnsweredQuestion> {
     this.#refuseWhenClosed();
     const { answer, comment } = orThrow(readAnswerQuestion(input));
-    const { keeper, schemas, clock } = this.#context;
     const found = await this.#answerable(principal, operationId, questionId);
+    const span = this.#span(principal, operationId, "answered", found);
+    if (span === undefined) return this.#answer(principal, found, answer, comment);
+    return inSpan(span, () => this.#answer(inTrace(principal, span), found, answer, comment));
+  }
+
+  async #answer(
+    principal: Principal,
+    found: FoundQuestion,
+    answer: unknown,
+    comment: string | undefined,
+  ): Promise<AnsweredQuestion> {
+    const { keeper, schemas, clock } = this.#context;
     const answerer = publisherOf(principal);
     if (found.stored.status === "open") {
       await checkAnswer(found.content, answer, "answer", schemas);
@@ -125,7 +152,8 @@ export class Questioning implements QuestionService {
       if (!isMine) return undefined;
       const { snoozed: _, ...content } = question.content;
       const by = nameOf(principal);
-      const said = compact({ answer, comment, by, answerer, settled_at: clock.now() });
+      const answered_in = principal.traceparent;
+      const said = compact({ answer, comment, by, answerer, answered_in, settled_at: clock.now() });
       return revised(question, { ...content, ...said }, "answered");
     });
     if (after === undefined) throw noQuestion();
@@ -209,6 +237,27 @@ export class Questioning implements QuestionService {
     for (const waiter of this.#waiters) waiter.end();
   }
 
+  /** Begins the span of a question; that of an answer, which may come in another trace, names the one of the question. */
+  #span(
+    principal: Principal,
+    operationId: string,
+    phase: "asked" | "answered",
+    found?: FoundQuestion,
+  ): Span | undefined {
+    const asked = found?.content.asked_in;
+    return this.#context.tracer?.start(spanNames.question, {
+      parent: principal.traceparent,
+      ...(asked === undefined ? {} : { links: [asked] }),
+      attributes: {
+        "messaging.system": "milepost",
+        "messaging.destination.name": operationChannel(operationId),
+        "milepost.operation": operationId,
+        "milepost.phase": phase,
+        ...(found === undefined ? {} : { "milepost.question": found.stored.id }),
+      },
+    });
+  }
+
   /** Returns a question as the principal sees it, with whether it may answer. */
   #shown(principal: Principal, found: FoundQuestion): Question {
     const question = shownQuestion(found, publisherOf(principal));
@@ -253,7 +302,7 @@ export class Questioning implements QuestionService {
     throw new MilepostError("not_possible_now", `the operation is ${status}; it cannot ask`);
   }
 
-  #contentOf(ask: ReadAsk, state: OperationState, asker: string): QuestionContent {
+  #contentOf(ask: ReadAsk, state: OperationState, service: ServicePrincipal): QuestionContent {
     const { lease: _, deadline_ms, private: isPrivate, ...rest } = ask;
     const { user_id, session_id } = state;
     const asked_at = this.#context.clock.now();
@@ -263,7 +312,8 @@ export class Questioning implements QuestionService {
       title: state.title,
       operation_kind: state.kind,
       owner: compact({ user_id, session_id }),
-      asker,
+      asker: publisherOf(service),
+      ...(service.traceparent !== undefined && { asked_in: service.traceparent }),
       attempt: state.attempt,
       asked_at,
       ...(deadline_ms !== undefined && { deadline_at: asked_at + deadline_ms }),

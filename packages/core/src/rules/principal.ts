@@ -41,6 +41,8 @@ export interface UserPrincipal {
   readonly maxConnections?: { readonly user?: number; readonly session?: number };
   /** Claims of the token for the conditions of rules. A node keeps those that its rules use. */
   readonly claims?: Readonly<Record<string, unknown>>;
+  /** W3C trace context of the request in which the principal acts; absent where it is not traced. */
+  readonly traceparent?: string;
 }
 
 /** Decides whether the scopes of an API key allow an action, on a channel or method or on all. */
@@ -64,6 +66,8 @@ export interface ServicePrincipal {
   readonly signing?: ServiceSigning;
   /** True if the service presented a console token in place of its key. */
   readonly isConsole?: true;
+  /** W3C trace context of the request in which the service acts; absent where it is not traced. */
+  readonly traceparent?: string;
 }
 
 /** Principal that makes a request. */
@@ -97,6 +101,19 @@ export function publisherOf(principal: Principal): string {
   if (principal.user !== undefined) return `user:${encodeId(principal.user)}`;
   if (principal.guest !== undefined) return `guest:${principal.guest}`;
   return principal.session === undefined ? "anyone" : `session:${encodeId(principal.session)}`;
+}
+
+/** Publisher of an entry, with the trace in which it is published. */
+export interface Author {
+  readonly publisher: string;
+  readonly traceparent?: string;
+}
+
+/** Returns a principal as the author of entries. */
+export function authorOf(principal: Principal): Author {
+  const { traceparent } = principal;
+  const publisher = publisherOf(principal);
+  return traceparent === undefined ? { publisher } : { publisher, traceparent };
 }
 
 /** Returns the name of a principal for people: that of its API key, or its id. */

@@ -55,6 +55,11 @@ export const defaultLimits = {
    */
   maxReplayEntries: 10_000,
   /**
+   * Maximum number of spans of deliveries that this node begins within a second, when it has a tracer. Deliveries beyond have
+   * none.
+   */
+  maxDeliverySpansPerSecond: 100,
+  /**
    * Maximum number of bytes that may wait for one connection, in its send queue and its transport. Beyond it,
    * the connection is closed.
    */

@@ -27,7 +27,11 @@ interface Read {
   readonly channel: string;
   readonly event: string;
   readonly data: JsonText;
-  readonly options: { readonly key: string; readonly priority?: Priority };
+  readonly options: {
+    readonly key: string;
+    readonly priority?: Priority;
+    readonly traceparent?: string;
+  };
 }
 
 /** Parts of the node that a {@link SourceIntake} uses. */
@@ -122,7 +126,7 @@ function mayPass({ code, retryable }: Failure, attempt: number): boolean {
 }
 
 function readEntry(source: string, { id, fields, damaged = [] }: SourceEntry): Read {
-  const { channel, event, data, key, priority } = fields;
+  const { channel, event, data, key, priority, traceparent } = fields;
   const broken = known.find((name) => damaged.includes(name));
   if (broken !== undefined) {
     throw new MilepostError("bad_message", `the field ${broken} of an entry is not UTF-8`);
@@ -148,6 +152,7 @@ function readEntry(source: string, { id, fields, damaged = [] }: SourceEntry): R
     options: {
       key: key ?? `${source}:${id}`,
       ...(priority === undefined ? {} : { priority: readPriority(priority) }),
+      ...(traceparent === undefined ? {} : { traceparent }),
     },
   };
 }

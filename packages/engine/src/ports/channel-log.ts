@@ -22,6 +22,11 @@ export interface NewEntry {
   /** Signature of the publisher, stored with the publication and delivered with it. */
   readonly sig?: string;
   /**
+   * W3C trace context of the publish, 55 characters. The log stores it with the entry and with its copy in a roll-up, so
+   * that a later delivery belongs to the trace too.
+   */
+  readonly traceparent?: string;
+  /**
    * Claim of an id. The append rejects with `forbidden` and stores nothing where another publisher has used the id first,
    * and where the id begins with `@` and no entry has made it the publisher's.
    */
@@ -160,7 +165,7 @@ export interface ChannelLog {
    * subscribers detect a log that lost its tail.
    *
    * With `policy.rollUp` the same step also appends a copy to the roll-up's log. The copy has its own position,
-   * the same event, data, priority, signature and time, no key, and `source`, the channel appended to. It has the
+   * the same event, data, priority, signature, trace context and time, no key, and `source`, the channel appended to. It has the
    * publisher if the roll-up's own policy shows publishers. A duplicate makes no copy. A store that is sharded by the hash of its keys must therefore give a channel and its roll-up the
    * same hash tag: the prefix. Every method can derive the prefix from the policy or, for the roll-up itself,
    * from its name.

@@ -5,7 +5,7 @@ export interface SourceEntry {
    * has a `key`.
    */
   readonly id: string;
-  /** Fields as in a publish by HTTP: `channel`, `event`, `data` as JSON text, `key` and `priority`. */
+  /** Fields as in a publish by HTTP: `channel`, `event`, `data` as JSON text, `key`, `priority` and `traceparent`. */
   readonly fields: Readonly<Record<string, string>>;
   /**
    * Names of the fields whose bytes are not UTF-8; their texts have U+FFFD in place of these bytes. An entry with such

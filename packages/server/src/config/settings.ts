@@ -136,6 +136,8 @@ export interface Settings {
   readonly metricsHost: string;
   /** True to serve the console beyond loopback too, false to serve it nowhere; undefined for loopback alone. */
   readonly console: boolean | undefined;
+  /** True to record traces with OpenTelemetry, whose SDK the program or `--import` has set up. */
+  readonly tracing: boolean;
   /** True for a development start, which generates missing secrets and prints how to use them. */
   readonly dev: boolean;
 }
@@ -519,6 +521,13 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     env: "MILEPOST_CONSOLE",
     fromText: booleanFrom,
     fallback: undefined,
+    example: "true or false",
+  },
+  tracing: {
+    schema: z.boolean(),
+    env: "MILEPOST_TRACING",
+    fromText: booleanFrom,
+    fallback: false,
     example: "true or false",
   },
   dev: {

@@ -35,6 +35,7 @@ import { reachingEndpoints } from "./routes/reaching.ts";
 import { sessionEndpoints } from "./routes/sessions.ts";
 import { ticketEndpoint } from "./routes/tickets.ts";
 import { requireSignature } from "./signed-request.ts";
+import { withTrace } from "./trace-header.ts";
 
 /** Parts of the HTTP API. */
 export interface HttpAppOptions extends HttpDoorOptions {
@@ -101,7 +102,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     const ofUser = principal.kind === "user" ? origins.refusalOfUser(headers) : undefined;
     if (ofUser !== undefined) throw MilepostError.from(ofUser);
     const admitted = await core.admission.admit(principal);
-    context.set("principal", admitted);
+    context.set("principal", core.isTracing ? withTrace(admitted, headers) : admitted);
     chargeRequest(core, admitted, context);
     sockets.authenticated(context.env);
     if (principal.kind === "user") unread.endWithToken(context.env.outgoing, principal.expiresAt);

@@ -9,6 +9,7 @@ import type { HttpDoorOptions } from "./endpoint.ts";
 import { failureOf, internalFailure, problemOf } from "./problem.ts";
 import { reportText } from "./routes/operation-events.ts";
 import { publishText } from "./routes/publish.ts";
+import { withTrace } from "./trace-header.ts";
 
 /** Parts of the HTTP API that the straight path uses. */
 export type StraightPathParts = Pick<
@@ -74,7 +75,8 @@ export class StraightPath {
     const hash = rememberedHash(incoming);
     try {
       const service = hash === undefined ? undefined : auth.identifyHash(hash);
-      return service?.signing === undefined ? service : undefined;
+      if (service?.signing !== undefined) return undefined;
+      return core.isTracing && service !== undefined ? withTrace(service, headers) : service;
     } catch {
       // The router answers with the reason why the key is not valid any more.
       return undefined;

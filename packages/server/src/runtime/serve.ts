@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config/load-config.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
 import type { SiblingMetrics } from "../metrics/gateway-metrics.ts";
+import { loadTracer } from "./load-tracer.ts";
 import { createLog } from "./log.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
 import { openSources } from "./open-sources.ts";
@@ -188,6 +189,7 @@ async function start(
       ...(config.reach === undefined ? {} : { reach: config.reach }),
       compression: config.compression,
       ...(config.console === undefined ? {} : { console: config.console }),
+      ...(config.tracing ? { tracer: await loadTracer() } : {}),
       ...(config.tlsCert === "" || config.tlsKey === ""
         ? {}
         : { tls: { certFile: config.tlsCert, keyFile: config.tlsKey } }),

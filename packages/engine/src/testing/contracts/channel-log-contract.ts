@@ -566,6 +566,55 @@ export function channelLogContract(name: string, make: MakeEngine): void {
     });
   });
 
+  describe(`${name} channel log: trace contexts`, () => {
+    const traceparent = `00-${"ab".repeat(16)}-${"cd".repeat(8)}-01`;
+    const used: LogPolicy = { ...policy, rollUp: { segments: 1, policy } };
+    const shown: LogPolicy = { ...policy, showsPublisher: true };
+
+    test("[P-TRC-3] the trace context of an entry is read, found, delivered and copied to the roll-up unchanged", async () => {
+      await using harness = await make();
+      const { log, bus } = harness.engine;
+      const delivered: (string | undefined)[] = [];
+      let arrived = () => {};
+      const all = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      bus.listen((publication) => {
+        if (delivered.push(publication.traceparent) === 4) arrived();
+      });
+      await bus.subscribe("traced:log", used);
+      await bus.subscribe("traced:*", policy);
+      const traced = entry(1, { key: "k", traceparent });
+      const { publication } = await log.append("traced:log", traced, used);
+      expect(publication.traceparent).toBe(traceparent);
+      await log.append("traced:log", entry(2), used);
+      await all;
+      expect(delivered.filter((each) => each === traceparent)).toHaveLength(2);
+      const again = await log.append("traced:log", traced, used);
+      expect(again).toMatchObject({ duplicate: true, publication: { traceparent } });
+      for (const [of, its] of [
+        ["traced:log", used],
+        ["traced:*", policy],
+      ] as const) {
+        const [first, second] = (await log.read(of, 0, 10, its)).entries;
+        expect(first).toMatchObject({ traceparent, json: "1" });
+        expect(first).not.toHaveProperty("publisher");
+        expect(second).not.toHaveProperty("traceparent");
+        expect(first?.source).toBe(of === "traced:*" ? "traced:log" : undefined);
+      }
+    });
+
+    test("[P-TRC-3] a traced entry keeps its signature and its shown publisher", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const sig = "t=1,n=nonce-of-a-test-0,k=k,v1=00";
+      const one = entry(1, { publisher: "user:ann", sig, traceparent });
+      await log.append("traced:shown", one, shown);
+      const [read] = (await log.read("traced:shown", 0, 10, shown)).entries;
+      expect(read).toMatchObject({ publisher: "user:ann", sig, traceparent });
+    });
+  });
+
   describe(`${name} channel log: publishers`, () => {
     const shown: LogPolicy = { ...policy, showsPublisher: true };
     const both: LogPolicy = { ...shown, rollUp: { segments: 1, policy: shown } };
