@@ -1,7 +1,7 @@
 import type { Rule } from "@milepost/core";
 import type { Source } from "@milepost/engine";
 import { createClient } from "@redis/client";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type MessageSourceOptions, messageMapper, redisMessageSource } from "./index.ts";
 import { type RedisNode, startNode } from "./testing/redis-node.ts";
 import { type RedisServer, startRedis } from "./testing/redis-server.ts";
@@ -115,7 +115,57 @@ describe.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
       expect(await published(one, "s1", 301)).toEqual([...numbers, 301]);
     });
 
-    test("[P-SRC-6] what waits is bounded, and messages beyond it are lost with a word", async () => {
+    test("[P-SRC-6] a node whose turn has ended publishes nothing more until it has the turn again", async () => {
+      const taken: unknown[] = [];
+      const faults: unknown[] = [];
+      const source = redisMessageSource({
+        url: redis.adminUrl,
+        subscribe: "progress:*",
+        channel: "session:{1}",
+        turnMs: 4_000,
+        onError: (error) => faults.push(error),
+      });
+      source.start(async (_name, { fields }) => {
+        taken.push(fields.data);
+        return "stored";
+      });
+      await listened();
+      // Another node takes the turn, which has ended by the clock of this one.
+      const turn = "milepost:source:{progress:*}:progress:*:publish";
+      await client.set(turn, "another");
+      const real = performance.now.bind(performance);
+      const clock = vi.spyOn(performance, "now").mockImplementation(() => real() + 60_000);
+      await client.publish("progress:s4", "1");
+      while (faults.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      clock.mockRestore();
+      await client.del(turn);
+      await listened();
+      await client.publish("progress:s4", "2");
+      while (!taken.includes("2")) await new Promise((resolve) => setImmediate(resolve));
+      expect(taken).toEqual(["2"]);
+      await source.close();
+    });
+
+    test("[P-SRC-6] a source closes although its Redis hangs", async () => {
+      await using hanging = await startRedis();
+      const source = redisMessageSource({
+        url: hanging.adminUrl,
+        subscribe: "progress:*",
+        channel: "session:{1}",
+        turnMs: 1_000,
+      });
+      const pubsub = createClient({ url: hanging.adminUrl, RESP: 2 });
+      await pubsub.connect();
+      source.start(() => Promise.resolve("stored"));
+      while ((await pubsub.pubSubNumPat()) !== 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      pubsub.destroy();
+      hanging.process.kill("SIGSTOP");
+      await source.close();
+    });
+
+    test("[P-SRC-6] the number of messages that wait is bounded, and the error log says how many were lost", async () => {
       await using node = await startNode(redis.adminUrl, rules);
       const faults: Error[] = [];
       let open: () => void = () => {};

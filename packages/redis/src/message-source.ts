@@ -121,6 +121,8 @@ class RedisMessageSource implements Source {
   }
 
   #hear(name: Buffer, bytes: Buffer): void {
+    // Another node may subscribe by now, and would publish the message too.
+    if (!this.#turn.isHeld) return;
     const { maxWaiting = 10_000, maxWaitingBytes = 8 * 1024 * 1024 } = this.#options;
     const size = name.length + bytes.length;
     if (this.#waiting.length >= maxWaiting || this.#waitingBytes + size > maxWaitingBytes) {

@@ -90,14 +90,21 @@ export class StreamConnection {
   }
 
   async #send(command: string[], options?: typeof asBytes): Promise<unknown> {
-    const deadline = setTimeout(() => this.end(new Error("Redis hangs")), answerMs);
     try {
-      return await this.#client.sendCommand(command, options);
+      return await this.#answered(() => this.#client.sendCommand(command, options));
     } catch (error) {
       const [, host, port] =
         /^MOVED \d+ (.+):(\d+)$/.exec(error instanceof Error ? error.message : "") ?? [];
       if (host !== undefined) this.#onMoved({ host, port: Number(port) });
       throw error;
+    }
+  }
+
+  /** Returns what Redis answers to a call; ends the connection, and so the call, if it does not answer in time. */
+  async #answered<T>(call: () => Promise<T>): Promise<T> {
+    const deadline = setTimeout(() => this.end(new Error("Redis hangs")), answerMs);
+    try {
+      return await call();
     } finally {
       clearTimeout(deadline);
     }
@@ -108,11 +115,11 @@ export class StreamConnection {
     pattern: string,
     listener: (message: Buffer, channel: Buffer) => void,
   ): Promise<void> {
-    await this.#client.pSubscribe(pattern, listener, true);
+    await this.#answered(() => this.#client.pSubscribe(pattern, listener, true));
   }
 
   async unsubscribe(pattern: string): Promise<void> {
-    await this.#client.pUnsubscribe(pattern);
+    await this.#answered(() => this.#client.pUnsubscribe(pattern));
   }
 
   end(reason?: unknown): void {
