@@ -15,7 +15,7 @@ const endings = {
  */
 export class DigestFold {
   readonly #steps = new Set<string>();
-  #attempt = 0;
+  #attempt = 1;
   #warnings = 0;
   #errors = 0;
   #questions = 0;
@@ -46,8 +46,7 @@ export class DigestFold {
         this.#started = true;
         return;
       case "started":
-        this.#attempt++;
-        this.#ended = undefined;
+        this.#start(JSON.parse(json));
         return;
       case "done":
       case "failed":
@@ -79,6 +78,14 @@ export class DigestFold {
       ...(this.#ended !== undefined && { ended: this.#ended }),
       ...(more && { more: true }),
     };
+  }
+
+  /** Begins a new attempt, if the event names a higher one. Otherwise it only says again that the work runs. */
+  #start(data: unknown): void {
+    const attempt = isRecord(data) ? Number(data.attempt ?? 0) : 0;
+    if (attempt <= this.#attempt) return;
+    this.#attempt = attempt;
+    this.#ended = undefined;
   }
 
   #step(data: unknown): void {

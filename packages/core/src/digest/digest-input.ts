@@ -12,16 +12,32 @@ import {
 import { orThrow, readInput } from "../input/input.ts";
 import { isOperationId } from "../operations/operation-log.ts";
 
-/** Maximum number of positions in one report. */
-const maxPositions = 100;
+/** Number of positions that one report may have in any case. */
+const minPositions = 100;
 const prefix = "operation:";
 const readTime = integerIn(0, Number.MAX_SAFE_INTEGER);
 
+/** Terms on which a report is read. */
+export interface SeenTerms {
+  readonly now: number;
+  /** Time by which the clocks of nodes may differ, in milliseconds. */
+  readonly skewMs: number;
+  /** Maximum number of operations in a digest. */
+  readonly maxOperations: number;
+}
+
 /**
  * Returns what a user has seen, of what came from outside. A time in the future counts as now. Positions are those of
- * operations and of the user's own channel. Throws `bad_message` that names the field.
+ * operations and of the user's own channel, at most 100 or as many as a digest has. Throws `bad_message` that names the
+ * field.
  */
-export function readSeen(input: SeenReport, user: string, now: number, skewMs: number): Seen {
+export function readSeen(
+  input: SeenReport,
+  user: string,
+  { now, skewMs, maxOperations }: SeenTerms,
+): Seen {
+  // A digest has a position for each operation, and one for the user's own channel.
+  const maxPositions = Math.max(minPositions, maxOperations + 1);
   const read = orThrow(
     readInput(input, (fields) => ({
       now: fields.optional("now", readBoolean),

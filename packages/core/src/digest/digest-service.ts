@@ -79,7 +79,8 @@ export class DigestService implements Digests {
     authorise(principal, user);
     const { clock, inbox, limits } = this.#parts;
     const now = clock.now();
-    const report = readSeen(input, user, now, skewMs);
+    const terms = { now, skewMs, maxOperations: limits.maxDigestOperations };
+    const report = readSeen(input, user, terms);
     const kept = await inbox.see(inboxOf(user), report, limits.maxSeenChannels, limits.inboxAgeMs);
     return {
       ...(kept.at !== undefined && { at: kept.at }),
@@ -92,7 +93,7 @@ export class DigestService implements Digests {
     const until = clock.now();
     const [seen, open] = await Promise.all([inbox.seen(inboxOf(user)), this.#openQuestions(user)]);
     if (seen.at === undefined) {
-      // Whoever was never here has missed nothing. The positions of what has just happened keep it from being counted later.
+      // A user without a last position has missed nothing. The positions of what has just happened keep it from being counted later.
       const { seen: report } = await this.#foldLogs(user, { ...seen, at: until - skewMs }, until);
       instruments.digests.whole.add(1);
       const totals = sum([], 0);

@@ -86,7 +86,22 @@ describe("the digest of a user who has come back", () => {
     expect(digest.operations[1]).not.toHaveProperty("started");
   });
 
-  test("[P-DIG-2] whoever was never here has missed nothing", async () => {
+  test("[P-DIG-1] a step counts once in each attempt, also if its producer reports again that the attempt has started", async () => {
+    await using t = testCore();
+    const operation = await created(t, "a");
+    await leave(t);
+    const scan: [string, object] = ["step", { id: "scan", status: "done" }];
+    await report(t, operation, ["started", {}], scan, ["started", {}], scan);
+    expect((await get(t)).operations).toMatchObject([{ steps_done: 1 }]);
+    await report(t, operation, ["failed", { error: { code: "x", message: "x", retryable: true } }]);
+    expect((await get(t)).operations).toMatchObject([{ steps_done: 1, ended: "failed" }]);
+    await report(t, operation, ["started", { attempt: 2 }], scan);
+    const [again] = (await get(t)).operations;
+    expect(again).toMatchObject({ steps_done: 2 });
+    expect(again).not.toHaveProperty("ended");
+  });
+
+  test("[P-DIG-2] a user without a last position has missed nothing", async () => {
     await using t = testCore();
     await report(t, await created(t, "a"), ["started", {}], ["done", {}]);
     const digest = await get(t);
@@ -167,6 +182,14 @@ describe("the digest of a user who has come back", () => {
     await seen(t, (await get(t)).seen);
     await t.clock.advance(25 * 60 * minute);
     expect(await get(t)).toMatchObject({ more: true, totals: zero });
+  });
+
+  test("[P-DIG-5] all of a digest can be said to be seen, also where its bound is above 100 operations", async () => {
+    await using t = testCore({ limits: { maxDigestOperations: 120 } });
+    for (let n = 0; n < 110; n++) await created(t, `o${n}`);
+    const { seen: report } = await get(t);
+    expect(Object.keys(report.positions ?? {})).toHaveLength(111);
+    expect(await seen(t, report)).toMatchObject({ positions: 111 });
   });
 
   test("[P-DIG-5] a digest is open to its user and to keys with the scope inbox", async () => {
