@@ -167,8 +167,13 @@ export const operationMutants = [
       "a state is folded over events of another node that it lacks",
     ],
     [
-      "if (duplicate && before !== undefined) return { ...before, at, duplicate };",
-      "",
+      "if (before !== undefined && duplicate && at.offset <= before.state.offset) {",
+      "if (before !== undefined && duplicate) {",
+      "a node that repeats what another one has just appended goes on from the state before it",
+    ],
+    [
+      "if (before !== undefined && duplicate && at.offset <= before.state.offset) {",
+      "if (false) {",
       "the answer to a repeated report has another state",
       "the state is read from the log instead, which is the same state, one read later",
     ],

@@ -99,7 +99,9 @@ export class OperationLog {
         return { state, position: at, at, duplicate };
       }
     }
-    if (duplicate && before !== undefined) return { ...before, at, duplicate };
+    if (before !== undefined && duplicate && at.offset <= before.state.offset) {
+      return { ...before, at, duplicate };
+    }
     // Another node has appended in between, so the state must be read from the log.
     const read = await this.read(operationId);
     if (read === undefined) throw new Error("an operation has no state after an event");
