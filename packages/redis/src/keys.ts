@@ -223,9 +223,10 @@ export class Keys {
     return [`${tagged}:records`, `${tagged}:ages`, `${tagged}:due`, `${tagged}:changes`];
   }
 
-  /** Returns the key of a list of operations: all of them, or those of one owner. */
-  operationList(kind?: "session" | "user" | "producer" | "parent" | "tag", id = ""): string {
-    const name = kind === undefined ? "all" : `${kind}:${digest(id)}`;
+  /** Returns the key of a list of operations: all of them, or those of one owner, such as `user:7`. */
+  operationList(owner?: string): string {
+    const [kind = "", ...id] = owner?.split(":") ?? [];
+    const name = owner === undefined ? "all" : `${kind}:${digest(id.join(":"))}`;
     return `${this.#prefix}:{operations}:list:${name}`;
   }
 }

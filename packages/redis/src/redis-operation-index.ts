@@ -4,6 +4,8 @@ import {
   matchesQuery,
   type OperationIndex,
   type OperationQuery,
+  operationOwners,
+  ownerOfQuery,
 } from "@milepost/engine";
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
@@ -27,20 +29,12 @@ export class RedisOperationIndex implements OperationIndex {
   }
 
   async put(operation: IndexedOperation, maxAgeMs: number, dueInMs?: number): Promise<void> {
-    const { summary, producer } = operation;
-    const lists = [this.#keys.operationList()];
-    if (summary.session_id !== undefined)
-      lists.push(this.#keys.operationList("session", summary.session_id));
-    if (summary.user_id !== undefined)
-      lists.push(this.#keys.operationList("user", summary.user_id));
-    if (producer !== undefined) lists.push(this.#keys.operationList("producer", producer));
-    if (summary.parent !== undefined)
-      lists.push(this.#keys.operationList("parent", summary.parent));
-    for (const tag of summary.tags ?? []) lists.push(this.#keys.operationList("tag", tag));
+    const { summary } = operation;
+    const owned = operationOwners(operation).map((owner) => this.#keys.operationList(owner));
     const now = this.#clock.now();
     await this.#link.run(
       scripts.operationPut,
-      [...this.#keys.operations(), ...lists],
+      [...this.#keys.operations(), this.#keys.operationList(), ...owned],
       [
         now,
         summary.operation_id,
@@ -68,7 +62,7 @@ export class RedisOperationIndex implements OperationIndex {
   }
 
   async list(query: OperationQuery): Promise<readonly IndexedOperation[]> {
-    const keys = [...this.#keys.operations(), this.#listOf(query)];
+    const keys = [...this.#keys.operations(), this.#keys.operationList(ownerOfQuery(query))];
     const found: IndexedOperation[] = [];
     for (let after = 0; found.length < query.limit; after += page) {
       const args = [this.#clock.now(), String(after), String(page)];
@@ -112,18 +106,5 @@ export class RedisOperationIndex implements OperationIndex {
   #change(action: "get" | "settle" | "take", ...args: readonly string[]): Promise<unknown> {
     const all = [this.#clock.now(), action, ...args];
     return this.#link.run(scripts.operationChanges, this.#keys.operations(), all);
-  }
-
-  /**
-   * Returns the key of a list that contains every possible match: the list of one owner if the query names a
-   * session, user, producer, parent or tag, otherwise the list of all operations.
-   */
-  #listOf({ session, user, producer, tag, parent }: OperationQuery): string {
-    if (session !== undefined) return this.#keys.operationList("session", session);
-    if (user !== undefined) return this.#keys.operationList("user", user);
-    if (producer !== undefined) return this.#keys.operationList("producer", producer);
-    if (parent !== undefined) return this.#keys.operationList("parent", parent);
-    if (tag !== undefined) return this.#keys.operationList("tag", tag);
-    return this.#keys.operationList();
   }
 }
