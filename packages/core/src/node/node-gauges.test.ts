@@ -85,6 +85,7 @@ test("[P-MET-3] [P-MET-7] operations are counted by kind and status, and command
     t.core.operations.create(t.service, { kind, operation_id, user_id: "ada" });
   await create("index", "9");
   await t.core.operations.command(t.service, "9", { command: "cancel", key: "k" });
+  await t.core.operations.command(t.service, "9", { command: "cancel", key: "of the same" });
   const count = (labels: Record<string, string>) =>
     meter.count("milepost_operation_statuses_total", labels);
   expect(count({ kind: "index", status: "waiting" })).toBe(1);

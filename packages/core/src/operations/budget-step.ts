@@ -17,11 +17,11 @@ const ownCommand = /^budget-(?:pause|resume|cancel)-(.+)-\d+$/;
 
 /** A command that a budget requests. */
 export type BudgetCommand = "pause" | "resume" | "cancel";
-/** What people may decide when a budget has been passed. */
+/** Answers that people may give when a budget has been passed. */
 export const budgetAnswers = ["raise", "continue", "stop"] as const;
 export type BudgetAnswer = (typeof budgetAnswers)[number];
 
-/** What has to be done next about a budget. */
+/** Next step about a budget, with the question that it concerns. */
 export type BudgetStep =
   /** The counter has passed the limit, and nobody has been asked yet. */
   | { readonly kind: "ask" }

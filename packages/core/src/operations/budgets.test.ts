@@ -1,7 +1,7 @@
 import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import type { OperationState } from "@milepost/model";
 import { describe, expect, test } from "vitest";
-import { type TestCore, testCore } from "../testing/index.ts";
+import { RecordingMeter, type TestCore, testCore } from "../testing/index.ts";
 
 async function create(node: TestCore, id: string, rest: object = {}): Promise<string> {
   const input = { kind: "k", operation_id: id, lease_ms: 3_600_000, user_id: "7", ...rest };
@@ -52,9 +52,15 @@ function pair() {
   const clock = new ManualClock();
   const engine = new SharedEngine(clock, new SeededRandom());
   engine.isShared = true;
-  const node = (name: string, seed: number, factory = engine.factory) =>
-    testCore({ clock, random: new SeededRandom(seed), node: name, engine: factory });
-  return { clock, engine, node };
+  const meters: RecordingMeter[] = [];
+  const node = (name: string, seed: number, factory = engine.factory) => {
+    const meter = new RecordingMeter();
+    meters.push(meter);
+    return testCore({ clock, random: new SeededRandom(seed), node: name, engine: factory, meter });
+  };
+  const counted = (phase: string) =>
+    meters.reduce((sum, meter) => sum + meter.count("milepost_budgets_total", { phase }), 0);
+  return { clock, engine, node, counted };
 }
 
 async function answer(node: TestCore, id: string, said: string): Promise<void> {
@@ -149,7 +155,7 @@ describe("budgets of operations", () => {
   });
 
   test("[P-BUD-4] two nodes that see the same budget pass ask once, and so does a node that takes over from a dead one", async () => {
-    const { clock, engine, node } = pair();
+    const { clock, engine, node, counted } = pair();
     const mortal = engine.mortal();
     await using a = node("a", 1, mortal.factory);
     await using b = node("b", 2);
@@ -160,6 +166,7 @@ describe("budgets of operations", () => {
     expect(await questionsOf(b, "o")).toHaveLength(1);
     const { entries } = await b.core.channels.history(b.service, "operation:o", { since: "start" });
     expect(entries.filter(({ event }) => event === "budget")).toHaveLength(1);
+    expect(counted("passed")).toBe(1);
     const second = await create(a, "p", { budget });
     await report(a, "p", second, spend("101"));
     mortal.die();
@@ -170,6 +177,7 @@ describe("budgets of operations", () => {
     await answer(b, "p", "continue");
     await clock.advance(100);
     expect(await obey(b, "p", second)).toEqual(["resume"]);
+    expect([counted("passed"), counted("extended"), counted("stopped")]).toEqual([2, 1, 0]);
   });
 
   test("[P-BUD-4] a producer that was away gets the pause when it is back, and a new attempt beyond the limit is asked about anew", async () => {
@@ -191,6 +199,32 @@ describe("budgets of operations", () => {
       { status: "withdrawn" },
     ]);
     expect(await obey(node, "a", lease)).toEqual(["pause"]);
+  });
+
+  test("[P-BUD-4] once a service has withdrawn the question, work that begins below is left alone", async () => {
+    await using node = testCore();
+    const root = await create(node, "root", { budget });
+    const lease = await create(node, "a", { parent: "root" });
+    await report(node, "a", lease, spend("101"));
+    await node.clock.advance(2_000);
+    expect(await obey(node, "root", root)).toEqual(["pause"]);
+    expect(await obey(node, "a", lease)).toEqual(["pause"]);
+    const [question] = await questionsOf(node, "root");
+    await node.core.questions.withdraw(node.service, "root", question?.id ?? "");
+    await node.clock.advance(2_000);
+    const late = await create(node, "late", { parent: "root" });
+    await node.clock.advance(10_000);
+    expect((await stateOf(node, "late")).commands).toEqual([]);
+    expect(await obey(node, "late", late)).toEqual([]);
+  });
+
+  test("[P-BUD-4] work below goes on when an operation whose budget was passed has ended", async () => {
+    await using node = testCore();
+    const root = await create(node, "root", { budget });
+    await create(node, "a", { parent: "root" });
+    await report(node, "root", root, ["paused", {}], spend("101"), ["done", {}]);
+    await node.clock.advance(10_000);
+    expect((await stateOf(node, "a")).commands).toEqual([]);
   });
 
   test("[P-BUD-2] work that a person has paused stays paused when the budget is raised", async () => {

@@ -8,7 +8,6 @@ import {
 } from "@milepost/model";
 import { compact } from "@milepost/protocol";
 import type { QuestionKeeper } from "../questions/question-keeper.ts";
-import type { CoreInstruments } from "../runtime/instruments.ts";
 import {
   answerOf,
   type BudgetAnswer,
@@ -48,7 +47,6 @@ export interface BudgetsContext {
   readonly questions: () => Pick<QuestionKeeper, "add" | "get">;
   readonly clock: Pick<Clock, "now">;
   readonly random: Pick<Random, "id">;
-  readonly instruments: Pick<CoreInstruments, "budgets">;
   readonly onError: (error: unknown) => void;
 }
 
@@ -91,7 +89,7 @@ export class Budgets {
   }
 
   #concerns(state: OperationState): boolean {
-    return budgetStep(state) !== undefined || hasPassed(state);
+    return budgetStep(state) !== undefined || isAskedAbout(state);
   }
 
   async #steps(id: string): Promise<void> {
@@ -102,7 +100,7 @@ export class Budgets {
       if (state === undefined || step === undefined) {
         // Work below that began, or was told to go on, after the limit was passed.
         const question = state?.budget?.question_id;
-        if (state !== undefined && hasPassed(state) && question !== undefined) {
+        if (state !== undefined && isAskedAbout(state) && question !== undefined) {
           await this.#below(state, question, "open");
         }
         return;
@@ -131,7 +129,7 @@ export class Budgets {
   }
 
   async #ask(state: OperationState): Promise<void> {
-    const { operations, questions, clock, random, instruments } = this.#context;
+    const { operations, questions, clock, random } = this.#context;
     const { id, budget, counters, title, kind, user_id, session_id, attempt } = state;
     if (budget === undefined) return;
     const { counter, limit } = budget;
@@ -166,19 +164,16 @@ export class Budgets {
     const question_id = question.stored.id;
     await operations.publishOwn(id, publisher, (now) => {
       if (now.budget?.limit !== limit || now.budget.question_id === question_id) return [];
-      instruments.budgets.passed.add(1);
       const data = { phase: "passed" as const, limit, spent, question_id };
       return [{ event: { event: "budget", data }, key: `passed:${question_id}` }];
     });
   }
 
   async #settle(id: string, question: string, answer: BudgetAnswer): Promise<void> {
-    const { operations, instruments } = this.#context;
-    await operations.publishOwn(id, publisher, (state) => {
+    await this.#context.operations.publishOwn(id, publisher, (state) => {
       const { budget } = state;
       if (budget?.question_id !== question || budget.stopped === true) return [];
       const phase = answer === "stop" ? ("stopped" as const) : ("extended" as const);
-      instruments.budgets[phase].add(1);
       const limit = { raise: raisedLimit(state), continue: maxAmount, stop: budget.limit }[answer];
       const event = { event: "budget", data: { phase, limit } } as const;
       return [{ event, key: `${phase}:${question}` }];
@@ -250,10 +245,8 @@ function mayRequest(state: OperationState, command: BudgetCommand, question: str
   return state.status === "paused" && !isRequested(state, question);
 }
 
-function hasPassed({ budget, children }: OperationState): boolean {
-  return (
-    budget?.passed_at !== undefined &&
-    budget.stopped !== true &&
-    children?.statuses.running !== undefined
-  );
+/** True if work runs below an operation while people are asked about its budget. */
+function isAskedAbout({ budget, children, questions }: OperationState): boolean {
+  const question = questions?.find(({ id }) => id === budget?.question_id);
+  return question?.status === "open" && children?.statuses.running !== undefined;
 }

@@ -192,7 +192,6 @@ export class OperationService implements Operations {
       questions: context.questions,
       clock,
       random,
-      instruments,
       onError,
     });
     this.#tree = new TreeRollUp({
