@@ -1,31 +1,10 @@
 import type { CreatedOperation, OperationCommand, PendingCommand } from "@milepost/model";
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
+import { report, runningOperation } from "../testing/running-operation.ts";
 
-async function running(t: TestCore, producer = "p"): Promise<CreatedOperation> {
-  const created = await t.core.operations.create(t.service, {
-    kind: "index",
-    user_id: "ada",
-    producer_id: producer,
-    lease_ms: 600_000,
-  });
-  await report(t, created, "started", {});
-  return created;
-}
-
-async function report(
-  t: TestCore,
-  { operation, lease }: CreatedOperation,
-  event: string,
-  data: unknown,
-  key?: string,
-) {
-  const reported = key === undefined ? { event, data } : { event, data, key };
-  const [result] = await t.core.operations.report(t.service, operation.id, {
-    lease: lease.token,
-    events: [reported],
-  });
-  return result;
+function running(t: TestCore, producer = "p"): Promise<CreatedOperation> {
+  return runningOperation(t, { producer_id: producer });
 }
 
 function command(t: TestCore, { operation }: CreatedOperation, name: string, more: object = {}) {

@@ -182,18 +182,17 @@ function pendingLike(
   name: string,
   args: unknown,
 ): OperationCommand | undefined {
-  return commands.find((one) => !isSettled(one.phase) && isLike(one, name, args));
-}
-
-function isLike(command: OperationCommand, name: string, args: unknown): boolean {
-  return command.command === name && JSON.stringify(command.args) === JSON.stringify(args);
+  const wanted = JSON.stringify(args);
+  return commands.find(
+    (one) => !isSettled(one.phase) && one.command === name && JSON.stringify(one.args) === wanted,
+  );
 }
 
 /**
  * Returns the key of a command that was sent without one. The same person who sends it twice through two nodes at once
- * sends one; once it is settled, the key is another one.
+ * sends one. After any other command the key is another one: the state forgets settled commands, but the log keeps keys.
  */
 function unkeyed({ commands, attempt }: OperationState, name: string, args: unknown): string {
-  const before = commands.findLast((one) => isLike(one, name, args))?.id ?? "";
+  const before = commands.at(-1)?.id ?? "";
   return `again:${attempt}:${name}:${before}:${sha256Hex(new TextEncoder().encode(JSON.stringify(args) ?? ""))}`;
 }

@@ -1,8 +1,14 @@
 import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
-import type { CommandDefinition, CreatedOperation, RequestCommand } from "@milepost/model";
+import {
+  type CommandDefinition,
+  type CreatedOperation,
+  operationBounds,
+  type RequestCommand,
+} from "@milepost/model";
 import type { StandardSchema } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
+import { report, runningOperation } from "../testing/running-operation.ts";
 
 /** Compiles schemas of the form `{required}`, which is all that these tests need. */
 function jsonSchema(schema: unknown): StandardSchema {
@@ -24,29 +30,9 @@ function jsonSchema(schema: unknown): StandardSchema {
 
 const level: CommandDefinition = { name: "level", title: "Level", schema: { required: ["value"] } };
 
-async function running(t: TestCore, rest: object = {}): Promise<CreatedOperation> {
-  const created = await t.core.operations.create(t.service, {
-    kind: "index",
-    user_id: "ada",
-    lease_ms: 600_000,
-    accepts: { commands: [level, { name: "again", while: ["paused"] }] },
-    ...rest,
-  });
-  await report(t, created, "started", {});
-  return created;
-}
-
-async function report(
-  t: TestCore,
-  { operation, lease }: CreatedOperation,
-  event: string,
-  data: unknown,
-) {
-  const [result] = await t.core.operations.report(t.service, operation.id, {
-    lease: lease.token,
-    events: [{ event, data }],
-  });
-  return result;
+function running(t: TestCore, rest: object = {}): Promise<CreatedOperation> {
+  const commands = [level, { name: "again", while: ["paused"] }] as const;
+  return runningOperation(t, { accepts: { commands }, ...rest });
 }
 
 function command(
@@ -192,6 +178,39 @@ describe("commands sent more than once", () => {
     const own = { command: "level", args: { value: 1 } };
     const twice = await Promise.all([command(a, created, own), command(b, created, own)]);
     expect(twice[0]).toEqual(twice[1]);
+  });
+
+  test("[P-CMD-8] the same key sent through two nodes at once is one new command, although an earlier one of its name is done", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    engine.isShared = true;
+    const node = (name: string, n: number) =>
+      testCore({ clock, random: new SeededRandom(n), node: name, engine: engine.factory });
+    await using a = node("a", 1);
+    await using b = node("b", 2);
+    const created = await running(a, { accepts: { commands: [{ name: "level" }] } });
+    const { command_id } = await command(a, created, { command: "level" });
+    await report(a, created, "command", { command_id, command: "level", phase: "done" });
+    const keyed = { command: "level", key: "k" };
+    const both = await Promise.all([command(a, created, keyed), command(b, created, keyed)]);
+    expect(both[1]).toEqual(both[0]);
+    expect(both[0]).toMatchObject({ phase: "requested" });
+    expect(both[0]?.command_id).not.toBe(command_id);
+  });
+
+  test("[P-CMD-8] a command that is sent again after many others is requested again, although the state no longer has the first", async () => {
+    await using t = testCore({ jsonSchema });
+    const created = await running(t);
+    const set = (value: number) => command(t, created, { command: "level", args: { value } });
+    for (let value = 0; value <= operationBounds.commands; value++) {
+      const { command_id } = await set(value);
+      await report(t, created, "command", { command_id, command: "level", phase: "done" });
+    }
+    const again = await set(0);
+    const { id } = created.operation;
+    expect(await t.core.operations.pendingCommands(t.service, { operation: id }, 0)).toMatchObject([
+      { command_id: again.command_id, args: { value: 0 } },
+    ]);
   });
 
   test("[P-CMD-8] a command of the operation's own is repeated by equal arguments without a key, and is another one with another key", async () => {

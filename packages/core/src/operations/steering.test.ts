@@ -3,30 +3,7 @@ import type { CreatedOperation, InputPhase, PendingInput, SendInput } from "@mil
 import { inputBounds } from "@milepost/model";
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
-
-async function running(t: TestCore, rest: object = {}): Promise<CreatedOperation> {
-  const created = await t.core.operations.create(t.service, {
-    kind: "agent",
-    user_id: "ada",
-    lease_ms: 600_000,
-    ...rest,
-  });
-  await report(t, created, "started", {});
-  return created;
-}
-
-async function report(
-  t: TestCore,
-  { operation, lease }: CreatedOperation,
-  event: string,
-  data: unknown,
-) {
-  const [result] = await t.core.operations.report(t.service, operation.id, {
-    lease: lease.token,
-    events: [{ event, data }],
-  });
-  return result;
-}
+import { report, runningOperation } from "../testing/running-operation.ts";
 
 function send(t: TestCore, { operation }: CreatedOperation, data: unknown, key?: string) {
   const input: SendInput = key === undefined ? { data } : { data, key };
@@ -45,7 +22,7 @@ async function phases(t: TestCore, { operation }: CreatedOperation): Promise<rea
 describe("messages to operations", () => {
   test("[P-STE-1] a message is answered once it is in the log, and its readers see it with its sender", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     const socket = t.connect({ principal: t.user("ada"), channels: [created.channel] });
     await t.clock.settle();
     socket.take();
@@ -59,7 +36,7 @@ describe("messages to operations", () => {
 
   test("[P-STE-1] the same key of the same sender is one message, whatever has become of it, and another sender's is another", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     const [first, again] = await Promise.all([
       send(t, created, "a", "k"),
       send(t, created, "a", "k"),
@@ -75,7 +52,7 @@ describe("messages to operations", () => {
 
   test("[P-STE-2] the key of a rejected message is free again once the operation is no longer busy", async () => {
     await using t = testCore();
-    const created = await running(t, { accepts: { inputs: "reject", busy: true } });
+    const created = await runningOperation(t, { accepts: { inputs: "reject", busy: true } });
     await expect(send(t, created, "a", "k")).rejects.toMatchObject({ code: "busy" });
     await expect(send(t, created, "a", "k")).rejects.toMatchObject({ code: "busy" });
     await report(t, created, "accepts", { busy: false });
@@ -90,9 +67,10 @@ describe("messages to operations", () => {
       testCore({ clock, random: new SeededRandom(n), node: name, engine: engine.factory });
     await using a = node("a", 1);
     await using b = node("b", 2);
-    const created = await running(a);
+    const created = await runningOperation(a);
     const both = await Promise.all([send(a, created, "x", "k"), send(b, created, "x", "k")]);
-    expect(both[0]?.input_id).toBe(both[1]?.input_id);
+    expect(both[1]).toEqual(both[0]);
+    expect(both[0]).toMatchObject({ phase: "queued" });
     expect(await phases(b, created)).toEqual(["x queued"]);
   });
 
@@ -104,7 +82,7 @@ describe("messages to operations", () => {
       testCore({ clock, random: new SeededRandom(n), node: name, engine: engine.factory });
     await using a = node("a", 1);
     await using b = node("b", 2);
-    const created = await running(a, { accepts: { inputs: "reject" } });
+    const created = await runningOperation(a, { accepts: { inputs: "reject" } });
     const both = await Promise.allSettled([send(a, created, "x"), send(b, created, "y", "k")]);
     const outcomes = both.map((one) =>
       one.status === "fulfilled" ? one.value.phase : (one.reason as { code: string }).code,
@@ -117,7 +95,7 @@ describe("messages to operations", () => {
 
   test("[P-STE-2] an operation that rejects messages while it is busy answers busy from the first message until that is done", async () => {
     await using t = testCore();
-    const created = await running(t, { accepts: { inputs: "reject", busy: true } });
+    const created = await runningOperation(t, { accepts: { inputs: "reject", busy: true } });
     await expect(send(t, created, "early")).rejects.toMatchObject({
       code: "busy",
       retryable: true,
@@ -134,7 +112,7 @@ describe("messages to operations", () => {
 
   test("[P-STE-2] while 20 messages wait for the producer, one more is rate_limited", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     for (let n = 0; n < inputBounds.pending; n++) await send(t, created, n);
     await expect(send(t, created, "more")).rejects.toMatchObject({ code: "rate_limited" });
     const [first] = await t.core.operations.pendingInputs(t.service, created.operation.id);
@@ -144,7 +122,7 @@ describe("messages to operations", () => {
 
   test("[P-STE-3] a message to an operation that has ended is not_possible_now, and those that waited are dropped", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     const { input_id } = await send(t, created, "a");
     await move(t, created, input_id, "taken");
     await send(t, created, "b", "k");
@@ -160,7 +138,7 @@ describe("messages to operations", () => {
 
   test("[P-STE-6] whoever may command an operation may send messages to it, and nobody else", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     const to = (principal: Parameters<typeof t.core.operations.input>[0]) =>
       t.core.operations.input(principal, created.operation.id, { data: 1 });
     await expect(to(t.user("eve"))).rejects.toMatchObject({ code: "not_found" });
@@ -178,7 +156,7 @@ describe("messages to operations", () => {
 
   test("[P-STE-1] a message without data, or with more than 16 Ki characters of it, is refused", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     const limit = inputBounds.data;
     expect(await send(t, created, "x".repeat(limit - 2))).toMatchObject({ phase: "queued" });
     await expect(send(t, created, "x".repeat(limit - 1))).rejects.toMatchObject({
@@ -191,7 +169,7 @@ describe("messages to operations", () => {
 describe("producers that wait for messages", () => {
   test("[P-STE-4] a waiting producer receives a message as soon as it is sent, and with after only later ones", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     const { id } = created.operation;
     const first = await send(t, created, "a");
     const [known] = await t.core.operations.pendingInputs(t.service, id, 0, 25_000);
@@ -223,7 +201,7 @@ describe("producers that wait for messages", () => {
 
   test("[P-STE-4] a wait for messages ends at its timeout, when it is aborted, and when the node shuts down", async () => {
     await using t = testCore();
-    const { operation } = await running(t);
+    const { operation } = await runningOperation(t);
     const ended: string[] = [];
     const wait = (what: string, ms: number, signal?: AbortSignal) =>
       void t.core.operations.pendingInputs(t.service, operation.id, 0, ms, signal).then((found) => {
@@ -244,7 +222,7 @@ describe("producers that wait for messages", () => {
 
   test("[P-STE-5] the phases of a message only move forward, and only its producer moves them", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     const { input_id } = await send(t, created, "a");
     for (const phase of ["queued", "rejected", "dropped"] as const) {
       expect(await move(t, created, input_id, phase)).toMatchObject({
@@ -261,7 +239,7 @@ describe("producers that wait for messages", () => {
 
   test("[P-STE-5] a producer that was replaced cannot take a message", async () => {
     await using t = testCore();
-    const created = await running(t);
+    const created = await runningOperation(t);
     const { input_id } = await send(t, created, "a");
     await t.core.operations.takeOver(t.service, created.operation.id);
     await expect(move(t, created, input_id, "taken")).rejects.toMatchObject({

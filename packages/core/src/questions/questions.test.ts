@@ -2,6 +2,7 @@ import type { AskQuestion, CreatedOperation, OperationState, Question } from "@m
 import type { StandardSchema } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
+import { report, runningOperation } from "../testing/running-operation.ts";
 
 const owner = "ada";
 
@@ -25,29 +26,8 @@ function node(): TestCore {
   return testCore({ jsonSchema });
 }
 
-async function running(t: TestCore, rest: object = {}): Promise<CreatedOperation> {
-  const created = await t.core.operations.create(t.service, {
-    kind: "deploy",
-    title: "Deploy",
-    user_id: owner,
-    lease_ms: 600_000,
-    ...rest,
-  });
-  await report(t, created, "started", {});
-  return created;
-}
-
-async function report(
-  t: TestCore,
-  { operation, lease }: CreatedOperation,
-  event: string,
-  data: unknown,
-) {
-  const [result] = await t.core.operations.report(t.service, operation.id, {
-    lease: lease.token,
-    events: [{ event, data }],
-  });
-  return result;
+function running(t: TestCore, rest: object = {}): Promise<CreatedOperation> {
+  return runningOperation(t, { kind: "deploy", title: "Deploy", user_id: owner, ...rest });
 }
 
 async function ask(t: TestCore, { operation }: CreatedOperation, rest: Partial<AskQuestion> = {}) {
