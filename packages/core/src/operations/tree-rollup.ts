@@ -57,7 +57,7 @@ export interface TreeRollUpContext {
 export class TreeRollUp extends Deadline {
   readonly #context: TreeRollUpContext;
   #dirty = new Set<string>();
-  #running: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
   readonly #look: LateLook;
   #isLooking = false;
   #isClosed = false;
@@ -88,7 +88,7 @@ export class TreeRollUp extends Deadline {
       const parents = late.map(({ parent }) => parent);
       // The heartbeat does not wait for the reports.
       const reported = this.#together(parents, true).finally(() => this.#lookAgain());
-      this.#running = Promise.all([this.#running, reported]);
+      this.#track(reported);
     } catch (error) {
       this.#isLooking = false;
       throw error;
@@ -110,7 +110,12 @@ export class TreeRollUp extends Deadline {
   }
 
   override onDue(): void {
-    this.#running = Promise.all([this.#running, this.#rollUp()]);
+    this.#track(this.#rollUp());
+  }
+
+  /** Keeps work that {@link close} waits for. The results are dropped: each would hold that of the work before it. */
+  #track(work: Promise<void>): void {
+    this.#running = Promise.all([this.#running, work]).then(() => {});
   }
 
   async #rollUp(): Promise<void> {
