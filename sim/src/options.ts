@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import type { Mutant } from "./mutants/mutant.ts";
 import { mutants } from "./mutants/mutants.ts";
 
-/** What a run simulates: whole clusters, one queue, or questions to people. */
+/** Subject of a run: whole clusters, one queue, or questions to people. */
 export type Subject = "clusters" | "queues" | "questions";
 
 /** Options of the command line. */

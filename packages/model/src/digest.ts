@@ -1,6 +1,6 @@
 import type { OperationStatus } from "./operation-status.ts";
 
-/** Numbers of what has happened. */
+/** Counts of what has happened. */
 export interface DigestCounts {
   /** Steps that were done. */
   readonly steps_done: number;
@@ -12,7 +12,7 @@ export interface DigestCounts {
   readonly questions: number;
 }
 
-/** What has happened in one operation. */
+/** One operation of a digest, with what has happened in it since the last position. */
 export interface DigestOperation extends DigestCounts {
   readonly operation_id: string;
   readonly kind: string;

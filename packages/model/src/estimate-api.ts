@@ -1,6 +1,6 @@
 import type { DurationView, EstimateView } from "./queue-api.ts";
 
-/** Selects what is shown of the estimates. */
+/** Filter of the estimate report. */
 export interface EstimateFilter {
   /** Only this kind of operation, and no queues. */
   readonly kind?: string;
@@ -8,7 +8,7 @@ export interface EstimateFilter {
   readonly limit?: number;
 }
 
-/** What is learned about one kind of operation, and how true its estimates were. */
+/** Times that are learned about one kind of operation, and how true its estimates were. */
 export interface KindEstimates {
   readonly kind: string;
   /** Time of the finished runs that are known, at most 128, without waits, pauses and stalls. */
@@ -26,7 +26,7 @@ export interface QueueEstimates {
   readonly estimates: EstimateView;
 }
 
-/** What the deployment has learned about times, and how true its estimates were. */
+/** Report of what the deployment has learned about times, and how true its estimates were. */
 export interface EstimateReport {
   readonly kinds: readonly KindEstimates[];
   readonly queues: readonly QueueEstimates[];

@@ -43,7 +43,7 @@ export interface CreateOperation {
   readonly weight?: number;
   /** Words by which the operation can be found: at most 10, each a valid segment of a channel name. */
   readonly tags?: readonly string[];
-  /** Limit of a counter, which the state shows beside what is spent. The gateway only shows it. */
+  /** Limit of a counter, descendants included. Passing it pauses the work and asks what to do. */
   readonly budget?: { readonly counter: string; readonly limit: AmountInput };
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
@@ -160,7 +160,7 @@ export interface RequestCommands extends RequestCommand {
   readonly after?: string;
 }
 
-/** What became of a command for one operation of a filter. */
+/** Result of a command for one operation of a filter. */
 export type CommandResult = { readonly operation_id: string } & (
   | RequestedCommand
   | { readonly error: ApiFailure }

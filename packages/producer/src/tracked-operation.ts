@@ -38,7 +38,7 @@ export interface WorkSpec {
   readonly weight?: number;
   /** Words by which the operation can be found: letters, digits, `_`, `.`, `~` and `-`; at most 10. */
   readonly tags?: readonly string[];
-  /** Limit of a counter, which the state shows beside what is spent. The gateway only shows it. */
+  /** Limit of a counter, descendants included. Passing it pauses the work and asks what to do. */
   readonly budget?: { readonly counter: string; readonly limit: AmountInput };
   readonly steps?: readonly StepPlan[];
   /** Input of the work. Everyone who may watch the operation can see it. */

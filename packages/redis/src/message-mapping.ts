@@ -1,4 +1,4 @@
-/** How a message of Redis `PUBLISH` becomes a publication. */
+/** Mapping of the messages of Redis `PUBLISH` to publications. */
 export interface MessageMapping {
   /** Pattern of the Redis channels, in which each `*` stands for any text. */
   readonly subscribe: string;

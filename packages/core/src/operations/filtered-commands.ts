@@ -40,6 +40,10 @@ export class FilteredCommands {
     this.#context = context;
   }
 
+  /**
+   * Sends the command to the operations that the filter names, or to a page of those that it finds, the newest first. What one
+   * operation refuses is in its result. Rejects with `bad_message` or `forbidden` before anything is sent.
+   */
   async request(
     principal: Principal,
     { filter, limit = 100, after, ...request }: RequestCommands,
@@ -55,7 +59,7 @@ export class FilteredCommands {
     const page = found.slice(0, limit);
     const ids = page.map(({ summary }) => summary.operation_id);
     const sent = await this.#sendAll(principal, ids, request);
-    // What the filter found beyond the credential's rights is no business of the caller.
+    // The caller must not learn of operations that its credential may not command.
     const results = sent.filter(
       (result) => !("error" in result && ["not_found", "forbidden"].includes(result.error.code)),
     );

@@ -48,7 +48,7 @@ export class OperationAccess {
 
   #permits(principal: Principal, { state }: OperationAt, action: "subscribe" | "command"): boolean {
     const channel = operationChannel(state.id);
-    // Whoever may report on an operation or command it may also see it.
+    // A service that may report on an operation or command it may also see it.
     const isSeen = action === "subscribe" && principal.kind === "service";
     if (
       isSeen &&

@@ -95,9 +95,9 @@ export class OperationMonitor {
   }
 
   /**
-   * Looks after operations that have been overdue for more than 2 s, and after those that wait in a queue. A live node would have acted by then, so
-   * the node that knew the deadline has died. This node may know the operation too, yet by an older state or an
-   * older lease, so it reads both again.
+   * Looks after operations that have been overdue for more than 2 s. A live node would have acted by then, so the node
+   * that knew the deadline has died. This node may know the operation too, yet by an older state or an older lease, so
+   * it reads both again. Operations that wait in a queue become due too, and may end with their ticket.
    */
   async adopt(): Promise<void> {
     const ids = await this.#context.index.due(adoptAfterMs, adoptAtOnce);

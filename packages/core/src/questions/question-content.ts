@@ -68,7 +68,7 @@ export function listsOf(content: QuestionContent) {
   ];
 }
 
-/** True if whoever may command the operation may answer. */
+/** True if everyone who may command the operation may answer. */
 export function isForOwner({ for: audience, for_owner }: QuestionContent): boolean {
   return audience === undefined || for_owner === true;
 }

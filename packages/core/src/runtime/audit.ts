@@ -1,7 +1,7 @@
 import type { ServicePrincipal } from "../rules/principal.ts";
 import type { CoreLog } from "./options.ts";
 
-/** What an administrator did, or tried to do. */
+/** Action of an administrator: what was done, or tried, to what. */
 export interface AuditedAction {
   /** Stable name of the action, such as `connections.disconnect`. */
   readonly action: string;

@@ -16,11 +16,11 @@ export interface Lease {
   readonly holder?: string;
 }
 
-/** How a lease is acquired. */
+/** Options of {@link Leases.acquire}. */
 export interface AcquireOptions {
   /** Takes the lease over from its holder. */
   readonly force?: boolean;
-  /** Name of the new holder, for people; at most 200 characters. */
+  /** Name of the new holder, for people; at most 255 characters. */
   readonly holder?: string;
 }
 

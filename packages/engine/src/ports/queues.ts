@@ -143,7 +143,7 @@ export type ClaimResult =
   /** As many tickets run as the capacity allows. */
   | { readonly status: "full"; readonly running: number; readonly capacity: number };
 
-/** How a worker ends a ticket that it does not finish. */
+/** Options of {@link Queues.fail}: how a worker ends a ticket that it does not finish. */
 export interface FailOptions {
   /** Returns the ticket to its old place. */
   readonly giveBack?: boolean;
