@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { acceptOf, frameText } from "@milepost/load/wire";
 import { expect, test } from "vitest";
-import { frameText } from "../targets/frame.ts";
 import { DeafReaders } from "./deaf-reader.ts";
-import { acceptOf } from "./handshake.ts";
 
 /**
  * Starts a server that subscribes every connection, and hands each socket over once it has sent `subscribed`.

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
+import { frameOfClient, opcodes, readAnswer } from "@milepost/load/wire";
 import type { ConnectPlan } from "./connect-plan.ts";
-import { opcodes } from "./frame-reader.ts";
-import { frameOfClient, makeHandshake, readAnswer } from "./handshake.ts";
+import { makeHandshake } from "./handshake.ts";
 
 /** Report on the connections that never read. */
 export interface DeafReport {

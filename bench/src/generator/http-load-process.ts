@@ -1,7 +1,7 @@
+import { HttpConnection, publishRequest } from "@milepost/load/wire";
 import { monotonicUs } from "../measure/monotonic.ts";
 import { makePayload } from "../payload.ts";
 import { answerCalls } from "../process/answer-calls.ts";
-import { HttpConnection, publishRequest } from "./http-connection.ts";
 
 /** Result of a load: what was sent and published, and what went wrong first. */
 export interface HttpLoadReport {
@@ -119,7 +119,7 @@ async function run(
   const connections: HttpConnection[] = [];
   for (let i = 0; i < count; i++) {
     const connection: HttpConnection = new HttpConnection(
-      port,
+      { port },
       (status, body) => {
         requests++;
         published += positionsIn(body);

@@ -1,8 +1,8 @@
 import { connect, type Socket } from "node:net";
+import { FrameReader, frameOfClient, opcodes, readAnswer } from "@milepost/load/wire";
 import type { ConnectPlan } from "./connect-plan.ts";
 import type { DeliverySink } from "./delivery-sink.ts";
-import { FrameReader, opcodes } from "./frame-reader.ts";
-import { frameOfClient, makeHandshake, readAnswer } from "./handshake.ts";
+import { makeHandshake } from "./handshake.ts";
 import { PayloadScanner } from "./payload-scanner.ts";
 
 /** Buffer that all sockets read into. Each read is handled before the next one begins. */

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { FrameReader, opcodes } from "../generator/frame-reader.ts";
+import { FrameReader, opcodes } from "@milepost/load/wire";
 import { monotonicUs } from "../measure/monotonic.ts";
 import { messageFrame } from "./client-frames.ts";
 

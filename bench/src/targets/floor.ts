@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
-import { acceptOf } from "../generator/handshake.ts";
-import { frameText } from "./frame.ts";
+import { acceptOf, frameText } from "@milepost/load/wire";
 import { listen } from "./listen.ts";
 import type { Target } from "./target.ts";
 

@@ -4,6 +4,7 @@ import { ConfigError, printable } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { askCommand } from "./commands/ask.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
+import { benchCommand } from "./commands/bench.ts";
 import { connectionsCommand } from "./commands/connections.ts";
 import { disconnectCommand } from "./commands/disconnect.ts";
 import { dlqCommand } from "./commands/dlq.ts";
@@ -61,6 +62,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     disconnectCommand(terminal),
     revokeCommand(terminal),
     doctorCommand(terminal),
+    benchCommand(terminal),
   ]) {
     program.addCommand(command);
   }

@@ -1,9 +1,8 @@
-import { createTokens, loadConfig } from "@milepost/server";
 import { Command, Option } from "commander";
 import { jsonLine } from "../carried-output.ts";
-import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import { durationMs, repeated } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
+import { tokenIssuer } from "../token-issuer.ts";
 
 interface TokenFlags {
   readonly user?: string;
@@ -41,20 +40,8 @@ export function tokenCommand(terminal: Terminal): Command {
     .option("--config <file>", "JSON file with settings, for the token secret (MILEPOST_CONFIG)")
     .option("--json", "print JSON with the token and its contents")
     .action(async (flags: TokenFlags) => {
-      const { tokenSecret, tokenOptions } = loadConfig({
-        env: terminal.env,
-        ...(flags.config !== undefined && { file: flags.config }),
-      });
       const { user, session, ttl, subscribe = [], publish = [], role: roles = [] } = flags;
-      const { keys = [], jwks, ...policy } = tokenOptions;
-      const secret = tokenSecret === "" ? keys.find((key) => "secret" in key)?.secret : tokenSecret;
-      if (secret === undefined) {
-        throw new CommandFailure(
-          "the configuration has no secret that signs tokens, only public keys; get a token from your issuer",
-          exitCodes.config,
-        );
-      }
-      const tokens = createTokens(secret, Date, { ...policy, keys });
+      const tokens = tokenIssuer(terminal, flags.config);
       const token = await tokens.mint({
         ...(user !== undefined && { user }),
         ...(session !== undefined && { session }),

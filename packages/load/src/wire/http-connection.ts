@@ -1,9 +1,27 @@
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 /** Receives the bytes of one answer: its status and its body. */
 export type OnAnswer = (status: number, body: Buffer) => void;
 
+/** Where an HTTP connection goes. */
+export interface Destination {
+  /** Address to connect to. Default: 127.0.0.1. */
+  readonly host?: string;
+  readonly port: number;
+  /** Name whose certificate the server must show; absent: the connection is not encrypted. */
+  readonly tlsName?: string | undefined;
+}
+
 const endOfHead = Buffer.from("\r\n\r\n");
+
+/** Opens a TCP connection, or one with TLS, on which small writes leave at once. */
+export function openSocket({ host = "127.0.0.1", port, tlsName }: Destination): Socket {
+  if (tlsName === undefined) return connect({ host, port, noDelay: true });
+  const socket = connectTls({ host, port, servername: tlsName });
+  socket.setNoDelay(true);
+  return socket;
+}
 
 /**
  * HTTP/1.1 connection of a load generator. It sends prebuilt requests and reads answers that announce their length, so
@@ -15,15 +33,21 @@ export class HttpConnection {
   #rest: Buffer | undefined;
   #unanswered = 0;
 
-  /** Connects to a port of 127.0.0.1. A connection that ends calls `onEnd` with the reason. */
-  constructor(port: number, onAnswer: OnAnswer, onEnd: (reason: string) => void) {
+  /** Connects to a server. A connection that ends, or whose answer cannot be read, calls `onEnd` with the reason. */
+  constructor(to: Destination, onAnswer: OnAnswer, onEnd: (reason: string) => void) {
     this.#onAnswer = onAnswer;
-    this.#socket = connect({ host: "127.0.0.1", port, noDelay: true });
+    this.#socket = openSocket(to);
     let reason = "the server ended the connection";
     this.#socket.on("error", (error) => {
       reason = error.message;
     });
-    this.#socket.on("data", (bytes: Buffer) => this.#read(bytes));
+    this.#socket.on("data", (bytes: Buffer) => {
+      try {
+        this.#read(bytes);
+      } catch (error) {
+        this.#socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
     this.#socket.on("close", () => onEnd(reason));
   }
 
@@ -68,11 +92,16 @@ function lengthIn(head: string): number {
 }
 
 /** Builds a request that publishes `body`, as HTTP/1.1 on a connection that stays open. */
-export function publishRequest(body: string, apiKey: string, isNdjson: boolean): string {
+export function publishRequest(
+  body: string,
+  apiKey: string,
+  isNdjson: boolean,
+  host = "127.0.0.1",
+): string {
   const type = isNdjson ? "application/x-ndjson" : "application/json";
   return [
     "POST /v1/publish HTTP/1.1",
-    "Host: 127.0.0.1",
+    `Host: ${host}`,
     `Authorization: Bearer ${apiKey}`,
     `Content-Type: ${type}`,
     `Content-Length: ${Buffer.byteLength(body)}`,

@@ -1,7 +1,6 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { expect, test } from "vitest";
-import { listen } from "../targets/listen.ts";
 import { HttpConnection, publishRequest } from "./http-connection.ts";
 
 test("an HTTP connection reads answers that arrive in pieces and several at a time", async () => {
@@ -16,11 +15,13 @@ test("an HTTP connection reads answers that arrive in pieces and several at a ti
       }
     });
   });
-  const port = await listen(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   const answers: string[] = [];
   await new Promise<void>((resolve, reject) => {
     const connection = new HttpConnection(
-      port,
+      { port },
       (status, body) => {
         answers.push(`${status} ${body.toString()}`);
         if (answers.length < 3) return;

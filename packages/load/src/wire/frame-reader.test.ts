@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { frameText } from "../targets/frame.ts";
+import { frameText } from "./frame.ts";
 import { FrameReader, opcodes } from "./frame-reader.ts";
 
 function read(chunks: readonly Buffer[]): { opcode: number; text: string }[] {
