@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { encryptionVectors } from "./vectors/encryption.mjs";
 import { operationFoldVectors } from "./vectors/operation-fold.mjs";
+import { shortFormVectors } from "./vectors/short-form.mjs";
 import { signingVectors } from "./vectors/signing.mjs";
 
 /**
@@ -11,6 +12,7 @@ const files = /** @type {[string, object][]} */ ([
   ["signing.json", await signingVectors()],
   ["encryption.json", await encryptionVectors()],
   ["operation-fold.json", operationFoldVectors()],
+  ["short-form.json", shortFormVectors()],
 ]);
 
 /**

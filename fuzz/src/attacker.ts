@@ -1,16 +1,11 @@
 import { connect, type Socket } from "node:net";
 import { constants, inflateRawSync } from "node:zlib";
-import { type DialectName, decodeMsgpack, encodeMsgpack } from "@milepost/protocol";
+import { type DialectName, decodeMsgpack, encodeMsgpack, shortReader } from "@milepost/protocol";
 import { anyFrameText, unmarked } from "./any-message.ts";
 import type { Random } from "./random.ts";
 import { brokenFrames, frameOf, opcodes, validFrames } from "./web-socket-frame.ts";
 
-const subprotocols: Readonly<Record<DialectName, string | undefined>> = {
-  plain: undefined,
-  "milepost.v1.json": "milepost.v1.json",
-  "milepost.v1.msgpack": "milepost.v1.msgpack",
-};
-const dialects = Object.keys(subprotocols) as DialectName[];
+const dialects: readonly DialectName[] = ["plain", "milepost.v1.json", "milepost.v1.msgpack"];
 const framesPerConnection = 200;
 const answerMs = 30_000;
 
@@ -41,6 +36,9 @@ class Attacker {
   readonly #target: Target;
   readonly #random: Random;
   readonly #dialect: DialectName;
+  readonly #isShort: boolean;
+  /** Returns what a client reads in a frame, which may have the short form. */
+  readonly #long = shortReader();
   readonly #deflates: boolean;
   readonly #socket: Socket;
   readonly #ended: Promise<void>;
@@ -53,6 +51,7 @@ class Attacker {
     this.#target = target;
     this.#random = random;
     this.#dialect = random.pick(dialects);
+    this.#isShort = random.chance(0.5);
     this.#deflates = random.chance(0.25);
     this.#socket = connect(target.port, "127.0.0.1");
     this.#socket.setNoDelay(true);
@@ -106,7 +105,8 @@ class Attacker {
   }
 
   #upgrade(token: string | undefined): string {
-    const offered = subprotocols[this.#dialect];
+    const name = `${this.#dialect}${this.#isShort ? ".short" : ""}`;
+    const offered = this.#dialect === "plain" ? undefined : name;
     return [
       `GET /ws${this.#random.chance(0.3) ? "/fuzz/a" : ""} HTTP/1.1`,
       "Host: localhost",
@@ -179,7 +179,11 @@ class Attacker {
         ? payload
         : inflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH });
     if (whole.includes(this.#target.secret)) this.#fault("an attacker received the secret");
-    for (const message of messagesOf(whole, opcode === opcodes.binary)) this.#judgeMessage(message);
+    const value = this.#long(valueIn(whole, opcode === opcodes.binary));
+    for (const message of Array.isArray(value) ? value : [value]) {
+      if (typeof message === "object" && message !== null) this.#judgeMessage(message);
+      else this.#fault(`a frame holds something that is no message: ${whole.toString("latin1")}`);
+    }
   }
 
   #judgeMessage(message: Record<string, unknown>): void {
@@ -219,12 +223,8 @@ function packed(text: string, random: Random): Buffer {
   return Buffer.concat([bytes.subarray(0, at), random.bytes(random.below(4)), bytes.subarray(at)]);
 }
 
-function messagesOf(payload: Buffer, isBinary: boolean): readonly Record<string, unknown>[] {
-  let value: unknown;
-  if (isBinary) {
-    const decoded = decodeMsgpack(payload);
-    value = decoded.ok ? decoded.value : undefined;
-  } else value = JSON.parse(payload.toString());
-  const list = Array.isArray(value) ? value : [value];
-  return list.filter((item) => typeof item === "object" && item !== null);
+function valueIn(payload: Buffer, isBinary: boolean): unknown {
+  if (!isBinary) return JSON.parse(payload.toString());
+  const decoded = decodeMsgpack(payload, { maxDepth: 256, rounds: true });
+  return decoded.ok ? decoded.value : undefined;
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { encryptionVectors } from "./encryption.mjs";
 import { operationFoldVectors } from "./operation-fold.mjs";
+import { shortFormVectors } from "./short-form.mjs";
 import { signingVectors } from "./signing.mjs";
 
 function read(name: string): unknown {
@@ -13,6 +14,11 @@ function read(name: string): unknown {
 test("the files in vectors/ are what their scripts write; npm run vectors renews them", async () => {
   expect(read("signing.json")).toEqual(await signingVectors());
   expect(read("encryption.json")).toEqual(await encryptionVectors());
+});
+
+test("[P-SHORT-3] [P-SHORT-5] vectors/short-form.json is what the encoder and the client make of its frames", () => {
+  const made: unknown = JSON.parse(JSON.stringify(shortFormVectors()));
+  expect(read("short-form.json")).toEqual(made);
 });
 
 test("[P-OP-16] vectors/operation-fold.json is what the reducer makes of its logs; npm run vectors renews it", () => {

@@ -37,7 +37,7 @@ export interface NodeParts {
 interface Incarnation {
   readonly core: Core;
   readonly clock: ProcessClock;
-  readonly encoders: Readonly<Record<Encoder["dialect"], Encoder>>;
+  readonly encoders: Readonly<Record<Encoder["dialect"] | "short", Encoder>>;
   disconnect(): void;
 }
 
@@ -102,6 +102,7 @@ export class ClusterNode {
       plain: testEncoder("plain"),
       "milepost.v1.json": testEncoder("milepost.v1.json"),
       "milepost.v1.msgpack": testEncoder("milepost.v1.msgpack"),
+      short: testEncoder("milepost.v1.json", "short"),
     };
     this.#process = { core, clock, encoders, disconnect: line.disconnect };
     this.#isDraining = false;
@@ -158,7 +159,7 @@ export class ClusterNode {
   accept(url: URL, protocols: readonly string[], client: ClientEnd): Link | undefined {
     const process = this.#process;
     if (process === undefined) return undefined;
-    const { dialect, token } = chooseSubprotocol(protocols);
+    const { dialect, isShort, token } = chooseSubprotocol(protocols);
     if (dialect === undefined) return undefined;
     const { journal, time, mutant } = this.#parts;
     const name = `${this.name}/${this.#starts}#${++this.#accepted}`;
@@ -166,7 +167,9 @@ export class ClusterNode {
       this.links.delete(link);
       journal.add({ type: "closed", connection: name, code, by, peak_bytes: peakBytes });
     };
-    const link: Link = new Link(name, process.encoders[dialect], time, this.#random, client, onEnd);
+    // A mutant that alters messages knows their long form only.
+    const form = isShort === true && mutant?.tamper === undefined ? "short" : dialect;
+    const link: Link = new Link(name, process.encoders[form], time, this.#random, client, onEnd);
     link.open();
     const given = token ?? url.searchParams.get("token") ?? "";
     let principal: UserPrincipal;

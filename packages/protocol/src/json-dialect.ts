@@ -3,7 +3,7 @@ import { parseCarrying } from "./json-carrying.ts";
 import { writeJson } from "./json-text.ts";
 import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
-import type { ServerMessage } from "./server-message.ts";
+import type { NumberMessage, ServerMessage } from "./server-message.ts";
 
 /**
  * Encodes a publication in `milepost.v1.json`. Copies the publication's JSON data into the message without
@@ -108,6 +108,6 @@ export function messagesOf(value: unknown): Parsed<readonly unknown[]> {
  * Encodes a message of the server, except a publication. The plain dialect and `milepost.v1.json` use the same
  * encoding.
  */
-export function encodeServerMessage(message: ServerMessage): string {
+export function encodeServerMessage(message: ServerMessage | NumberMessage): string {
   return writeJson(message);
 }

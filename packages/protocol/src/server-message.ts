@@ -147,6 +147,19 @@ export interface EventMessage {
   readonly traceparent?: string;
 }
 
+/**
+ * Tells a client that reads the short form what a number stands for. It replaces what the number stood for before.
+ */
+export interface NumberMessage {
+  readonly type: "number";
+  readonly number: number;
+  readonly channel: string;
+  /** Beginning of the position of every event with this number. */
+  readonly prefix: string;
+  /** Time from which the events with this number count, in milliseconds since 1970. */
+  readonly ts: number;
+}
+
 /** Tells the client that the entries after `from`, up to and including `to`, will not arrive. */
 export interface GapMessage {
   readonly type: "gap";

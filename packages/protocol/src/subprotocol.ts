@@ -19,6 +19,12 @@ export const jsonSubprotocol = "milepost.v1.json";
  */
 export const msgpackSubprotocol = "milepost.v1.msgpack";
 
+/**
+ * End of the name of a subprotocol that has the messages of the dialect before it, with publications in the short form:
+ * `milepost.v1.json.short`.
+ */
+export const shortSuffix = ".short";
+
 /** Prefix of the subprotocol that carries the token of a client that cannot set headers. */
 export const tokenSubprotocolPrefix = "milepost.token.";
 
@@ -26,10 +32,22 @@ export const tokenSubprotocolPrefix = "milepost.token.";
 export interface OfferedSubprotocols {
   /** Dialect of the connection; undefined if the client offered only unknown protocols. */
   readonly dialect: DialectName | undefined;
+  /** True if the client reads publications in the short form. */
+  readonly isShort?: true;
   /** Subprotocol that the server names in its answer; undefined if it names none. */
   readonly select: string | undefined;
   readonly token: string | undefined;
 }
+
+const sdkNames: readonly SdkDialectName[] = [jsonSubprotocol, msgpackSubprotocol];
+
+/** Dialects by the subprotocols that select them. */
+const sdkDialects: ReadonlyMap<string, SdkDialectName> = new Map(
+  sdkNames.flatMap((name): [string, SdkDialectName][] => [
+    [name, name],
+    [`${name}${shortSuffix}`, name],
+  ]),
+);
 
 /**
  * Chooses among the subprotocols that a client offers. The first dialect in the client's list is chosen.
@@ -41,16 +59,19 @@ export interface OfferedSubprotocols {
 export function chooseSubprotocol(offered: Iterable<string>): OfferedSubprotocols {
   let token: string | undefined;
   let tokenOffer: string | undefined;
-  let dialect: SdkDialectName | undefined;
+  let chosen: OfferedSubprotocols | undefined;
   let others = false;
   for (const name of offered) {
-    if (name === jsonSubprotocol || name === msgpackSubprotocol) dialect ??= name;
-    else if (name.startsWith(tokenSubprotocolPrefix)) {
+    const dialect = sdkDialects.get(name);
+    if (dialect !== undefined) {
+      const isShort = name !== dialect;
+      chosen ??= { dialect, select: name, token: undefined, ...(isShort && { isShort }) };
+    } else if (name.startsWith(tokenSubprotocolPrefix)) {
       tokenOffer ??= name;
       token ??= name.slice(tokenSubprotocolPrefix.length);
     } else others = true;
   }
-  if (dialect !== undefined) return { dialect, select: dialect, token };
+  if (chosen !== undefined) return { ...chosen, token };
   if (others) return { dialect: undefined, select: undefined, token };
   return { dialect: "plain", select: tokenOffer, token };
 }

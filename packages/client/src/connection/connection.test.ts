@@ -34,6 +34,7 @@ describe("connecting", () => {
     client.connect();
     await settle();
     expect(gateway.last.protocols).toEqual([
+      "milepost.v1.json.short",
       "milepost.v1.json",
       "milepost.token.header.payload.signature",
     ]);
@@ -44,7 +45,7 @@ describe("connecting", () => {
     const { client, gateway } = setUp({ token: "opaque+/==" });
     client.connect();
     await settle();
-    expect(gateway.last.protocols).toEqual(["milepost.v1.json"]);
+    expect(gateway.last.protocols).toEqual(["milepost.v1.json.short", "milepost.v1.json"]);
     gateway.last.open();
     expect(gateway.last.take("auth").token).toBe("opaque+/==");
   });
@@ -299,7 +300,7 @@ describe("the credential", () => {
     await connected();
     await gateway.last.drop(4101);
     await clock.advance(1_000);
-    expect(gateway.last.protocols[1]).toBe("milepost.token.token-2");
+    expect(gateway.last.protocols[2]).toBe("milepost.token.token-2");
   });
 
   it("[P-CON-8] a token source that returns the expired token again opens no socket and is called with backoff", async () => {
@@ -508,7 +509,7 @@ describe("the credential", () => {
     await clock.advance(1_000);
     await gateway.last.drop(4102);
     await clock.advance(25_000);
-    expect(gateway.sockets.map(({ protocols }) => protocols[1])).toEqual([
+    expect(gateway.sockets.map(({ protocols }) => protocols[2])).toEqual([
       "milepost.token.a",
       "milepost.token.b",
       "milepost.token.c",

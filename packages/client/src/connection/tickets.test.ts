@@ -33,7 +33,7 @@ describe("a client with tickets", () => {
     for (const n of [1, 2]) {
       const { url, protocols } = gateway.last;
       expect(new URL(url).searchParams.get("ticket")).toBe(`ticket-${n}`);
-      expect(protocols).toEqual(["milepost.v1.json"]);
+      expect(protocols).toEqual(["milepost.v1.json.short", "milepost.v1.json"]);
       expect(gateway.last.sent.filter(({ type }) => type === "auth")).toEqual([]);
       await gateway.last.drop(4101);
       await settle();

@@ -130,7 +130,11 @@ describe("[P-OUT-8] the option summaryMs", () => {
 describe("the codec of a client", () => {
   it("[P-DIA-7] a codec is offered before JSON, and not used if the gateway chose JSON", async () => {
     const { gateway, client, socket } = await connected({ codec: msgpack });
-    expect(gateway.last.protocols).toEqual(["milepost.v1.msgpack", "milepost.v1.json"]);
+    expect(gateway.last.protocols).toEqual([
+      "milepost.v1.msgpack.short",
+      "milepost.v1.msgpack",
+      "milepost.v1.json",
+    ]);
     client.publish("chat:1", "m", 1).catch(ignored);
     await settle();
     expect(socket.sent).toMatchObject([{ type: "publish" }]);

@@ -1,3 +1,4 @@
+import { shortReader } from "@milepost/protocol";
 import type { Codec } from "./codec.ts";
 import { frameOf } from "./outgoing.ts";
 import type { TransportConnection, TransportConnectionEvents } from "./transport.ts";
@@ -51,11 +52,14 @@ export class Socket implements TransportConnection {
     webSocket.addEventListener("open", () => {
       if (this.#owned) events.onOpen();
     });
+    const read = shortReader();
     webSocket.addEventListener("message", ({ data }) => {
       if (!this.#owned) return;
-      if (codec !== undefined && data instanceof ArrayBuffer) {
-        events.onFrame(codec.decode(new Uint8Array(data)), data.byteLength);
-      } else events.onFrame(data);
+      const binary = codec && data instanceof ArrayBuffer ? new Uint8Array(data) : undefined;
+      events.onFrame(
+        read(binary ? codec?.decode(binary) : data),
+        (binary ?? (data as string)).length,
+      );
     });
     // A close event follows each error and carries all the information.
     webSocket.addEventListener("error", () => {});
@@ -73,7 +77,8 @@ export class Socket implements TransportConnection {
     const text = frameOf(messages);
     try {
       const codec = this.#codec;
-      const isCoded = codec !== undefined && codec.subprotocol === this.#webSocket.protocol;
+      const { protocol } = this.#webSocket;
+      const isCoded = codec !== undefined && protocol?.startsWith(codec.subprotocol) === true;
       this.#webSocket.send(isCoded ? codec.encode(JSON.parse(text)) : text);
     } catch {
       // The socket is not open. Its close event reports the loss, and pending calls that may be repeated are

@@ -1,4 +1,4 @@
-import { jsonSubprotocol, tokenSubprotocolPrefix } from "@milepost/protocol";
+import { jsonSubprotocol, shortSuffix, tokenSubprotocolPrefix } from "@milepost/protocol";
 import type { ClientOptions } from "../client.ts";
 import { ticketMark } from "../connection/token.ts";
 import type { Codec } from "./codec.ts";
@@ -27,7 +27,8 @@ export function webSocketTransport(
     name: "websocket",
     open({ url, token, connectionId }, events) {
       const protocols: string[] = [jsonSubprotocol];
-      if (codec !== undefined) protocols.unshift(codec.subprotocol);
+      if (codec) protocols.unshift(codec.subprotocol);
+      protocols.unshift(protocols[0] + shortSuffix);
       const ticket = token?.startsWith(ticketMark) ? token.slice(1) : undefined;
       const offered = token !== undefined && subprotocolCharacters.test(token);
       if (offered) protocols.push(`${tokenSubprotocolPrefix}${token}`);

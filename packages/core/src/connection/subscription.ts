@@ -280,7 +280,11 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
 
   encode(publications: readonly Publication[]): Uint8Array {
     const cursorOf = this.#subscriptions.cursorOf(this.channel);
-    return this.#connection.encoder.encodeBatch(publications, cursorOf);
+    const { encoder } = this.#connection;
+    const { hubSubscriber } = this;
+    return hubSubscriber === undefined
+      ? encoder.encodeBatch(publications, cursorOf)
+      : hubSubscriber.encode(publications, encoder, cursorOf);
   }
 
   onMerged(count: number): void {

@@ -1,6 +1,7 @@
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { Ticker } from "../send-queue/ticker.ts";
 import type { LogReader } from "../store/shared-reads.ts";
+import type { ChannelNumbers } from "./channel-numbers.ts";
 import type { DeliverySpans } from "./delivery-spans.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
 import type { RecentBudget } from "./recent-budget.ts";
@@ -35,4 +36,5 @@ export interface HubContext {
 export interface ChannelContext extends HubContext {
   readonly recentBudget: RecentBudget;
   readonly pages: EncodedPages;
+  readonly numbers: ChannelNumbers;
 }

@@ -1,4 +1,4 @@
-import { formatPosition, type Publication } from "@milepost/protocol";
+import { type ChannelNumber, formatPosition, type Publication } from "@milepost/protocol";
 import type { Encoder } from "../send-queue/transport.ts";
 
 /**
@@ -28,12 +28,12 @@ export class EncodedPages {
   #old = new Map<string, Page>();
   #youngBytes = 0;
 
-  /** Returns consecutive entries of one channel, encoded and framed. */
-  encode(entries: readonly Publication[], encoder: Encoder): Uint8Array {
-    const page = this.#page(entries);
+  /** Returns consecutive entries of one channel, encoded and framed; with the number of their log, in the short form. */
+  encode(entries: readonly Publication[], encoder: Encoder, number?: ChannelNumber): Uint8Array {
+    const page = this.#page(nameOf(entries, number));
     let bytes = page.get(encoder);
     if (bytes === undefined) {
-      bytes = encoder.encodeBatch(entries, soleCursor);
+      bytes = encoder.encodeBatch(entries, soleCursor, number);
       page.set(encoder, bytes);
       this.#youngBytes += bytes.length;
       if (this.#youngBytes > maxPageBytes / 2) this.age();
@@ -53,8 +53,7 @@ export class EncodedPages {
     this.age();
   }
 
-  #page(entries: readonly Publication[]): Page {
-    const name = nameOf(entries);
+  #page(name: string): Page {
     const known = this.#young.get(name);
     if (known !== undefined) return known;
     const page: Page = this.#old.get(name) ?? new Map();
@@ -66,10 +65,12 @@ export class EncodedPages {
   }
 }
 
-function nameOf(entries: readonly Publication[]): string {
+/** Returns a name that pages share only if every encoder makes the same bytes of them. */
+function nameOf(entries: readonly Publication[], number: ChannelNumber | undefined): string {
   const last = entries.at(-1);
   if (last === undefined) return "";
-  return `${last.channel}@${entries[0]?.position.offset}-${formatPosition(last.position)}`;
+  const name = `${last.channel}@${entries[0]?.position.offset}-${formatPosition(last.position)}`;
+  return number === undefined ? name : `${name}#${number.number}.${number.ts}`;
 }
 
 /** Returns the cursor of a subscriber that reads only this channel. */

@@ -6,6 +6,7 @@ import { RuleBook } from "../rules/rule-book.ts";
 import { noInstruments } from "../runtime/instruments.ts";
 import { Ticker } from "../send-queue/ticker.ts";
 import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { ChannelNumbers } from "./channel-numbers.ts";
 import { EncodedPages } from "./encoded-pages.ts";
 import { positionCheckMs } from "./hub.ts";
 import { HubChannel } from "./hub-channel.ts";
@@ -40,6 +41,7 @@ async function channelOf(count: number) {
       peek: (...args) => log.peek(...args),
     },
     ticker: new Ticker(clock, onError),
+    numbers: new ChannelNumbers(),
     maxReplayEntries: 20_000,
     pause: () => Promise.resolve(),
     isCut: () => false,

@@ -13,6 +13,7 @@ import type { Flushable } from "../send-queue/ticker.ts";
 import { shownAt } from "../store/shown-entries.ts";
 import type { HeldEntries } from "../store/stale-reads.ts";
 import type { ChannelContext } from "./channel-context.ts";
+import type { HubNumber } from "./channel-numbers.ts";
 import type { HubSubscriber, SubscribedChannel } from "./hub-subscriber.ts";
 import { catchUpAgain, type JoinedChannel } from "./join.ts";
 import { RecentEntries } from "./recent-entries.ts";
@@ -74,6 +75,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
    */
   #readUpTo = 0;
   #healing: Promise<void> | undefined;
+  /** Number of the channel's log in the short form; undefined until a publication was sent in it. */
+  #number: HubNumber | undefined;
 
   constructor(resolved: ResolvedChannel, attached: Promise<void>, context: ChannelContext) {
     this.resolved = resolved;
@@ -254,6 +257,22 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
     } else this.#groups.addLevel(hubSubscriber);
   }
 
+  /**
+   * Returns the number of the log that these entries are of, for their short form. Returns undefined for entries of a log
+   * that the channel has left.
+   */
+  numberOf(entries: readonly Publication[]): HubNumber | undefined {
+    const [first] = entries;
+    const known = this.#number;
+    const epoch = first?.position.epoch;
+    if (first === undefined || known?.epoch === epoch) return known;
+    if (epoch === undefined || epoch !== this.#last?.epoch) return undefined;
+    const { numbers } = this.#context;
+    this.#number = numbers.take(this.resolved.name, epoch, first.ts);
+    if (known !== undefined) numbers.release(known);
+    return this.#number;
+  }
+
   regroup(hubSubscriber: HubSubscriber): void {
     this.#groups.regroup(hubSubscriber);
   }
@@ -289,6 +308,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
   /** Frees what is kept of a channel without subscribers. The channel must not be used afterwards. */
   release(): void {
     this.#forget();
+    if (this.#number !== undefined) this.#context.numbers.release(this.#number);
+    this.#number = undefined;
   }
 
   /**

@@ -1,8 +1,10 @@
 import { formatPosition, type Position, type Publication } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
+import type { Encoder } from "../send-queue/transport.ts";
 import { type Shown, wasShown } from "../store/shown-entries.ts";
-import type { Subscriber } from "./subscriber.ts";
+import type { HubNumber } from "./channel-numbers.ts";
+import type { SharedSubscriber, Subscriber } from "./subscriber.ts";
 
 /** Part of a hub channel that its subscribers use. */
 export interface SubscribedChannel {
@@ -13,6 +15,7 @@ export interface SubscribedChannel {
   readonly flushed: Position | undefined;
   remove(subscriber: HubSubscriber): void;
   regroup(subscriber: HubSubscriber): void;
+  numberOf(entries: readonly Publication[]): HubNumber | undefined;
 }
 
 /** One subscriber of one hub channel, with its position. */
@@ -38,6 +41,8 @@ export class HubSubscriber {
   /** Entries that the subscriber was shown during an outage, before they were in the log; undefined for most. */
   shown: Shown | undefined;
   left = false;
+  /** Number of the channel's log that the client was told last. */
+  told: HubNumber | undefined;
 
   constructor(subscriber: Subscriber, channel: SubscribedChannel) {
     this.subscriber = subscriber;
@@ -64,6 +69,39 @@ export class HubSubscriber {
     return (
       this.shown !== undefined && entries.some(({ position }) => wasShown(position, this.shown))
     );
+  }
+
+  /**
+   * Returns the number with which the encoder writes these entries in the short form; undefined for the long form. Tells
+   * the client the number first if it does not know it.
+   */
+  tellNumber(
+    entries: readonly Publication[],
+    { encoder, sendQueue }: SharedSubscriber,
+  ): HubNumber | undefined {
+    const number = encoder.isShort === true ? this.#channel.numberOf(entries) : undefined;
+    if (number !== undefined && this.told !== number) {
+      this.told = number;
+      sendQueue.push(number.introduction(encoder));
+    }
+    return number;
+  }
+
+  /** Encodes entries that are not shared, with the introduction of their number in front where the client needs it. */
+  encode(
+    entries: readonly Publication[],
+    encoder: Encoder,
+    cursorOf: (publication: Publication) => string,
+  ): Uint8Array {
+    const number = encoder.isShort === true ? this.#channel.numberOf(entries) : undefined;
+    const bytes = encoder.encodeBatch(entries, cursorOf, number);
+    if (number === undefined || this.told === number) return bytes;
+    this.told = number;
+    const introduction = number.introduction(encoder);
+    const whole = new Uint8Array(introduction.length + bytes.length);
+    whole.set(introduction);
+    whole.set(bytes, introduction.length);
+    return whole;
   }
 
   /** Delivers consecutive entries, which follow `before`, with a gap in place of those that it was shown before. */

@@ -5,6 +5,7 @@ import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { shownEntry } from "../store/shown-publishers.ts";
 import type { HeldEntries } from "../store/stale-reads.ts";
 import type { ChannelContext, HubContext } from "./channel-context.ts";
+import { ChannelNumbers } from "./channel-numbers.ts";
 import { EncodedPages } from "./encoded-pages.ts";
 import { HubChannel } from "./hub-channel.ts";
 import { HubSubscriber } from "./hub-subscriber.ts";
@@ -36,7 +37,12 @@ export class Hub {
   constructor(bus: Bus, wheel: TimerWheel, context: HubContext) {
     this.#bus = bus;
     this.#wheel = wheel;
-    this.#context = { ...context, recentBudget: new RecentBudget(), pages: new EncodedPages() };
+    this.#context = {
+      ...context,
+      recentBudget: new RecentBudget(),
+      pages: new EncodedPages(),
+      numbers: new ChannelNumbers(),
+    };
     bus.listen(
       (publication) => this.#receive(publication),
       () => this.#checkNow(),

@@ -222,7 +222,10 @@ async function handOver(
     if (hubSubscriber.wasShownSome(part)) hubSubscriber.deliverRest(part, before);
     else if (shared === undefined || shared.sendQueue.isHolding)
       hubSubscriber.subscriber.onPublications(part, before);
-    else shared.sendQueue.push(pages.encode(part, shared.encoder));
+    else {
+      const number = hubSubscriber.tellNumber(part, shared);
+      shared.sendQueue.push(pages.encode(part, shared.encoder, number));
+    }
     if (deliverySpans !== undefined) deliverySpans.replayed(part);
     if (last.event === endEvent) hubSubscriber.end(last);
   }

@@ -1,6 +1,7 @@
 import type { Position, Publication } from "@milepost/protocol";
 import type { Encoder } from "../send-queue/transport.ts";
 import { isShownTag } from "../store/shown-entries.ts";
+import type { HubNumber } from "./channel-numbers.ts";
 import { soleCursor } from "./encoded-pages.ts";
 import type { HubSubscriber } from "./hub-subscriber.ts";
 
@@ -17,6 +18,7 @@ export interface DivergingChannel {
    * log again.
    */
   rejoin(hubSubscriber: HubSubscriber): void;
+  numberOf(entries: readonly Publication[]): HubNumber | undefined;
 }
 
 const none: readonly never[] = [];
@@ -128,6 +130,7 @@ export class SubscriberGroups {
     const mayBeShown = part.some(({ position: { tag } }) => isShownTag(tag));
     for (const { encoder, subscribers } of this.#groups) {
       let bytes: Uint8Array | undefined;
+      const number = encoder.isShort === true ? this.#channel.numberOf(part) : undefined;
       for (const hubSubscriber of subscribers) {
         const { sendQueue } = hubSubscriber;
         if (sendQueue === undefined) continue;
@@ -135,7 +138,11 @@ export class SubscriberGroups {
         // A slow subscriber takes the entries themselves, so that they can be merged while they wait.
         else if (sendQueue.isHolding) hubSubscriber.subscriber.onPublications(part, before);
         else {
-          bytes ??= encoder.encodeBatch(part, soleCursor);
+          bytes ??= encoder.encodeBatch(part, soleCursor, number);
+          if (number !== undefined && hubSubscriber.told !== number) {
+            hubSubscriber.told = number;
+            sendQueue.push(number.introduction(encoder));
+          }
           sendQueue.push(bytes);
         }
       }

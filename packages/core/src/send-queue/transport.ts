@@ -1,5 +1,12 @@
 import type { ConsumerKind } from "@milepost/engine";
-import type { DialectName, Parsed, Publication, ServerMessage } from "@milepost/protocol";
+import type {
+  ChannelNumber,
+  DialectName,
+  NumberMessage,
+  Parsed,
+  Publication,
+  ServerMessage,
+} from "@milepost/protocol";
 
 /**
  * Encoder of a door's messages. One object serves all connections of a door and dialect. So the hub encodes and
@@ -7,16 +14,20 @@ import type { DialectName, Parsed, Publication, ServerMessage } from "@milepost/
  */
 export interface Encoder {
   readonly dialect: DialectName;
+  /** True if the encoder writes publications in the short form when it gets the number of their log. */
+  readonly isShort?: true;
   /**
    * Encodes a batch of consecutive publications of one channel, framed, in one buffer. Plain frames carry
-   * `cursorOf(publication)` as their event_id; the SDK's dialect ignores it.
+   * `cursorOf(publication)` as their event_id; the SDK's dialect ignores it. With the `number` of their log, which the
+   * client must know, publications have the short form if the encoder writes it.
    */
   encodeBatch(
     publications: readonly Publication[],
     cursorOf: (publication: Publication) => string,
+    number?: ChannelNumber,
   ): Uint8Array;
   /** Encodes any other message, framed. */
-  encodeMessage(message: ServerMessage): Uint8Array;
+  encodeMessage(message: ServerMessage | NumberMessage): Uint8Array;
   /** Encodes a complete JSON document as one frame, for feeds. */
   encodeText(text: string): Uint8Array;
 }

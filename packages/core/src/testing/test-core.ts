@@ -44,6 +44,7 @@ export class TestCore implements AsyncDisposable {
   /** Principal of a backend with an API key. */
   readonly service: ServicePrincipal = { kind: "service", name: "backend" };
   readonly json = testEncoder("milepost.v1.json");
+  readonly short = testEncoder("milepost.v1.json", "short");
   readonly plain = testEncoder("plain");
   #readers = 0;
   readonly #tokens = new Map<string, UserPrincipal>();
@@ -94,7 +95,7 @@ export class TestCore implements AsyncDisposable {
   }
 
   /** Opens a connection in the SDK's dialect (`json`) or in the plain dialect. */
-  connect(options: ConnectOptions = {}, dialect: "json" | "plain" = "json"): TestSocket {
+  connect(options: ConnectOptions = {}, dialect: "json" | "short" | "plain" = "json"): TestSocket {
     const socket = new TestSocket(this[dialect]);
     socket.attach(this.core.connect(socket, options));
     return socket;

@@ -2,6 +2,7 @@ import {
   encodeEvent,
   encodePlainPublication,
   encodeServerMessage,
+  encodeShortEvent,
   joinFrame,
 } from "@milepost/protocol";
 import type { Encoder } from "../send-queue/transport.ts";
@@ -40,12 +41,15 @@ export function unframed(bytes: Uint8Array): string[] {
 
 /**
  * Creates an encoder for the dialect, whose frames {@link unframed} reads. All connections of one dialect share
- * an encoder, as in a real server.
+ * an encoder, as in a real server. With `short`, publications have the short form.
  */
-export function testEncoder(dialect: Encoder["dialect"]): Encoder {
+export function testEncoder(dialect: Encoder["dialect"], form?: "short"): Encoder {
   return {
     dialect,
-    encodeBatch(publications, cursorOf) {
+    ...(form === "short" && { isShort: true }),
+    encodeBatch(publications, cursorOf, number) {
+      if (form === "short" && number !== undefined)
+        return framed([joinFrame(publications.map((entry) => encodeShortEvent(entry, number)))]);
       if (dialect !== "plain") return framed([joinFrame(publications.map(encodeEvent))]);
       return framed(
         publications.map((publication) => {

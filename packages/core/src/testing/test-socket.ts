@@ -1,3 +1,4 @@
+import { shortReader } from "@milepost/protocol";
 import type { Encoder, Transport, TransportEvents } from "../send-queue/transport.ts";
 import { unframed } from "./test-encoder.ts";
 
@@ -12,6 +13,10 @@ export type Received = Readonly<Record<string, unknown>>;
 export class TestSocket implements Transport {
   readonly encoder: Encoder;
   readonly #received: Received[] = [];
+  /** Returns what a client reads in a frame, which may have the short form. */
+  readonly #long = shortReader();
+  /** Frames as they arrived. */
+  readonly frames: string[] = [];
   #taken = 0;
   #buffer: Uint8Array[] = [];
   #stalled = false;
@@ -137,7 +142,8 @@ export class TestSocket implements Transport {
 
   #read(bytes: Uint8Array): void {
     for (const text of unframed(bytes)) {
-      const frame = JSON.parse(text) as Received | Received[];
+      this.frames.push(text);
+      const frame = this.#long(text) as Received | Received[];
       if (Array.isArray(frame)) this.#received.push(...frame);
       else this.#received.push(frame);
     }

@@ -16,9 +16,9 @@ import type { DoorParts } from "../door.ts";
 import { GatewaySocket, WebSocketConnection } from "./connection.ts";
 import { dashboardEncoder } from "./dashboard-dialect.ts";
 import { deflateAnswer, offersDeflate } from "./deflate.ts";
-import { deflatingEncoders } from "./deflating-encoders.ts";
+import { deflatingEncoders, shortDeflatingEncoders } from "./deflating-encoders.ts";
 import { DeflatingSocket } from "./deflating-socket.ts";
-import { encoders } from "./encoders.ts";
+import { encoders, shortEncoders } from "./encoders.ts";
 import type { ConnectCredential, Handshake, UpgradeRequest } from "./handshake.ts";
 import { refuseUpgrade } from "./refusal.ts";
 
@@ -303,7 +303,8 @@ const dashboardEncoders = {
   deflating: dashboardEncoder(deflatingEncoders.plain),
 };
 
-function encoderOf({ dialect, replies }: Handshake, deflates: boolean): Encoder {
+function encoderOf({ dialect, isShort, replies }: Handshake, deflates: boolean): Encoder {
+  if (isShort === true) return (deflates ? shortDeflatingEncoders : shortEncoders)[dialect];
   if (replies === "dashboard") return dashboardEncoders[deflates ? "deflating" : "plain"];
   return (deflates ? deflatingEncoders : encoders)[dialect];
 }

@@ -1,7 +1,7 @@
 import type { Encoder } from "@milepost/core";
 import type { DialectName } from "@milepost/protocol";
 import { deflate, minDeflatedBytes, stored } from "./deflate.ts";
-import { encodedPlain, encoders } from "./encoders.ts";
+import { encodedPlain, encoders, shortEncoders } from "./encoders.ts";
 import { deflatedFrame, frameText, readFrames } from "./frame.ts";
 
 /**
@@ -10,8 +10,9 @@ import { deflatedFrame, frameText, readFrames } from "./frame.ts";
  */
 function deflating(encoder: Encoder): Encoder {
   return {
-    dialect: encoder.dialect,
-    encodeBatch: (publications, cursorOf) => deflated(encoder.encodeBatch(publications, cursorOf)),
+    ...encoder,
+    encodeBatch: (publications, cursorOf, number) =>
+      deflated(encoder.encodeBatch(publications, cursorOf, number)),
     encodeMessage: (message) => deflated(encoder.encodeMessage(message)),
     encodeText: (text) => deflated(encoder.encodeText(text)),
   };
@@ -59,4 +60,11 @@ export const deflatingEncoders: Readonly<Record<DialectName, Encoder>> = {
   plain,
   "milepost.v1.json": deflating(encoders["milepost.v1.json"]),
   "milepost.v1.msgpack": deflating(encoders["milepost.v1.msgpack"]),
+};
+
+/** Encoders for connections with compression whose clients read the short form, by dialect. */
+export const shortDeflatingEncoders: Readonly<Record<DialectName, Encoder>> = {
+  plain,
+  "milepost.v1.json": deflating(shortEncoders["milepost.v1.json"]),
+  "milepost.v1.msgpack": deflating(shortEncoders["milepost.v1.msgpack"]),
 };

@@ -6,6 +6,8 @@ import {
   encodeMsgpackEvent,
   encodePlainPublication,
   encodeServerMessage,
+  encodeShortEvent,
+  encodeShortMsgpackEvent,
   joinFrame,
   joinMsgpack,
   maxMessagesPerFrame,
@@ -14,21 +16,33 @@ import {
 } from "@milepost/protocol";
 import { frameBytes, frameText, frameTexts } from "./frame.ts";
 
+/** Returns messages of `milepost.v1.json`, framed. */
+function framedTexts(messages: readonly string[]): Uint8Array {
+  if (messages.length <= maxMessagesPerFrame) return frameText(joinFrame(messages));
+  const frames: string[] = [];
+  for (let from = 0; from < messages.length; from += maxMessagesPerFrame) {
+    frames.push(joinFrame(messages.slice(from, from + maxMessagesPerFrame)));
+  }
+  return frameTexts(frames);
+}
+
+/** Returns messages of `milepost.v1.msgpack`, framed. */
+function framedBytes(messages: readonly Uint8Array[]): Uint8Array {
+  if (messages.length <= maxMessagesPerFrame) return frameBytes(joinMsgpack(messages));
+  const frames: Uint8Array[] = [];
+  for (let from = 0; from < messages.length; from += maxMessagesPerFrame) {
+    frames.push(frameBytes(joinMsgpack(messages.slice(from, from + maxMessagesPerFrame))));
+  }
+  return Buffer.concat(frames);
+}
+
 /**
  * Encoder of the SDK's dialect: a batch of publications is one frame, or several if it has more than 1,000
  * publications.
  */
 const jsonEncoder: Encoder = {
   dialect: "milepost.v1.json",
-  encodeBatch(publications) {
-    const messages = publications.map(encodeEvent);
-    if (messages.length <= maxMessagesPerFrame) return frameText(joinFrame(messages));
-    const frames: string[] = [];
-    for (let from = 0; from < messages.length; from += maxMessagesPerFrame) {
-      frames.push(joinFrame(messages.slice(from, from + maxMessagesPerFrame)));
-    }
-    return frameTexts(frames);
-  },
+  encodeBatch: (publications) => framedTexts(publications.map(encodeEvent)),
   encodeMessage: (message) => frameText(encodeServerMessage(message)),
   encodeText: frameText,
 };
@@ -39,15 +53,7 @@ const jsonEncoder: Encoder = {
  */
 const msgpackEncoder: Encoder = {
   dialect: "milepost.v1.msgpack",
-  encodeBatch(publications) {
-    const messages = publications.map(encodeMsgpackEvent);
-    if (messages.length <= maxMessagesPerFrame) return frameBytes(joinMsgpack(messages));
-    const frames: Uint8Array[] = [];
-    for (let from = 0; from < messages.length; from += maxMessagesPerFrame) {
-      frames.push(frameBytes(joinMsgpack(messages.slice(from, from + maxMessagesPerFrame))));
-    }
-    return Buffer.concat(frames);
-  },
+  encodeBatch: (publications) => framedBytes(publications.map(encodeMsgpackEvent)),
   encodeMessage: (message) => frameBytes(encodeMsgpack(message)),
   encodeText: (text) => frameBytes(encodeMsgpack(JSON.parse(text))),
 };
@@ -87,9 +93,40 @@ const plainEncoder: Encoder = {
   encodeText: frameText,
 };
 
+/**
+ * Encoder of the same dialect with publications in the short form. Publications of a log without a number have the long
+ * form.
+ */
+const shortJsonEncoder: Encoder = {
+  ...jsonEncoder,
+  isShort: true,
+  encodeBatch: (publications, cursorOf, number) =>
+    number === undefined
+      ? jsonEncoder.encodeBatch(publications, cursorOf)
+      : framedTexts(publications.map((publication) => encodeShortEvent(publication, number))),
+};
+
+const shortMsgpackEncoder: Encoder = {
+  ...msgpackEncoder,
+  isShort: true,
+  encodeBatch: (publications, cursorOf, number) =>
+    number === undefined
+      ? msgpackEncoder.encodeBatch(publications, cursorOf)
+      : framedBytes(
+          publications.map((publication) => encodeShortMsgpackEvent(publication, number)),
+        ),
+};
+
 /** Encoders for WebSockets, by dialect, shared by all connections. */
 export const encoders: Readonly<Record<DialectName, Encoder>> = {
   plain: plainEncoder,
   "milepost.v1.json": jsonEncoder,
   "milepost.v1.msgpack": msgpackEncoder,
+};
+
+/** Encoders for WebSockets whose clients read the short form, by dialect. The plain dialect has none. */
+export const shortEncoders: Readonly<Record<DialectName, Encoder>> = {
+  plain: plainEncoder,
+  "milepost.v1.json": shortJsonEncoder,
+  "milepost.v1.msgpack": shortMsgpackEncoder,
 };

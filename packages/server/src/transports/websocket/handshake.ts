@@ -44,6 +44,8 @@ export type ConnectCredential =
 /** Content of an upgrade request that is the same for every WebSocket door. */
 export interface Handshake {
   readonly dialect: DialectName;
+  /** True if publications have the short form. */
+  readonly isShort?: true;
   /** Subprotocol to answer with; undefined for none. */
   readonly subprotocol: string | undefined;
   readonly credential: ConnectCredential;
@@ -66,7 +68,7 @@ export function readHandshake(
   if (!query.ok) return query;
   const offered = readSubprotocols(request.subprotocols);
   if (!offered.ok) return offered;
-  const { dialect, select, token } = chooseSubprotocol(offered.value);
+  const { dialect, isShort, select, token } = chooseSubprotocol(offered.value);
   if (dialect === undefined) {
     return refused(
       "bad_message",
@@ -82,6 +84,7 @@ export function readHandshake(
   }
   const handshake: Handshake = {
     dialect,
+    ...(isShort && { isShort }),
     ...(form === "dashboard" && { replies: form }),
     subprotocol: select,
     consumer: consumerOf(query.value.get("sdk"), "websocket"),
