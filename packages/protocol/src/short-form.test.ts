@@ -30,6 +30,11 @@ const publications: Readonly<Record<string, Publication>> = {
     attempt: 3,
     sig: "s.i.g",
     publisher: "user:7",
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  },
+  "an event of a trace": {
+    ...usual,
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
   },
   "a first delivery": { ...usual, attempt: 1 },
   "an event of another epoch": { ...usual, position: { ...usual.position, epoch: "Zz" } },

@@ -52,14 +52,16 @@ export function encodeShortMsgpackEvent(
 }
 
 /** Returns the fields of a message that few publications have; undefined if this one has none of them. */
-function rareFields({ source, since, attempt = 1, sig, publisher }: Publication) {
+function rareFields({ source, since, attempt = 1, sig, publisher, traceparent }: Publication) {
   const isPlain = source === undefined && since === undefined && attempt <= 1;
-  if (isPlain && sig === undefined && publisher === undefined) return undefined;
+  const isUnsigned = sig === undefined && publisher === undefined;
+  if (isPlain && isUnsigned && traceparent === undefined) return undefined;
   return {
     ...(source !== undefined && { source }),
     ...(since !== undefined && { since: formatPosition(since) }),
     ...(attempt > 1 && { attempt }),
     ...(sig !== undefined && { sig }),
     ...(publisher !== undefined && { publisher }),
+    ...(traceparent !== undefined && { traceparent }),
   };
 }
