@@ -20,6 +20,8 @@ export interface Access {
   readonly token: () => Promise<string>;
   /** Further options of the client; by default it uses WebSockets only. */
   readonly options?: Partial<ClientOptions>;
+  /** Function that makes the client; that of this version by default. */
+  readonly createClient?: typeof createClient;
   /** Called with each state of the client's connection. */
   readonly onState?: (state: ConnectionState) => void;
 }
@@ -66,9 +68,9 @@ export class Reader {
   }
 
   #connect(): Client {
-    const { url, token, options, onState } = this.#access;
+    const { url, token, options, onState, createClient: create = createClient } = this.#access;
     const usual = { webSocket: WebSocket, transports: ["websocket"] } as const;
-    const client = createClient({ url, token, ...usual, ...options });
+    const client = create({ url, token, ...usual, ...options });
     if (onState !== undefined) client.onState(onState);
     return client;
   }
