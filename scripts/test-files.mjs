@@ -42,6 +42,7 @@ export const documentTests = existing([
   "packages/react/src/status-panel-css.test.ts",
   "packages/server/src/metrics/documented-metrics.test.ts",
   "packages/server/src/metrics/monitoring.test.ts",
+  "scripts/deploy/deploy-files.test.ts",
   "scripts/mutate/mutants.test.ts",
   "scripts/supply.test.ts",
   "scripts/vectors/vectors.test.ts",

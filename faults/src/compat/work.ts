@@ -37,15 +37,16 @@ export function startWork(version: Version, url: string, name: string): RunningW
   const operate = async (n: number) => {
     const id = `${name}-op-${n}`;
     const until = Date.now() + operationMs;
+    let isResumed = false;
     const run = producer.start(
       { kind: "compat", operationId: id, steps: [{ id: "go" }] },
       (operation) =>
         operation.step("go", async (step) => {
-          for (let done = 0; Date.now() < until; done++) {
-            step.progress({ done, total: operationMs / 100 });
+          for (let done = 0; !isResumed || Date.now() < until; done++) {
+            step.progress({ done });
+            await operation.pausePoint();
             await pause(100);
           }
-          await operation.pausePoint();
         }),
     );
     const path = `/v1/operations/${id}`;
@@ -57,9 +58,9 @@ export function startWork(version: Version, url: string, name: string): RunningW
     await persist(url, "POST", `${path}/commands`, { command: "pause", key: "pause" });
     await persist(url, "POST", `${path}/questions/${questionId}/answer`, { answer: true });
     const again = await persist(url, "POST", `${path}/questions`, question);
-    // The work pauses at the end of its time, and goes on once somebody resumes it.
     await becomes(path, "paused");
     await persist(url, "POST", `${path}/commands`, { command: "resume", key: "resume" });
+    isResumed = true;
     await run.finished;
     const isDelivered = await run.delivered;
     operations.push({ id, answer: (again.question as { answer?: unknown }).answer, isDelivered });

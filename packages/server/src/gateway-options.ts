@@ -61,7 +61,7 @@ export interface GatewayOptions {
   readonly allowedOrigins?: readonly string[];
   /**
    * Values of the `Host` header that the gateway answers to, in lower case: `gateway.example.com` for every port, or
-   * `gateway.example.com:8443`. Default: every name. `/healthz` and `/readyz` answer in any case.
+   * `gateway.example.com:8443`. Default: every name. `/livez`, `/healthz` and `/readyz` answer in any case.
    */
   readonly allowedHosts?: readonly string[];
   /**

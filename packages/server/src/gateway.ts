@@ -82,7 +82,7 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
   readonly node: string;
   /**
    * Attaches the gateway to a server of the host program. The gateway answers requests to `/v1`, `/v1/…`,
-   * `/ws`, `/ws/…`, `/healthz`, `/readyz` and `/openapi.json`, and upgrades of `/ws` and below. All other
+   * `/ws`, `/ws/…`, `/livez`, `/healthz`, `/readyz` and `/openapi.json`, and upgrades of `/ws` and below. All other
    * requests stay with the server's own listeners. With the option `console`, it also answers `/console` and below.
    */
   attach(server: HttpServer): Detach;

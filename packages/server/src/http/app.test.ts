@@ -287,6 +287,7 @@ describe("the OpenAPI document", () => {
         "delete /v1/sessions/{id}",
         "get /health",
         "get /healthz",
+        "get /livez",
         "get /metrics",
         "get /readyz",
         "get /v1/channels/{channel}/history",

@@ -1,6 +1,6 @@
 import type { DoorUpgrades } from "../transports/door.ts";
 
-const exact = new Set(["/v1", "/healthz", "/readyz", "/openapi.json"]);
+const exact = new Set(["/v1", "/healthz", "/livez", "/readyz", "/openapi.json"]);
 
 /** Test for paths whose upgrade requests the doors answer. */
 type ClaimedUpgrades = Pick<DoorUpgrades, "claims">;

@@ -51,7 +51,7 @@ async function start(redis: string, flags: { readonly requireStore?: true } = {}
 }
 
 async function statuses(url: string, headers: Record<string, string> = {}) {
-  const paths = ["/healthz", "/ws/health", "/readyz"];
+  const paths = ["/livez", "/ws/health", "/readyz"];
   const answers = await Promise.all(paths.map((path) => fetch(`${url}${path}`, { headers })));
   return answers.map(({ status }) => status);
 }

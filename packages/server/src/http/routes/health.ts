@@ -8,7 +8,9 @@ import { healthSchema } from "../schemas.ts";
 
 const statusSchema = z.object({ status: z.string() });
 
-/** Endpoints `/ws/health` (also as `/health`), `/healthz` and `/readyz`; they need no credential. */
+/**
+ * Endpoints `/ws/health` (also as `/health`), `/livez` (also as `/healthz`) and `/readyz`; they need no credential.
+ */
 export function healthEndpoints({
   core,
   sockets,
@@ -54,20 +56,21 @@ export function healthEndpoints({
       return answerJson(context, body, serves(status) ? 200 : 503);
     },
   };
+  const alive: Omit<Endpoint, "path"> = {
+    method: "GET",
+    spec: describe({
+      summary: "Reports whether the process is alive.",
+      success: { status: 200, description: "The process is alive.", schema: statusSchema },
+      open: true,
+    }),
+    handle: (context) => answerJson(context, { status: "ok" }),
+  };
   return [
     { ...report, path: "/ws/health" },
     // On the server of a host program, this path stays with the host.
     { ...report, path: "/health" },
-    {
-      method: "GET",
-      path: "/healthz",
-      spec: describe({
-        summary: "Reports whether the process is alive.",
-        success: { status: 200, description: "The process is alive.", schema: statusSchema },
-        open: true,
-      }),
-      handle: (context) => answerJson(context, { status: "ok" }),
-    },
+    { ...alive, path: "/healthz" },
+    { ...alive, path: "/livez" },
     {
       method: "GET",
       path: "/readyz",
