@@ -9,6 +9,8 @@ export type * from "./digest/digest-api.ts";
 export type { Estimates } from "./estimates/estimate-report.ts";
 export type * from "./inbox/inbox-api.ts";
 export type { CompileJsonSchema } from "./input/json-schemas.ts";
+export type * from "./insight/insight-api.ts";
+export type { Limited } from "./insight/recent-limits.ts";
 export type * from "./node/core.ts";
 export { createCore } from "./node/create-core.ts";
 export type * from "./operations/operations-api.ts";

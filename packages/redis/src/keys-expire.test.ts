@@ -379,6 +379,8 @@ const steps: Steps = {
         if (second !== undefined) await deliveries.settle(second, { dueInMs: 1 }, toReach);
       },
     ],
+    list: [({ deliveries }) => deliveries.list(10)],
+    hasten: [({ deliveries }) => deliveries.hasten("b")],
     count: [({ deliveries }) => deliveries.count()],
   },
   targets: {

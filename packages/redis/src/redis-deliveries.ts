@@ -5,6 +5,7 @@ import {
   requireDeliveryFits,
   type TakenDelivery,
   tooManyDeliveries,
+  type WaitingDelivery,
 } from "@milepost/engine";
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
@@ -63,6 +64,26 @@ export class RedisDeliveries implements Deliveries {
       String(maxWaiting),
     ]);
     return settled === 1;
+  }
+
+  async list(limit: number): Promise<readonly WaitingDelivery[]> {
+    const now = this.#clock.now();
+    const answer = await this.#link.run(scripts.deliveryList, this.#keys, [String(limit)]);
+    const found = (answer as string[]).map(String);
+    const waiting: WaitingDelivery[] = [];
+    for (let i = 0; i + 3 < found.length; i += 4) {
+      const [id = "", content = "", take = "", dueAt = ""] = found.slice(i, i + 4);
+      const [attempts, claim = "-"] = take.split(" ");
+      const dueInMs = Number(dueAt) - Number(now);
+      const isTaken = claim !== "-" && dueInMs > 0;
+      waiting.push({ id, content, attempts: Number(attempts), dueInMs, isTaken });
+    }
+    return waiting;
+  }
+
+  async hasten(id: string): Promise<boolean> {
+    const args = [this.#clock.now(), id];
+    return (await this.#link.run(scripts.deliveryHasten, this.#keys, args)) === 1;
   }
 
   async count(): Promise<number> {

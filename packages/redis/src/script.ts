@@ -59,6 +59,8 @@ export const scripts = {
   deliveryAdd: script("delivery-add", "lifetime", "deliveries"),
   deliveryTake: script("delivery-take", "small", "lifetime", "deliveries"),
   deliverySettle: script("delivery-settle", "lifetime", "deliveries"),
+  deliveryList: script("delivery-list", "deliveries"),
+  deliveryHasten: script("delivery-hasten", "lifetime", "deliveries"),
   deliveryCount: script("delivery-count", "deliveries"),
   target: script("target", "lifetime"),
   durableClaim: script("durable-claim", "small", "lifetime", "durable"),

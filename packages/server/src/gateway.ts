@@ -43,6 +43,7 @@ import { UnreadAnswers } from "./http/unread-answers.ts";
 import type { Exposition } from "./metrics/exposition.ts";
 import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { MetricsServer } from "./metrics/metrics-server.ts";
+import { ProcessReporter } from "./metrics/process-report.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
 import { TargetSender } from "./reach/target-sender.ts";
 import { CollapsingLog } from "./runtime/collapsing-log.ts";
@@ -205,7 +206,9 @@ export function gatewayOf(
     sessions?.callback === undefined
       ? undefined
       : new SessionCallback(sessions.callback, { clock: systemClock, random: systemRandom, log });
+  const reporter = new ProcessReporter();
   const core = createCore({
+    processReport: () => reporter.read(),
     engine: options.engine ?? memoryEngine(),
     clock: systemClock,
     random: systemRandom,
@@ -328,6 +331,7 @@ export function gatewayOf(
     for (const detach of attached) detach();
     await Promise.all([doors.close(), server?.close(), scraped?.close()]);
     metrics?.close();
+    reporter.close();
     log.flush();
   }
 

@@ -5,6 +5,7 @@ import {
   requireDeliveryFits,
   type TakenDelivery,
   tooManyDeliveries,
+  type WaitingDelivery,
 } from "@milepost/engine";
 import type { PortParts } from "./port-parts.ts";
 
@@ -30,6 +31,11 @@ export class SqliteDeliveries implements Deliveries {
         "INSERT INTO meta VALUES ('delivery_claim', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
       ),
       waiting: store.prepare("SELECT claim FROM delivery WHERE id = ?"),
+      list: store.prepare(
+        "SELECT id, content, attempts, claim, due_at FROM delivery ORDER BY due_at LIMIT ?",
+      ),
+      dueOf: store.prepare("SELECT due_at, claim FROM delivery WHERE id = ?"),
+      hasten: store.prepare("UPDATE delivery SET due_at = ? WHERE id = ?"),
       again: store.prepare("UPDATE delivery SET due_at = ?, claim = 0 WHERE id = ?"),
       anew: store.prepare("UPDATE delivery SET content = ?, attempts = 0 WHERE id = ?"),
       remove: store.prepare("DELETE FROM delivery WHERE id = ?"),
@@ -91,6 +97,34 @@ export class SqliteDeliveries implements Deliveries {
       }
       this.#statements.again.run(now + further.dueInMs, id);
       if (further.content !== undefined) this.#statements.anew.run(further.content, id);
+      return true;
+    });
+  }
+
+  list(limit: number): Promise<readonly WaitingDelivery[]> {
+    const { store, storeClock } = this.#parts;
+    return store.read(() => {
+      const now = storeClock.now();
+      return this.#statements.list.all(limit).map((row) => {
+        const dueInMs = Number(row.due_at) - now;
+        return {
+          id: String(row.id),
+          content: String(row.content),
+          attempts: Number(row.attempts),
+          dueInMs,
+          isTaken: Number(row.claim) !== 0 && dueInMs > 0,
+        };
+      });
+    });
+  }
+
+  hasten(id: string): Promise<boolean> {
+    const { store, storeClock } = this.#parts;
+    return store.step(() => {
+      const now = storeClock.now();
+      const row = this.#statements.dueOf.get(id);
+      if (row === undefined || (Number(row.claim) !== 0 && Number(row.due_at) > now)) return false;
+      if (Number(row.due_at) > now) this.#statements.hasten.run(now, id);
       return true;
     });
   }

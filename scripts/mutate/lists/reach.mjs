@@ -87,11 +87,7 @@ export const reachMutants = [
       "a user may see the push subscriptions of others",
     ],
     ['requireService(principal, "push");', "", "any API key may add push subscriptions"],
-    [
-      "(scopes === undefined || record.by === name)",
-      "true",
-      "a key sees the webhooks of other keys",
-    ],
+    ["(seesAll || record.by === name)", "true", "a key sees the webhooks of other keys"],
   ]),
   ...faultsIn(`${reach}/delivery-loop.ts`, [
     [

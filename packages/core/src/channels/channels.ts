@@ -32,6 +32,7 @@ import type { Hub } from "../hub/hub.ts";
 import { breakOf } from "../hub/recovery.ts";
 import { orThrow, readInput } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
+import type { RecentLimits } from "../insight/recent-limits.ts";
 import { operationChannel, stateIn } from "../operations/operation-log.ts";
 import type { Action } from "../rules/access.ts";
 import { requireBound } from "../rules/bound-data.ts";
@@ -104,6 +105,8 @@ export interface ChannelsParts {
     CoreInstruments,
     "publicationsAccepted" | "publicationsRefused" | "publishRateLimits"
   >;
+  /** Memory of who reached a limit. */
+  readonly limited?: Pick<RecentLimits, "note">;
   readonly holdings: Holdings;
   /** Outage of the store: `isOn` is true while this node works without its store. */
   readonly outage: { readonly isOn: boolean };
@@ -160,6 +163,7 @@ export class Channels implements ChannelService {
     signatures,
     compactions,
     instruments,
+    limited,
     holdings,
     outage,
     onError,
@@ -181,7 +185,7 @@ export class Channels implements ChannelService {
     this.#random = random;
     this.#limits = limits;
     this.#wheel = wheel;
-    this.#rates = new PublishRates(clock, instruments);
+    this.#rates = new PublishRates(clock, instruments, limited);
     this.#clock = clock;
     this.#signatures = signatures;
     this.#compactions = compactions;

@@ -1,5 +1,6 @@
 import type { Clock } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
+import type { RecentLimits } from "../insight/recent-limits.ts";
 import { fullAfter, type Rate, waitFor } from "../limits/bucket.ts";
 import { BucketTable, type Forgettable } from "../limits/bucket-table.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
@@ -25,13 +26,16 @@ class Bucket implements Forgettable {
 export class PublishRates {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #instruments: Pick<CoreInstruments, "publishRateLimits">;
+  readonly #limited: Pick<RecentLimits, "note"> | undefined;
   readonly #channels = new BucketTable(remembered, () => new Bucket());
   readonly #publishers = new BucketTable(remembered, () => new Bucket());
 
   constructor(
     clock: Pick<Clock, "monotonic">,
     instruments: Pick<CoreInstruments, "publishRateLimits">,
+    limited?: Pick<RecentLimits, "note">,
   ) {
+    this.#limited = limited;
     this.#clock = clock;
     this.#instruments = instruments;
   }
@@ -52,6 +56,7 @@ export class PublishRates {
       const waitMs = waitFor(publisher.fullAt, 1, own, now);
       if (waitMs > 0) {
         this.#instruments.publishRateLimits.principal.add(1);
+        this.#limited?.note("publish_rate", publisherOf(principal));
         throw limited(`you publish too much to channels of ${pattern}`, "you", own, waitMs);
       }
     }
@@ -60,6 +65,7 @@ export class PublishRates {
     const waitMs = waitFor(bucket.fullAt, 1, all, now);
     if (waitMs > 0) {
       this.#instruments.publishRateLimits.channel.add(1);
+      this.#limited?.note("publish_rate_of_channel", channel);
       throw limited(`too many publishes to ${channel}`, "all together", all, waitMs);
     }
     bucket.fullAt = fullAfter(bucket.fullAt, 1, all, now);

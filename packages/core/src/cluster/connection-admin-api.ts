@@ -1,4 +1,4 @@
-import type { ConsumerKind } from "@milepost/engine";
+import type { ConsumerKind, NodeReport } from "@milepost/engine";
 import type { Principal } from "../rules/principal.ts";
 import type { ConnectionTarget } from "./node-signal.ts";
 
@@ -25,6 +25,8 @@ export interface NodeView {
   readonly connections: number;
   /** Time at which the node started, in milliseconds since 1970. */
   readonly since: number;
+  /** How the node did at its last heartbeat, up to 2 s ago; absent from nodes that say nothing. */
+  readonly report?: NodeReport;
 }
 
 /**
@@ -88,6 +90,12 @@ export interface Connections {
     target: ConnectionTarget,
     options?: MoveOptions,
   ): Promise<Disconnected>;
+  /**
+   * Takes a node out of service, or back into it: while it drains, its readiness is 503, so that load balancers send it
+   * nobody new, and its clients are asked to reconnect within `maxMs` (default 10,000 ms). It goes on serving whoever comes
+   * all the same. A restart ends the drain. Rejects with `not_found` if no live node has the name.
+   */
+  drain(principal: Principal, node: string, isOn: boolean, maxMs?: number): Promise<Disconnected>;
   /**
    * Revokes tokens. Every node closes their connections within 5 s, with 4102 (session feeds with 1008), and
    * refuses the tokens until the revocation ends. With `grants`, the tokens lose only those patterns, and their

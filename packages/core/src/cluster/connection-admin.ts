@@ -31,6 +31,7 @@ const listed = 1_000;
 const longestReason = 100;
 const defaultMoveMs = 5_000;
 const longestMoveMs = 600_000;
+const defaultDrainMs = 10_000;
 const dayMs = 86_400_000;
 const longestMemoryMs = 400 * dayMs;
 
@@ -60,6 +61,7 @@ export interface ConnectionAdminContext {
 export class ConnectionAdmin implements Connections {
   readonly #context: ConnectionAdminContext;
   #listens = false;
+  #isDraining = false;
   #listening: Promise<void> | undefined;
 
   constructor(context: ConnectionAdminContext) {
@@ -121,7 +123,12 @@ export class ConnectionAdmin implements Connections {
   async nodes(principal: Principal): Promise<readonly NodeView[]> {
     requireService(principal, "connections");
     const nodes = await this.#context.registration.refresh();
-    return nodes.map(({ name, connections, since }) => ({ node: name, connections, since }));
+    return nodes.map(({ name, connections, since, report }) => ({
+      node: name,
+      connections,
+      since,
+      ...(report === undefined ? {} : { report }),
+    }));
   }
 
   async disconnect(
@@ -152,6 +159,30 @@ export class ConnectionAdmin implements Connections {
     }
     await this.#signal({ kind: "move", target, minMs, maxMs }, target);
     return { connections: connections.length };
+  }
+
+  /** True while this node is out of service at an administrator's wish. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  async drain(
+    principal: Principal,
+    node: string,
+    isOn: boolean,
+    maxMs = defaultDrainMs,
+  ): Promise<Disconnected> {
+    requireService(principal, "connections");
+    if (!(maxMs >= 0) || maxMs > longestMoveMs) {
+      throw new MilepostError("bad_message", `max_ms must be 0 to ${longestMoveMs}`);
+    }
+    const nodes = await this.nodes(principal);
+    const found = nodes.find(({ node: name }) => name === node);
+    if (found === undefined) {
+      throw new MilepostError("not_found", "no live node has this name; GET /v1/nodes lists them");
+    }
+    await this.#signal({ kind: "drain", node, isOn, maxMs }, { node });
+    return { connections: isOn ? found.connections : 0 };
   }
 
   async revoke(principal: Principal, input: RevokeInput): Promise<void> {
@@ -214,6 +245,9 @@ export class ConnectionAdmin implements Connections {
       case "move":
         void this.#move(signal);
         return;
+      case "drain":
+        this.#drain(signal);
+        return;
     }
   }
 
@@ -226,6 +260,12 @@ export class ConnectionAdmin implements Connections {
       if (user === undefined && session === undefined) return;
       client.close(4001, "the connection continues elsewhere");
     }
+  }
+
+  #drain({ isOn, maxMs, node }: NodeSignal & { kind: "drain" }): void {
+    if (node !== this.#context.node || isOn === this.#isDraining) return;
+    this.#isDraining = isOn;
+    if (isOn) void this.#move({ kind: "move", target: { node }, minMs: 0, maxMs });
   }
 
   async #move({ target, minMs, maxMs }: NodeSignal & { kind: "move" }): Promise<void> {

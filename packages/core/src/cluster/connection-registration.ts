@@ -2,6 +2,7 @@ import type {
   Cancel,
   Clock,
   ConnectionClaim,
+  NodeReport,
   OwnerKind,
   Random,
   RegisteredConnection,
@@ -29,6 +30,8 @@ export interface RegistrationContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: (error: unknown) => void;
+  /** Returns how the node does; called at each refresh. */
+  readonly report?: () => NodeReport;
   /** Learns who connects to this node and who leaves. */
   readonly people?: {
     enter(principal: Principal | undefined): void;
@@ -136,7 +139,14 @@ export class ConnectionRegistration {
   async refresh(): Promise<readonly RegisteredNode[]> {
     const { registry, connections, node } = this.#context;
     const id = this.#id;
-    const self = { id, name: node, since: this.#since, connections: connections.size };
+    const report = this.#context.report?.();
+    const self = {
+      id,
+      name: node,
+      since: this.#since,
+      connections: connections.size,
+      ...(report === undefined ? {} : { report }),
+    };
     const { nodes, isNew } = await registry.refresh(self, nodeTtlMs);
     if (id !== this.#id || this.#closed) return nodes;
     if ((isNew || this.#isDoubtful) && this.#wasEntered) {

@@ -35,6 +35,13 @@ export type NodeSignal =
   | { readonly kind: "seen"; readonly user: string }
   /** Tells a node to close the target's connections for good. */
   | { readonly kind: "disconnect"; readonly target: ConnectionTarget; readonly reason: string }
+  /** Takes a node out of service or back into it; its clients are asked to reconnect within `maxMs` milliseconds. */
+  | {
+      readonly kind: "drain";
+      readonly node: string;
+      readonly isOn: boolean;
+      readonly maxMs: number;
+    }
   /** Tells a node to ask the target's clients to reconnect, `minMs` to `maxMs` milliseconds from now. */
   | {
       readonly kind: "move";
@@ -56,6 +63,12 @@ export function readNodeSignal(value: unknown): NodeSignal | undefined {
     return typeof value.session === "string" ? { kind, session: value.session } : undefined;
   }
   if (kind === "replace") return readReplace(value);
+  if (kind === "drain") {
+    const { node, isOn } = value;
+    return typeof node === "string" && typeof isOn === "boolean" && typeof maxMs === "number"
+      ? { kind, node, isOn, maxMs }
+      : undefined;
+  }
   if (kind === "who-sees" || kind === "seen") {
     const { user, by } = value;
     if (typeof user !== "string") return undefined;

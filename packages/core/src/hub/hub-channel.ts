@@ -107,6 +107,11 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
     return { last, entries: this.#recent?.all ?? none };
   }
 
+  /** Number of subscribers, those that are joining included. */
+  get readers(): number {
+    return this.#joiners + this.#groups.size;
+  }
+
   get isUnused(): boolean {
     return this.#joiners === 0 && this.#groups.size === 0;
   }

@@ -1,5 +1,5 @@
 import type { Bus } from "@milepost/engine";
-import type { Publication, Since } from "@milepost/protocol";
+import type { Position, Publication, Since } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { shownEntry } from "../store/shown-publishers.ts";
@@ -54,6 +54,22 @@ export class Hub {
     let count = 0;
     for (const channel of this.#channels.values()) if (!channel.isUnused) count++;
     return count;
+  }
+
+  /** Yields the channels that have subscribers here. */
+  *open(): Generator<{
+    readonly channel: string;
+    readonly readers: number;
+    readonly last: Position | undefined;
+  }> {
+    for (const [channel, { readers, last }] of this.#channels) {
+      if (readers > 0) yield { channel, readers, last };
+    }
+  }
+
+  /** Returns the number of subscribers of a channel here. */
+  readersOf(name: string): number {
+    return this.#channels.get(name)?.readers ?? 0;
   }
 
   /** Approximate number of characters that the recent entries of all channels take. */

@@ -2,7 +2,13 @@ import type { Clock, OwnerKind, Random, RegisteredConnection, Registry } from "@
 import type { CloseCode } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
 import { isOwnConnectionId, newConnectionId } from "../connection/connection-id.ts";
-import { isSamePerson, type Person, type Principal, personOf } from "../rules/principal.ts";
+import {
+  isSamePerson,
+  type Person,
+  type Principal,
+  personOf,
+  publisherOf,
+} from "../rules/principal.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type CountedOwner, countedSession, probeMs } from "./connection-probe.ts";
@@ -118,7 +124,7 @@ export class ConnectionSlots {
       this.#ownersOf(principal),
       this.#request(principal, { replaced }).replaces,
     );
-    return full === undefined ? undefined : this.#refused(full);
+    return full === undefined ? undefined : this.#refused(full, principal);
   }
 
   /**
@@ -132,11 +138,11 @@ export class ConnectionSlots {
     const take = () => this.#take(owners, request.replaces);
     let full = take();
     if (full !== undefined && full !== "node") full = await this.#afterProbe(full, take);
-    if (full !== undefined) return this.#refused(full);
+    if (full !== undefined) return this.#refused(full, principal);
     full = await this.#takeElsewhere(principal, owners, request);
     if (full === undefined) return { isGranted: true, id: request.id };
     this.release(principal);
-    return this.#refused(full);
+    return this.#refused(full, principal);
   }
 
   /** True if a user, session or guest has a connection to this node, or one that is about to open. */
@@ -298,9 +304,9 @@ export class ConnectionSlots {
     };
   }
 
-  #refused(full: Full): SlotRefusal {
+  #refused(full: Full, principal: Principal): SlotRefusal {
     const limit = full === "node" ? "node" : full.kind;
-    this.#context.refusals.add(limit);
+    this.#context.refusals.add(limit, limit === "node" ? "node" : publisherOf(principal));
     return full === "node"
       ? { isGranted: false, close: 1013, reason: "too many connections" }
       : { isGranted: false, close: 4409, reason: `too many connections of this ${limit}` };

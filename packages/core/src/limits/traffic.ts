@@ -1,5 +1,6 @@
 import type { Clock } from "@milepost/engine";
-import { MilepostError } from "@milepost/protocol";
+import { encodeId, MilepostError } from "@milepost/protocol";
+import type { RecentLimits } from "../insight/recent-limits.ts";
 import type { Principal } from "../rules/principal.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
@@ -43,8 +44,15 @@ export class Traffic {
   readonly #sessions = new BucketTable(rememberedOwners, () => new Usage());
   readonly #node = new Usage();
   readonly #instruments: Pick<CoreInstruments, "rateLimits">;
+  readonly #limited: Pick<RecentLimits, "note"> | undefined;
 
-  constructor(clock: Clock, limits: CoreLimits, instruments: Pick<CoreInstruments, "rateLimits">) {
+  constructor(
+    clock: Clock,
+    limits: CoreLimits,
+    instruments: Pick<CoreInstruments, "rateLimits">,
+    limited?: Pick<RecentLimits, "note">,
+  ) {
+    this.#limited = limited;
     this.#clock = clock;
     this.#rates = ratesOf(limits);
     this.turns = new Turns(clock);
@@ -72,6 +80,7 @@ export class Traffic {
     );
     if (shortage !== undefined) {
       this.#instruments.rateLimits[shortage.scope][shortage.kind].add(1);
+      this.#limited?.note(`${shortage.scope}_${shortage.kind}`, whoOf(shortage.scope, owners));
       return shortage;
     }
     const rates = this.#rates;
@@ -127,6 +136,13 @@ export class Traffic {
     if (one === undefined || other === undefined) return one ?? other;
     return one.waitMs >= other.waitMs ? one : other;
   }
+}
+
+function whoOf(scope: TrafficScope, { user, session }: Owners): string {
+  if (scope === "node") return "node";
+  if (scope !== "session" && user !== undefined) return `user:${encodeId(user)}`;
+  if (session !== undefined) return `session:${encodeId(session)}`;
+  return user === undefined ? "anyone" : `user:${encodeId(user)}`;
 }
 
 /** Creates the error of a client that reached a limit. */

@@ -19,6 +19,8 @@ import { Hub } from "../hub/hub.ts";
 import { inboxOf } from "../inbox/inbox-item.ts";
 import { InboxService } from "../inbox/inbox-service.ts";
 import { JsonSchemas } from "../input/json-schemas.ts";
+import { InsightService } from "../insight/insight-service.ts";
+import { RecentLimits } from "../insight/recent-limits.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
 import { ConnectionSlots } from "../limits/connection-slots.ts";
 import { RefusalCounts } from "../limits/refusal-counts.ts";
@@ -61,6 +63,7 @@ import { throughOutages } from "../store/through-outages.ts";
 import { TracedLog } from "../store/traced-log.ts";
 import { TicketService } from "../tickets/ticket-service.ts";
 import type { CoreOptions } from "./core.ts";
+import { coreStats } from "./core-stats.ts";
 import type { NodeContext } from "./node-context.ts";
 
 const holderLength = 12;
@@ -149,11 +152,15 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     recall: (channel, policy) => shownSnapshot(engine.log.recall?.(channel, policy), policy),
     held: (channel) => hub.held(channel),
   });
+  /** Age of the oldest entry that was written to sockets since the last heartbeat. */
+  let lagMs = 0;
+  const limited = new RecentLimits(() => clock.now());
   const ticker = new Ticker(clock, onError, {
     now: () => store.now?.() ?? clock.now(),
     onWritten: (bytes) => instruments.bytesSent.add(bytes),
     onDelivered: (ageMs) => {
       instruments.publishToSocket.observe(ageMs);
+      if (ageMs > lagMs) lagMs = ageMs;
       deliverySpans?.written();
     },
   });
@@ -172,6 +179,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const reach = new Reach({ engine, isOn: options.reach !== undefined, onError });
   const schemas = new JsonSchemas(options.jsonSchema);
   const operations: OperationService = new OperationService({
+    node,
     reach,
     tracer,
     engine,
@@ -250,6 +258,19 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     clock,
     random,
     onError,
+    report: () => {
+      const lag = lagMs;
+      lagMs = 0;
+      const isDraining = connectionAdmin.isDraining;
+      const { status, subscriptions, channels: open } = coreStats(context, isDraining);
+      return {
+        status,
+        lag_ms: Math.round(lag),
+        subscriptions,
+        channels: open,
+        ...options.processReport?.(),
+      };
+    },
     people: queues.watch,
   });
   availability.onChange(({ connected }) => {
@@ -305,6 +326,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     signatures,
     compactions,
     instruments,
+    limited,
     holdings: engine.holdings,
     outage,
     onError,
@@ -330,7 +352,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const claims = new Set([...rules.claims, ...book.claims, rolesClaim]);
   const admission = new Admission(options.verifyToken, revocations, sessions, claims);
   const tickets = new TicketService({ engine, clock, random, admission });
-  const refusals = new RefusalCounts(instruments.connectionsRefused);
+  const refusals = new RefusalCounts(instruments.connectionsRefused, limited);
   const slots = new ConnectionSlots({
     refusals,
     limits,
@@ -359,6 +381,17 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   if (options.reach !== undefined) inbox.observe((news) => reach.heard(news));
   const reaching = new ReachService({ engine, clock, random, sender: options.reach });
   const deliveries = deliveryLoop(options.reach);
+  const insight = new InsightService({
+    node,
+    hub,
+    log: engine.log,
+    engine,
+    rules,
+    deployed: options.rules ?? [],
+    clock,
+    limits,
+    limited,
+  });
   const visibility = new PageVisibility({
     node,
     engine,
@@ -369,6 +402,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const context: NodeContext = {
     node,
     reaching,
+    insight,
     deliveries,
     engine,
     clock,
@@ -408,7 +442,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     connections,
     slots,
     refusals,
-    traffic: new Traffic(clock, limits, instruments),
+    traffic: new Traffic(clock, limits, instruments, limited),
     outage,
     registration,
     revocations,

@@ -1,4 +1,11 @@
-import type { Clock, ConsumerCounts, EngineFactory, Random, StoreHealth } from "@milepost/engine";
+import type {
+  Clock,
+  ConsumerCounts,
+  EngineFactory,
+  NodeReport,
+  Random,
+  StoreHealth,
+} from "@milepost/engine";
 import type { DefinedContract, ServerMessage } from "@milepost/protocol";
 import type { ChannelService } from "../channels/channels-api.ts";
 import type { Admission } from "../cluster/admission.ts";
@@ -10,6 +17,7 @@ import type { Digests } from "../digest/digest-api.ts";
 import type { Estimates } from "../estimates/estimate-report.ts";
 import type { Inboxes } from "../inbox/inbox-api.ts";
 import type { CompileJsonSchema } from "../input/json-schemas.ts";
+import type { Insight } from "../insight/insight-api.ts";
 import type { ConnectionSlots } from "../limits/connection-slots.ts";
 import type { RefusalCounts, Refusals } from "../limits/refusal-counts.ts";
 import type { Operations } from "../operations/operations-api.ts";
@@ -32,6 +40,9 @@ import type { SessionOptions, Sessions } from "../sessions/sessions-api.ts";
 import type { SignatureChecks } from "../signatures/signatures.ts";
 import type { SourceIntake } from "../sources/source-intake.ts";
 import type { Tickets } from "../tickets/tickets-api.ts";
+
+/** Figures of the process of a node, since they were read before. */
+export type ProcessReport = Pick<NodeReport, "loop_delay_ms" | "memory_bytes" | "cpu" | "version">;
 
 /** Parts and settings of a node. */
 export interface CoreOptions {
@@ -70,6 +81,8 @@ export interface CoreOptions {
   readonly reach?: ReachSender;
   /** Recorder of the node's metrics; `noMeter` when absent. */
   readonly meter?: Meter;
+  /** Reads figures of the process for the other nodes and administrators; called at each heartbeat. */
+  readonly processReport?: () => ProcessReport;
   /** Recorder of traces; a node without one reads and stores no trace contexts. */
   readonly tracer?: Tracer;
 }
@@ -153,6 +166,7 @@ export interface Core {
   readonly sessions: Sessions;
   readonly tickets: Tickets;
   readonly reaching: Reaching;
+  readonly insight: Insight;
   /**
    * Publishes entries of external queues, as a service named after the source. An entry that can never be
    * published, because it is malformed or because rules and schemas refuse it, becomes a dead letter at once.

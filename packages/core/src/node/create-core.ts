@@ -29,7 +29,7 @@ export function createCore(options: CoreOptions): Core {
   const { channels, operations, outage, engine, clock, errorLog, log, limits, slots } = context;
   const feeds = new Feeds(context);
   const shutdown = new Shutdown(context, maintenance);
-  const gauges = new NodeGauges(context, () => shutdown.hasBegun);
+  const gauges = new NodeGauges(context, () => shutdown.hasBegun || connectionAdmin.isDraining);
   const sources = new SourceIntake({
     channels,
     deadLetters: engine.deadLetters,
@@ -91,6 +91,7 @@ export function createCore(options: CoreOptions): Core {
     sessions,
     tickets,
     reaching,
+    insight: context.insight,
     openSession: (credential) => admission.openSession(credential),
     sources,
     connect: (transport: Transport, request: ConnectOptions) =>
@@ -133,7 +134,7 @@ export function createCore(options: CoreOptions): Core {
     },
     refuseUnjoined: () => outage.refuseUnjoined(),
     isVisible: (user) => context.visibility.isVisible(user),
-    stats: () => coreStats(context, shutdown.hasBegun),
+    stats: () => coreStats(context, shutdown.hasBegun || connectionAdmin.isDraining),
     connectedPeople: () => connectedPeople(context),
     claimGuest: (id, ttlMs) => context.engine.singleUse.claim("guest", id, ttlMs),
     shutdown: (drainMs) => shutdown.run(drainMs),

@@ -7,6 +7,7 @@ import type { Compactions } from "../compaction/compactions.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { DigestService } from "../digest/digest-service.ts";
 import type { InboxService } from "../inbox/inbox-service.ts";
+import type { InsightService } from "../insight/insight-service.ts";
 import type { RefusalCounts } from "../limits/refusal-counts.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import type { QuestionKeeper } from "../questions/question-keeper.ts";
@@ -33,6 +34,7 @@ export interface NodeContext extends ConnectionContext {
   readonly questionKeeper: QuestionKeeper;
   readonly visibility: PageVisibility;
   readonly outage: Outage;
+  readonly insight: InsightService;
   readonly reaching: Reaching;
   /** Loop that tells users who are away; undefined where the deployment has nothing to reach them with. */
   readonly deliveries: DeliveryLoop | undefined;

@@ -32,6 +32,7 @@ export class OperationNotifier {
   readonly #index: OperationIndex;
   readonly #shared: SharedSummaries;
   readonly #reach: Pick<Reach, "operationChanged">;
+  readonly #node: string;
   readonly #onError: (error: unknown) => void;
 
   constructor(
@@ -39,12 +40,14 @@ export class OperationNotifier {
     index: OperationIndex,
     shared: SharedSummaries,
     reach: Pick<Reach, "operationChanged">,
+    node: string,
     onError: (error: unknown) => void,
   ) {
     this.#publisher = assured;
     this.#index = index;
     this.#shared = shared;
     this.#reach = reach;
+    this.#node = node;
     this.#onError = onError;
   }
 
@@ -110,6 +113,7 @@ export class OperationNotifier {
       const indexed = {
         summary,
         service,
+        node: this.#node,
         waitingCommands,
         offset,
         fence,

@@ -91,6 +91,7 @@ const idLength = 16;
 
 /** Parts of the node that an {@link OperationService} uses. */
 export interface OperationContext {
+  readonly node: string;
   readonly engine: Engine;
   readonly contract: OperationContract;
   readonly schemas: JsonSchemas;
@@ -176,7 +177,14 @@ export class OperationService implements Operations {
       onError,
       onRetry: () => instruments.operationSummaryRetries.add(1),
     });
-    this.#notifier = new OperationNotifier(this.#publisher, index, this.#shared, reach, onError);
+    this.#notifier = new OperationNotifier(
+      this.#publisher,
+      index,
+      this.#shared,
+      reach,
+      context.node,
+      onError,
+    );
     this.#announcer = new OperationAnnouncer({ log: engine.log, rules, wheel, onError });
     this.#access = new OperationAccess(this.#log, rules);
     this.#waits = new EventWaits({ hub, wheel, rules });

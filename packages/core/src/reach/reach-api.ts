@@ -61,6 +61,31 @@ export interface AddedWebhook extends WebhookView {
   readonly secret: string;
 }
 
+/** Message that waits to be sent to a target. */
+export interface DeliveryView {
+  readonly id: string;
+  readonly to: "webhook" | "push";
+  /** Id of the webhook or push subscription. */
+  readonly target: string;
+  readonly user: string;
+  /** Kind of the thing that is told. */
+  readonly about: string;
+  readonly title: string;
+  /** Number of attempts so far, all of which failed. */
+  readonly attempts: number;
+  /** Time at which it is sent or sent again, in milliseconds since 1970. */
+  readonly due_at: number;
+  /** True while a node sends it. */
+  readonly sending: boolean;
+}
+
+/** Messages that wait to be sent. */
+export interface DeliveryList {
+  readonly deliveries: readonly DeliveryView[];
+  /** Number of all errands that wait, looks at running operations included. */
+  readonly waiting: number;
+}
+
 /** Ways to reach users who are away. Every method checks what its principal may do. */
 export interface Reaching {
   /** Returns the key with which browsers subscribe; throws `not_supported` where web push is not set up. */
@@ -75,4 +100,8 @@ export interface Reaching {
   addWebhook(principal: Principal, input: AddWebhook): Promise<AddedWebhook>;
   listWebhooks(principal: Principal): Promise<readonly WebhookView[]>;
   removeWebhook(principal: Principal, id: string): Promise<void>;
+  /** Lists up to 500 (default 100) messages that wait to be sent, for the scope `webhooks`; the next due first. */
+  deliveries(principal: Principal, limit?: number): Promise<DeliveryList>;
+  /** Makes a waiting message due at once; rejects with `not_found` if none waits under this id, or it is being sent. */
+  retry(principal: Principal, id: string): Promise<void>;
 }

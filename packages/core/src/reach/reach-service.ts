@@ -2,10 +2,13 @@ import type { Clock, Engine, Random, TargetBounds } from "@milepost/engine";
 import { MilepostError, sha256Hex } from "@milepost/protocol";
 import type { Principal, ServicePrincipal } from "../rules/principal.ts";
 import { requireService } from "../rules/service-scopes.ts";
+import { readErrand } from "./errand.ts";
 import type {
   AddedWebhook,
   AddPushSubscription,
   AddWebhook,
+  DeliveryList,
+  DeliveryView,
   PushSubscriptionView,
   Reaching,
   WebhookView,
@@ -27,10 +30,12 @@ export const pushBounds: TargetBounds = { maxTargets: 10, keepMs: 90 * dayMs };
 export const webhookBounds: TargetBounds = { maxTargets: 100, keepMs: 400 * dayMs };
 const webhookIdLength = 16;
 const pushIdLength = 24;
+const listedDeliveries = 100;
+const maxListedDeliveries = 500;
 
 /** Parts of the node that the {@link ReachService} uses. */
 export interface ReachServiceContext {
-  readonly engine: Pick<Engine, "targets">;
+  readonly engine: Pick<Engine, "targets" | "deliveries">;
   readonly clock: Clock;
   readonly random: Random;
   /** Sender of the deployment; undefined where it reaches nobody who is away. */
@@ -134,12 +139,58 @@ export class ReachService implements Reaching {
     throw new MilepostError("not_found", "there is no webhook with this id that this key added");
   }
 
-  /** Returns the webhooks that the service may see: those of its name, and all if its key has no scopes. */
+  async deliveries(principal: Principal, limit = listedDeliveries): Promise<DeliveryList> {
+    requireService(principal, "webhooks");
+    if (!Number.isInteger(limit) || limit < 1 || limit > maxListedDeliveries) {
+      throw new MilepostError(
+        "bad_message",
+        `limit must be an integer from 1 to ${maxListedDeliveries}`,
+      );
+    }
+    const { deliveries } = this.#context.engine;
+    const now = this.#now();
+    const [found, waiting] = await Promise.all([
+      deliveries.list(maxListedDeliveries),
+      deliveries.count(),
+    ]);
+    const views = found.flatMap(({ id, content, attempts, dueInMs, isTaken }): DeliveryView[] => {
+      const errand = readErrand(content);
+      // The other errands are looks of the gateway at operations, and send nothing.
+      if (errand?.do !== "send") return [];
+      const { thing, to } = errand;
+      return [
+        {
+          id,
+          to: to.owner === webhookOwner ? "webhook" : "push",
+          target: to.id,
+          user: thing.user,
+          about: thing.kind,
+          title: thing.title,
+          attempts,
+          due_at: Math.round(now + dueInMs),
+          sending: isTaken,
+        },
+      ];
+    });
+    return { deliveries: views.slice(0, limit), waiting };
+  }
+
+  async retry(principal: Principal, id: string): Promise<void> {
+    requireService(principal, "webhooks");
+    if (await this.#context.engine.deliveries.hasten(id)) return;
+    throw new MilepostError(
+      "not_found",
+      "no message waits under this id, or a node is sending it now; list them again",
+    );
+  }
+
+  /** Returns the webhooks that the service may see: those of its name, and all if its key has no scopes or may inspect. */
   async #webhooksOf({ name, scopes }: ServicePrincipal) {
     const targets = await this.#context.engine.targets.list(webhookOwner);
+    const seesAll = scopes === undefined || scopes.allow("inspect");
     return targets.flatMap((target) => {
       const record = recordOf<WebhookRecord>(target);
-      const isVisible = record !== undefined && (scopes === undefined || record.by === name);
+      const isVisible = record !== undefined && (seesAll || record.by === name);
       return isVisible ? [{ id: target.id, record }] : [];
     });
   }

@@ -78,6 +78,7 @@ export function unreachableRules(rules: readonly Rule[]): readonly UnreachableRu
   });
 }
 
-function placeOf({ rule: { pattern }, origin, index }: PlacedRule): RulePlace {
+/** Returns the place of a rule among all rules. */
+export function placeOf({ rule: { pattern }, origin, index }: PlacedRule): RulePlace {
   return { pattern, origin, index };
 }

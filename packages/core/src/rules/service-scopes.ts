@@ -15,6 +15,7 @@ type AdminAction =
   | "console"
   | "dead-letters"
   | "inbox"
+  | "inspect"
   | "metrics"
   | "sessions"
   | "tickets"
@@ -28,6 +29,7 @@ const adminActions: readonly AdminAction[] = [
   "console",
   "dead-letters",
   "inbox",
+  "inspect",
   "metrics",
   "sessions",
   "tickets",

@@ -5,6 +5,7 @@ import type {
   DeliveryBounds,
   FurtherAttempt,
   TakenDelivery,
+  WaitingDelivery,
 } from "../ports/deliveries.ts";
 
 interface Waiting {
@@ -85,6 +86,26 @@ export class MemoryDeliveries implements Deliveries {
       waiting.content = further.content;
       waiting.attempts = 0;
     }
+    return true;
+  }
+
+  async list(limit: number): Promise<readonly WaitingDelivery[]> {
+    const now = this.#clock.monotonic();
+    const all = [...this.#waiting].sort(([, a], [, b]) => a.dueAt - b.dueAt);
+    return all.slice(0, limit).map(([id, { content, attempts, dueAt, claim }]) => ({
+      id,
+      content,
+      attempts,
+      dueInMs: dueAt - now,
+      isTaken: claim !== 0 && dueAt > now,
+    }));
+  }
+
+  async hasten(id: string): Promise<boolean> {
+    const now = this.#clock.monotonic();
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined || (waiting.claim !== 0 && waiting.dueAt > now)) return false;
+    waiting.dueAt = Math.min(waiting.dueAt, now);
     return true;
   }
 

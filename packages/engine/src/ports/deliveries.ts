@@ -21,6 +21,18 @@ export interface TakenDelivery {
   readonly claim: string;
 }
 
+/** Delivery that waits, as administrators see it. */
+export interface WaitingDelivery {
+  readonly id: string;
+  readonly content: string;
+  /** Number of attempts so far. */
+  readonly attempts: number;
+  /** Time until it is due, in milliseconds; 0 or less if it is overdue. */
+  readonly dueInMs: number;
+  /** True while a node attempts it. */
+  readonly isTaken: boolean;
+}
+
 /** Further attempt at a delivery. */
 export interface FurtherAttempt {
   /** Time until the delivery is due again, in milliseconds. */
@@ -56,6 +68,10 @@ export interface Deliveries {
     further: FurtherAttempt | undefined,
     bounds: DeliveryBounds,
   ): Promise<boolean>;
+  /** Lists up to `limit` deliveries that wait, the next due first; one that is being attempted is due when its lease ends. */
+  list(limit: number): Promise<readonly WaitingDelivery[]>;
+  /** Makes a delivery due at once. Resolves with false if none with this id waits, or it is being attempted. */
+  hasten(id: string): Promise<boolean>;
   /** Resolves with the number of deliveries that wait, those that are being attempted included. */
   count(): Promise<number>;
 }

@@ -26,6 +26,8 @@ export interface IndexedOperation {
   readonly producer?: string;
   /** Name of the service key that created the operation. */
   readonly service: string;
+  /** Name of the node that wrote the entry: the one that last looked after the operation. */
+  readonly node?: string;
   /** Number of commands that nobody has acknowledged yet. */
   readonly waitingCommands: number;
   /** Offset of the operation's newest event that the summary includes. */

@@ -28,6 +28,25 @@ export interface RegisteredNode {
   readonly since: number;
   /** Number of connections the node had at its last refresh. */
   readonly connections: number;
+  /** How the node did at its last refresh; absent from nodes that say nothing. */
+  readonly report?: NodeReport;
+}
+
+/** How a node does, as it tells the other nodes. A node of another version may leave fields out. */
+export interface NodeReport {
+  /** `healthy`, `degraded`, `draining` or `unhealthy`. */
+  readonly status?: string;
+  /** Age of the oldest entry that the node wrote to sockets since its refresh before, in milliseconds. */
+  readonly lag_ms?: number;
+  /** Delay of the event loop since the refresh before: 99 % were shorter, in milliseconds. */
+  readonly loop_delay_ms?: number;
+  /** Resident memory of the process, in bytes. */
+  readonly memory_bytes?: number;
+  /** Share of one core that the process used since its refresh before. */
+  readonly cpu?: number;
+  readonly subscriptions?: number;
+  readonly channels?: number;
+  readonly version?: string;
 }
 
 /** Connections opened and closed at a node since its previous change was reported. */

@@ -163,7 +163,7 @@ export class ClientSockets {
 
   #enter(address: string | undefined): void {
     if (address === undefined || this.#counts.enter(address)) return;
-    this.#refusals.add("address");
+    this.#refusals.add("address", address);
     throw MilepostError.from(tooMany);
   }
 

@@ -23,6 +23,7 @@ import { guestEndpoint, guestsPath } from "./routes/guests.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { inboxEndpoints } from "./routes/inbox.ts";
 import { inputEndpoints } from "./routes/inputs.ts";
+import { inspectEndpoints } from "./routes/inspect.ts";
 import { messagesEndpoint } from "./routes/messages.ts";
 import { metricsEndpoints, metricsPath } from "./routes/metrics.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
@@ -132,6 +133,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     ...sessionEndpoints(options),
     ...queueEndpoints(options),
     ...reachingEndpoints(options),
+    ...inspectEndpoints(options),
   ];
   const fallbacks = [...doors.routes, messagesEndpoint(options)];
   const besides = fallbacks.map(

@@ -52,6 +52,31 @@ export function deliveriesContract(name: string, make: MakeEngine): void {
       expect(await deliveries.count()).toBe(0);
     });
 
+    test("[P-REACH-13] waiting deliveries are listed, the next due first, and one that nobody attempts can be made due at once", async () => {
+      await using harness = await make();
+      const { deliveries } = harness.engine;
+      await deliveries.add("late", "2", 50_000, bounds);
+      await deliveries.add("soon", "1", 20_000, bounds);
+      const ids = async (limit: number) => (await deliveries.list(limit)).map(({ id }) => id);
+      expect(await ids(10)).toEqual(["soon", "late"]);
+      expect(await ids(1)).toEqual(["soon"]);
+      expect(await deliveries.hasten("late")).toBe(true);
+      expect(await deliveries.hasten("late")).toBe(true);
+      expect(await deliveries.hasten("nothing")).toBe(false);
+      const [first] = await deliveries.list(1);
+      expect(first).toMatchObject({ id: "late", content: "2", attempts: 0, isTaken: false });
+      expect(first?.dueInMs).toBeLessThanOrEqual(0);
+      const [taken] = await deliveries.take(1, leaseMs);
+      expect(taken).toMatchObject({ id: "late", attempt: 1 });
+      expect(await deliveries.hasten("late")).toBe(false);
+      const found = (await deliveries.list(10)).find(({ id }) => id === "late");
+      expect(found).toMatchObject({ attempts: 1, isTaken: true });
+      if (taken === undefined) throw new Error("nothing was taken");
+      await deliveries.settle(taken, { dueInMs: 40_000 }, bounds);
+      expect(await deliveries.hasten("late")).toBe(true);
+      expect(await deliveries.take(1, leaseMs)).toMatchObject([{ id: "late", attempt: 2 }]);
+    });
+
     test("[P-REACH-6] a further attempt is due when it says, with its new content, and counts anew with it", async () => {
       await using harness = await make();
       const { deliveries } = harness.engine;

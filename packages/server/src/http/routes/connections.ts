@@ -34,7 +34,25 @@ const listSchema = z
   .meta({ id: "ConnectionList" });
 const nodesSchema = z
   .object({
-    nodes: z.array(z.object({ node: z.string(), connections: z.int(), since: z.number() })),
+    nodes: z.array(
+      z.object({
+        node: z.string(),
+        connections: z.int(),
+        since: z.number(),
+        report: z
+          .object({
+            status: z.string().exactOptional(),
+            lag_ms: z.number().exactOptional(),
+            loop_delay_ms: z.number().exactOptional(),
+            memory_bytes: z.number().exactOptional(),
+            cpu: z.number().exactOptional(),
+            subscriptions: z.int().exactOptional(),
+            channels: z.int().exactOptional(),
+            version: z.string().exactOptional(),
+          })
+          .exactOptional(),
+      }),
+    ),
   })
   .meta({ id: "NodeList" });
 const disconnectedSchema = z.object({ connections: z.int() }).meta({ id: "Disconnected" });
@@ -48,6 +66,19 @@ const moveSchema = z
     reconnect: z.object({ min_ms: z.number(), max_ms: z.number() }).exactOptional(),
   })
   .meta({ id: "Move" });
+const drainSchema = z
+  .object({
+    node: name,
+    on: z
+      .boolean()
+      .meta({ description: "False takes the node back into service; default true." })
+      .exactOptional(),
+    max_ms: z
+      .number()
+      .meta({ description: "Time within which its clients reconnect; default 10,000." })
+      .exactOptional(),
+  })
+  .meta({ id: "Drain" });
 const revokeSchema = z
   .object({
     user: ownerId.exactOptional(),
@@ -150,6 +181,25 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
           reconnect === undefined ? {} : { minMs: reconnect.min_ms, maxMs: reconnect.max_ms };
         const principal = context.get("principal");
         return answerJson(context, await connections.move(principal, targetOf(whose), span), 202);
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/drain",
+      spec: describe({
+        summary: "Takes a node out of service, or back into it, without ending it.",
+        body: { "application/json": drainSchema },
+        success: {
+          status: 202,
+          description: "The node has been notified.",
+          schema: disconnectedSchema,
+        },
+      }),
+      async handle(context) {
+        const { node, on = true, max_ms: maxMs } = await read(context, drainSchema);
+        context.set("target", { node, on });
+        const principal = context.get("principal");
+        return answerJson(context, await connections.drain(principal, node, on, maxMs), 202);
       },
     },
     ...["/v1/revoke", "/v1/tokens/revoke"].map(

@@ -3,7 +3,7 @@ import { answerJson, answerNothing } from "../answer.ts";
 import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions } from "../endpoint.ts";
-import { accepted, readJsonAs } from "../reading.ts";
+import { accepted, readAs, readJsonAs } from "../reading.ts";
 
 const rules = z
   .strictObject({
@@ -58,6 +58,31 @@ const webhookViewSchema = z
 const addedWebhookSchema = webhookViewSchema
   .extend({ secret: z.string() })
   .meta({ id: "AddedWebhook" });
+
+const deliveriesQuery = z.object({
+  limit: z.coerce.number().pipe(z.int().min(1).max(500)).exactOptional(),
+});
+const retrySchema = z
+  .strictObject({ id: z.string().min(1).max(512) })
+  .meta({ id: "RetryDelivery" });
+const deliveriesSchema = z
+  .object({
+    deliveries: z.array(
+      z.object({
+        id: z.string(),
+        to: z.enum(["webhook", "push"]),
+        target: z.string(),
+        user: z.string(),
+        about: z.string(),
+        title: z.string(),
+        attempts: z.int(),
+        due_at: z.number(),
+        sending: z.boolean(),
+      }),
+    ),
+    waiting: z.int(),
+  })
+  .meta({ id: "DeliveryList" });
 
 /** Endpoints of the ways to reach users who are away: push subscriptions and webhooks. */
 export function reachingEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
@@ -158,6 +183,38 @@ export function reachingEndpoints({ core }: HttpDoorOptions): readonly Endpoint[
       async handle(context) {
         const webhooks = await reaching.listWebhooks(context.get("principal"));
         return answerJson(context, { webhooks });
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/deliveries",
+      spec: describe({
+        summary: "Lists the messages to webhooks and pushes that wait, the next due first.",
+        query: deliveriesQuery,
+        success: {
+          status: 200,
+          description: "The messages, without their texts.",
+          schema: deliveriesSchema,
+        },
+      }),
+      async handle(context) {
+        const { limit } = accepted(readAs(deliveriesQuery, context.req.query()));
+        return answerJson(context, await reaching.deliveries(context.get("principal"), limit));
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/deliveries/retry",
+      spec: describe({
+        summary: "Makes a waiting message due at once.",
+        body: { "application/json": retrySchema },
+        success: { status: 204, description: "It is sent within a second." },
+      }),
+      async handle(context) {
+        const { id } = accepted(readJsonAs(retrySchema, await read(context)));
+        context.set("target", { id });
+        await reaching.retry(context.get("principal"), id);
+        return answerNothing(context);
       },
     },
     {
