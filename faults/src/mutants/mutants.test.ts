@@ -1,12 +1,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { changedLine, mutantOf, mutants, queueMutants, requireChanges } from "./mutants.ts";
+import {
+  changedLine,
+  dataMutants,
+  mutantOf,
+  mutants,
+  queueMutants,
+  requireChanges,
+} from "./mutants.ts";
 
 const packages = new URL("../../../packages", import.meta.url);
 const isBuilt = existsSync(`${packages.pathname}/cli/dist/main.js`);
 
 describe.skipIf(!isBuilt)("mutants of the built packages", () => {
-  const changes = [...mutants, ...queueMutants].flatMap(({ name, changes }) =>
+  const changes = [...mutants, ...queueMutants, ...dataMutants].flatMap(({ name, changes }) =>
     changes.map(({ file, find }) => ({ name, file, find })),
   );
 

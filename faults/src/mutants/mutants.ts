@@ -110,6 +110,55 @@ export const queueMutants: readonly Omit<Mutant, "shownBy">[] = [
   },
 ];
 
+/** Mutants of the embedded store; losses of power must reveal each of them. */
+export const dataMutants: readonly Omit<Mutant, "shownBy">[] = [
+  {
+    name: "data-unsynced",
+    says: "what only the operating system has is acknowledged with durability full",
+    changes: [
+      {
+        file: "/sqlite/dist/sqlite-store.js",
+        find: "this.#syncFile(this.#parts.walDescriptor, (error) => {",
+        replace: "((_, done) => setImmediate(done, null))(this.#parts.walDescriptor, (error) => {",
+      },
+    ],
+  },
+  {
+    name: "data-synced-early",
+    says: "a sync acknowledges what was committed after it began",
+    changes: [
+      {
+        file: "/sqlite/dist/sqlite-store.js",
+        find: "for (const batch of batches)\n                    settle(batch);",
+        replace:
+          "for (const batch of [...batches, ...this.#unsynced.splice(0)])\n                    settle(batch);",
+      },
+    ],
+  },
+  {
+    name: "data-synchronous-off",
+    says: "a checkpoint overwrites the write-ahead log before the file is synced",
+    changes: [
+      {
+        file: "/sqlite/dist/sqlite-engine.js",
+        find: "PRAGMA synchronous = NORMAL",
+        replace: "PRAGMA synchronous = OFF",
+      },
+    ],
+  },
+  {
+    name: "data-tags-repeated",
+    says: "a log that lost its tail gives its new entries the tags of the lost ones",
+    changes: [
+      {
+        file: "/sqlite/dist/stored-log.js",
+        find: "tag: entry.tag ?? random.id(tagLength)",
+        replace: "tag: String(offset + 1)",
+      },
+    ],
+  },
+];
+
 /** Line that a process prints when a mutant has changed a file that it loads. */
 export function changedLine(mutant: string, file: string): string {
   return `the mutant ${mutant} has changed ${file}`;
@@ -128,7 +177,7 @@ export function requireChanges(
 
 /** Returns the mutant with a name; throws if there is none. */
 export function mutantOf(name: string | undefined): Pick<Mutant, "name" | "changes"> {
-  const mutant = [...mutants, ...queueMutants].find((one) => one.name === name);
+  const mutant = [...mutants, ...queueMutants, ...dataMutants].find((one) => one.name === name);
   if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
   return mutant;
 }
