@@ -1,8 +1,14 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { lastingKeys } from "@milepost/redis/testing";
+import type { Gateway } from "./processes/gateway.ts";
 import { openFiles } from "./processes/open-files.ts";
 import type { Redis } from "./processes/redis.ts";
-import type { World } from "./world.ts";
+
+/** What is looked at for leftovers: the gateways and their Redis. */
+export interface Remaining {
+  readonly nodes: readonly { readonly gateway: Pick<Gateway, "pid" | "filesAtStart"> }[];
+  readonly store: Redis;
+}
 
 /**
  * Time limit for the cleanup, in milliseconds: a dead node's lease (10 s), the sweep lease (8 s), a heartbeat
@@ -14,7 +20,7 @@ const deadlineMs = 40_000;
  * Returns what remains after all clients have left the world, as soon as nothing remains or the time limit has
  * passed.
  */
-export async function leftovers(world: World): Promise<readonly string[]> {
+export async function leftovers(world: Remaining): Promise<readonly string[]> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
     const left = [
@@ -27,7 +33,7 @@ export async function leftovers(world: World): Promise<readonly string[]> {
   }
 }
 
-async function openedByNodes({ nodes }: World): Promise<string[]> {
+async function openedByNodes({ nodes }: Remaining): Promise<string[]> {
   const left: string[] = [];
   for (const [i, { gateway }] of nodes.entries()) {
     const files = await openFiles(gateway.pid);
@@ -38,7 +44,7 @@ async function openedByNodes({ nodes }: World): Promise<string[]> {
 }
 
 /** Returns what is wrong in the registry: a wrong number of nodes, or connections that remain. */
-async function registered({ nodes, store }: World): Promise<string[]> {
+async function registered({ nodes, store }: Remaining): Promise<string[]> {
   const left: string[] = [];
   const [known] = await keysLike(store, "*:{nodes}:nodes");
   const listed = known === undefined ? 0 : Number(await store.command("HLEN", known));

@@ -20,6 +20,11 @@ export class Random {
     return low + Math.floor(this.fraction() * (high - low + 1));
   }
 
+  /** Returns random choices of their own, which do not change those of this one, however many are made. */
+  fork(): Random {
+    return new Random(Math.floor(this.fraction() * 2 ** 32));
+  }
+
   pick<T>(choices: readonly [T, ...T[]] | readonly T[]): T {
     const choice = choices[Math.floor(this.fraction() * choices.length)];
     if (choice === undefined) throw new Error("there is nothing to choose from");

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { DelayedPipe, type Weather } from "./delayed-pipe.ts";
 
 /** Direction in which no data passes: to the target, from it, or both. */
 export type Silence = "up" | "down" | "both";
@@ -20,6 +21,7 @@ export class Relay {
   #next = 0;
   #blocked = false;
   #silence: Silence | undefined;
+  #weather: Weather | undefined;
 
   private constructor(targets: () => readonly number[]) {
     this.#targets = targets;
@@ -59,7 +61,13 @@ export class Relay {
     for (const line of this.#lines) this.#apply(line);
   }
 
+  /** Delays what passes, until {@link Relay.heal}. */
+  weather(weather: Weather): void {
+    this.#weather = weather;
+  }
+
   heal(): void {
+    this.#weather = undefined;
     this.#blocked = false;
     this.#silence = undefined;
     for (const line of this.#lines) this.#apply(line);
@@ -103,16 +111,12 @@ export class Relay {
       near.destroy();
       far.destroy();
     };
-    for (const socket of [near, far]) {
-      socket.on("error", drop);
-      socket.on("close", drop);
-    }
-    near.on("data", (chunk) => {
-      if (!far.write(chunk)) near.pause();
-    });
-    far.on("data", (chunk) => {
-      if (!near.write(chunk)) far.pause();
-    });
+    const weather = () => this.#weather;
+    const up = new DelayedPipe(near, far, weather);
+    const down = new DelayedPipe(far, near, weather);
+    near.on("close", () => up.whenEmpty(drop));
+    far.on("close", () => down.whenEmpty(drop));
+    for (const socket of [near, far]) socket.on("error", drop);
     far.on("drain", () => this.#apply(line));
     near.on("drain", () => this.#apply(line));
     this.#apply(line);

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { endWithThisProcess } from "@milepost/redis/testing";
 
+/** Characters of its output that are kept of a program. */
+const keptOutput = 1_000_000;
+
 /** Program to run. */
 export interface Command {
   readonly file: string;
@@ -29,9 +32,12 @@ export class Child {
     endWithThisProcess(child);
     const started = new Child(child);
     await new Promise<void>((resolve, reject) => {
+      let isReady = false;
       const collect = (chunk: Buffer) => {
-        started.#printed += chunk.toString("utf8");
-        if (ready.test(started.#printed)) resolve();
+        started.#printed = (started.#printed + chunk.toString("utf8")).slice(-keptOutput);
+        if (isReady || !ready.test(started.#printed)) return;
+        isReady = true;
+        resolve();
       };
       child.stdout.on("data", collect);
       child.stderr.on("data", collect);
@@ -43,7 +49,7 @@ export class Child {
     return started;
   }
 
-  /** Everything the program has printed so far. */
+  /** What the program has printed so far, without what is older than its last million characters. */
   get printed(): string {
     return this.#printed;
   }

@@ -9,6 +9,12 @@ const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", impo
 /** Secrets that all gateways of the suite share. */
 export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } as const;
 
+/** Port and further environment of a gateway. */
+export interface GatewayPlace {
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Process of one `milepost serve`. */
 export class Gateway {
   readonly port: number;
@@ -23,25 +29,34 @@ export class Gateway {
   }
 
   /**
-   * Starts a gateway on a Redis; a named mutant is put into its code. Rejects if the gateway does not load what
-   * the mutant changes.
+   * Starts a gateway on a Redis, on any free port unless `place` names one; a named mutant is put into its code. Rejects
+   * if the gateway does not load what the mutant changes.
    */
-  static async start(redisUrl: string, config: string, mutant?: string): Promise<Gateway> {
+  static async start(
+    redisUrl: string,
+    config: string,
+    mutant?: string,
+    { port = 0, env = {} }: GatewayPlace = {},
+  ): Promise<Gateway> {
     const hooks = mutant === undefined ? [] : ["--import", mutation];
     const child = await Child.start({
       file: process.execPath,
-      args: [...hooks, command, "serve", "--port", "0", "--redis", redisUrl, "--config", config],
+      args: [
+        ...[...hooks, command, "serve", "--port", String(port)],
+        ...["--redis", redisUrl, "--config", config],
+      ],
       env: {
         NODE_ENV: "production",
         MILEPOST_TOKEN_SECRET: secrets.tokenSecret,
         MILEPOST_API_KEY: secrets.apiKey,
         MILEPOST_DRAIN_MS: "1000",
         ...(mutant === undefined ? {} : { FAULTS_MUTANT: mutant }),
+        ...env,
       },
       ready: /http:\/\/127\.0\.0\.1:\d+/,
     });
-    const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(child.printed) ?? [];
-    const gateway = new Gateway(Number(port), await openFiles(child.pid), child);
+    const [, opened] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(child.printed) ?? [];
+    const gateway = new Gateway(Number(opened), await openFiles(child.pid), child);
     if (mutant !== undefined) requireChanges(mutantOf(mutant), child.printed);
     return gateway;
   }

@@ -8,36 +8,59 @@ import { redisCommand } from "./redis-command.ts";
 
 const server = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
 
+/** Where a Redis keeps its data. */
+interface Home {
+  readonly folder: string;
+  /** Program that starts redis-server, with its arguments before those of redis-server; empty: it is started itself. */
+  readonly starter: readonly string[];
+  remove(): Promise<void>;
+}
+
 /**
  * Process of redis-server that keeps its data in a directory of its own and uses the same port after every
  * restart.
  */
 export class Redis {
   readonly port: number;
-  readonly #folder: string;
+  readonly #home: Home;
   readonly #options: readonly string[];
-  readonly #forgetFolder: () => void;
   #child: Child | undefined;
 
-  private constructor(port: number, folder: string, options: readonly string[]) {
+  private constructor(port: number, home: Home, options: readonly string[]) {
     this.port = port;
-    this.#folder = folder;
-    this.#forgetFolder = removeWithThisProcess(folder);
+    this.#home = home;
     this.#options = options;
   }
 
   static async start(...options: readonly string[]): Promise<Redis> {
     const folder = await mkdtemp(join(tmpdir(), "milepost-faults-"));
-    const redis = new Redis(await freePort(), folder, options);
+    const forgetFolder = removeWithThisProcess(folder);
+    const remove = async () => {
+      await rm(folder, { recursive: true, force: true });
+      forgetFolder();
+    };
+    const redis = new Redis(await freePort(), { folder, starter: [], remove }, options);
+    await redis.start();
+    return redis;
+  }
+
+  /**
+   * Starts a Redis by another program, such as one that enters a namespace, with its data in a folder there. The folder
+   * belongs to the caller, and is not removed.
+   */
+  static async startBy(starter: readonly string[], folder: string): Promise<Redis> {
+    const redis = new Redis(await freePort(), { folder, starter, remove: async () => {} }, []);
     await redis.start();
     return redis;
   }
 
   async start(): Promise<void> {
+    const [file = server, ...before] = [...this.#home.starter, server];
     this.#child = await Child.start({
-      file: server,
+      file,
       args: [
-        ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder],
+        ...before,
+        ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#home.folder],
         ...["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"],
         ...this.#options,
       ],
@@ -53,9 +76,14 @@ export class Redis {
     await this.#child?.end("SIGKILL");
   }
 
+  /** Stops Redis as an operator would; it writes everything to its disk first. */
+  async stop(): Promise<void> {
+    await this.#child?.end("SIGTERM");
+  }
+
   /** Deletes the data on disk; call it only while Redis is not running. */
   async empty(): Promise<void> {
-    await rm(join(this.#folder, "appendonlydir"), { recursive: true, force: true });
+    await rm(join(this.#home.folder, "appendonlydir"), { recursive: true, force: true });
   }
 
   pause(): void {
@@ -79,7 +107,6 @@ export class Redis {
   async close(): Promise<void> {
     this.resume();
     await this.kill();
-    await rm(this.#folder, { recursive: true, force: true });
-    this.#forgetFolder();
+    await this.#home.remove();
   }
 }

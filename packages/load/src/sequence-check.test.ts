@@ -35,10 +35,14 @@ test("a reader whose connection ended is owed nothing more, and one that never o
   expect(check.finish(channelOf, [9, 9], none)).toEqual({ missing: 0, repeated: 0 });
 });
 
-test("a number whose publish has no known outcome may be missing", () => {
+test("a number whose publish has no known outcome may be missing or come late, but not twice", () => {
   const check = new SequenceCheck(1);
   check.opened(0);
   for (const seq of [0, 2]) check.delivered(0, seq);
   const uncertain = new Map([[0, new Set([1, 3])]]);
   expect(check.finish(channelOf, [4], uncertain)).toEqual({ missing: 0, repeated: 0 });
+  check.delivered(0, 1);
+  expect(check.finish(channelOf, [4], uncertain)).toEqual({ missing: 0, repeated: 0 });
+  check.delivered(0, 1);
+  expect(check.finish(channelOf, [4], uncertain)).toEqual({ missing: 0, repeated: 1 });
 });

@@ -9,12 +9,15 @@ export interface SequenceFaults {
 /**
  * Checks that every connection receives the numbers of its channel one after the other.
  *
- * A connection that has ended is owed nothing more. A number whose publish has no known outcome may be missing.
+ * A connection that has ended is owed nothing more. A number whose publish has no known outcome may be
+ * missing, and may be stored after later ones.
  */
 export class SequenceCheck {
   readonly #next: Int32Array;
   readonly #isOpen: Uint8Array;
   readonly #skipped = new Map<number, number[]>();
+  /** Numbers that came after a later one, by connection. */
+  readonly #late = new Map<number, number[]>();
   #repeated = 0;
 
   constructor(connections: number) {
@@ -36,8 +39,11 @@ export class SequenceCheck {
     if (seq < expected) {
       const skipped = this.#skipped.get(index);
       const at = skipped?.indexOf(seq) ?? -1;
-      if (at >= 0) skipped?.splice(at, 1);
-      this.#repeated++;
+      if (at < 0) this.#repeated++;
+      else {
+        skipped?.splice(at, 1);
+        addTo(this.#late, index, seq);
+      }
       return;
     }
     for (let missing = expected; missing < seq; missing++) this.#skip(index, missing);
@@ -66,16 +72,23 @@ export class SequenceCheck {
       for (let seq = this.#next[index] ?? 0; seq < total; seq++) this.#skip(index, seq);
     }
     let missing = 0;
-    for (const [index, numbers] of this.#skipped) {
+    const unexcused = (index: number, numbers: readonly number[]) => {
       const may = uncertain.get(channelOf(index));
-      missing += numbers.filter((seq) => may?.has(seq) !== true).length;
-    }
-    return { missing, repeated: this.#repeated };
+      return numbers.filter((seq) => may?.has(seq) !== true).length;
+    };
+    let repeated = this.#repeated;
+    for (const [index, numbers] of this.#skipped) missing += unexcused(index, numbers);
+    for (const [index, numbers] of this.#late) repeated += unexcused(index, numbers);
+    return { missing, repeated };
   }
 
   #skip(index: number, seq: number): void {
-    const skipped = this.#skipped.get(index);
-    if (skipped === undefined) this.#skipped.set(index, [seq]);
-    else skipped.push(seq);
+    addTo(this.#skipped, index, seq);
   }
+}
+
+function addTo(lists: Map<number, number[]>, index: number, seq: number): void {
+  const list = lists.get(index);
+  if (list === undefined) lists.set(index, [seq]);
+  else list.push(seq);
 }

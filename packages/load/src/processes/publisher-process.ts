@@ -69,11 +69,7 @@ function openLane(given: Order): Lane {
         refusals.add(reasonOf(reason));
         const { asked } = lane;
         lane.asked = undefined;
-        // Whether it was stored is not known: readers may have it or not.
-        if (asked !== undefined) {
-          uncertain.push([to.channels[asked.slot] ?? 0, totals[asked.slot] ?? 0]);
-          totals[asked.slot] = (totals[asked.slot] ?? 0) + 1;
-        }
+        if (asked !== undefined) leaveOpen(asked.slot);
         setTimeout(() => {
           lane.connection = openConnection(to);
           sendNext(lane);
@@ -128,10 +124,20 @@ function answered(lane: Lane, status: number, body: Buffer): void {
         acceptedMeasured++;
         latency.record(lastAtUs - due.atUs);
       }
-      // A refused publication was not stored, so its number is used again.
-    } else refusals.add(reasonOf(`HTTP/1.1 ${status} ${body.toString("utf8")}`));
+    } else {
+      refusals.add(reasonOf(`HTTP/1.1 ${status} ${body.toString("utf8")}`));
+      // The number of a publication that was refused is used again. An error of the server leaves its outcome open.
+      if (status >= 500) leaveOpen(due.slot);
+    }
   }
   sendNext(lane);
+}
+
+/** Notes that nobody knows whether the last publication of a channel was stored: readers may have it or not. */
+function leaveOpen(slot: number): void {
+  const seq = totals[slot] ?? 0;
+  uncertain.push([order?.channels[slot] ?? 0, seq]);
+  totals[slot] = seq + 1;
 }
 
 function finishSoon(endedAtUs: number): void {
@@ -144,11 +150,7 @@ function finishSoon(endedAtUs: number): void {
   clearInterval(ticking);
   for (const lane of lanes) {
     unsent += lane.waiting.length;
-    if (lane.asked !== undefined && order !== undefined) {
-      const { slot } = lane.asked;
-      uncertain.push([order.channels[slot] ?? 0, totals[slot] ?? 0]);
-      totals[slot] = (totals[slot] ?? 0) + 1;
-    }
+    if (lane.asked !== undefined) leaveOpen(lane.asked.slot);
     lane.connection.destroy();
   }
   send({
