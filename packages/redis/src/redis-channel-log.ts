@@ -1,32 +1,26 @@
 import {
   type Appended,
   type ChannelLog,
-  compactedLogFull,
-  type IdClaim,
-  isOwned,
   type LogPolicy,
   type LogSlice,
   type LogSnapshot,
   maxBytesOf,
-  maxIdsOf,
   type NewEntry,
-  notReplaceable,
   type OnTrimmed,
   type Random,
-  rollUpName,
-  shownPublisher,
 } from "@milepost/engine";
 import { type Projection, projectionNamed } from "@milepost/model";
-import { endEvent, MilepostError, type Position, type Publication } from "@milepost/protocol";
+import { endEvent, type Position, type Publication } from "@milepost/protocol";
+import { AppendCalls } from "./append-calls.ts";
+import type { GroupOutcome } from "./append-group.ts";
 import { type FoldedState, FoldedStates } from "./folded-states.ts";
 import type { Keys } from "./keys.ts";
-import { publisherPart, tracePart, unpackEntry } from "./packed-entry.ts";
+import { unpackEntry } from "./packed-entry.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { scripts } from "./script.ts";
 
 const epochLength = 10;
-const tagLength = 8;
 /**
  * Number of entries after the stored state, including the latest, at which the node that appends stores a new
  * state.
@@ -49,6 +43,7 @@ export class RedisChannelLog implements ChannelLog {
   readonly #random: Random;
   readonly #onError: (error: unknown) => void;
   readonly #onTrimmed: OnTrimmed;
+  readonly #appends: AppendCalls;
   readonly #states = new FoldedStates();
   /** Channels whose state is being stored. */
   readonly #storing = new Set<string>();
@@ -67,54 +62,24 @@ export class RedisChannelLog implements ChannelLog {
     this.#clock = clock;
     this.#random = random;
     this.#onError = onError;
+    this.#appends = new AppendCalls({ link, keys, clock, random, onOutcome: this.#onOutcome });
   }
 
-  async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
-    const { event, json, priority = "-", key, publisher, sig, claim, traceparent } = entry;
-    const { rollUp } = policy;
-    const keys: string[] = [...this.#keys.log(channel, policy)];
-    const signed = sig === undefined ? "" : ` sig=${sig}`;
-    const more = traceparent === undefined ? signed : `${signed}${tracePart(traceparent)}`;
-    const shown = event === endEvent ? undefined : publisher;
-    const args = [this.#clock.now(), event, priority, json, this.#link.publishCommand, more];
-    if (key === undefined) args.push("");
-    else {
-      keys.push(this.#keys.dedupe(channel, policy, publisher, key));
-      args.push(String(policy.dedupeMs));
-    }
-    args.push(replacedText(entry));
-    args.push(claim === undefined ? "" : claimArgument(claim, publisher, policy));
-    args.push(...this.#logArguments(channel, policy, shown, entry.tag));
-    if (rollUp !== undefined) {
-      const name = rollUpName(channel, rollUp.segments);
-      keys.push(...this.#keys.log(name, rollUp.policy));
-      args.push(...this.#logArguments(name, rollUp.policy, shown, entry.rollUpTag), channel);
-    }
-    const answer = await this.#link.run(scripts.append, keys, args);
-    const [outcome, packed, unfolded, bytes, trimmed, trimmedByBytes] = answer as AppendAnswer;
-    if (outcome === 2) {
-      throw new MilepostError("ended", `${channel} has ended; publish to another channel`);
-    }
-    if (outcome === 3) {
-      this.#store(channel, policy);
-      throw new MilepostError(
-        "store_full",
-        `the state of ${channel} is behind its entries; retry later`,
-        { retryAfterMs: 1_000 },
-      );
-    }
-    if (outcome === 4) throw compactedLogFull(channel);
-    if (outcome === 5) throw notReplaceable(channel);
-    if (outcome === 6) throw isOwned(packed);
-    if (outcome === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
+  append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
+    return this.#appends.append(channel, entry, policy);
+  }
+
+  readonly #onOutcome = (outcome: GroupOutcome): void => {
+    const { channel, policy, trimmed, trimmedByBytes, unfolded, isBehind } = outcome;
     if (trimmed > trimmedByBytes) {
       this.#onTrimmed(policy.compacted ? "compacted" : "entries", trimmed - trimmedByBytes);
     }
     if (trimmedByBytes > 0) this.#onTrimmed("bytes", trimmedByBytes);
-    const isDue = unfolded >= checkpointAfter || bytes >= checkpointAfterBytes;
-    if (policy.projection !== undefined && isDue) this.#store(channel, policy);
-    return { publication: { ...unpackEntry(channel, packed), json }, duplicate: false };
-  }
+    if (policy.projection === undefined) return;
+    const { entries = 0, bytes = 0 } = unfolded ?? {};
+    const isDue = entries >= checkpointAfter || bytes >= checkpointAfterBytes;
+    if (isDue || isBehind) this.#store(channel, policy);
+  };
 
   async read(
     channel: string,
@@ -135,6 +100,7 @@ export class RedisChannelLog implements ChannelLog {
     key: string,
     policy: LogPolicy,
   ): Promise<Publication | undefined> {
+    this.#appends.flush();
     const dedupe = this.#keys.dedupe(channel, policy, publisher, key);
     const keys = [...this.#keys.log(channel, policy), dedupe];
     const args = [this.#clock.now(), ...keptArguments(policy)];
@@ -199,6 +165,7 @@ export class RedisChannelLog implements ChannelLog {
       policy.projection === undefined ? undefined : projectionNamed(policy.projection);
     const known = projection && (before ?? this.#states.get(channel));
     const own = known?.projection.name === projection?.name ? known : undefined;
+    this.#appends.flush();
     const answer = (await this.#link.run(scripts.snapshot, this.#keys.log(channel, policy), [
       this.#clock.now(),
       newEpoch,
@@ -225,24 +192,12 @@ export class RedisChannelLog implements ChannelLog {
 
   async purge(channel: string, policy: LogPolicy): Promise<void> {
     this.#states.delete(channel);
+    this.#appends.flush();
     await this.#link.remove(this.#keys.log(channel, policy));
   }
 
-  async close(): Promise<void> {}
-
-  #logArguments(
-    channel: string,
-    policy: LogPolicy,
-    publisher: string | undefined,
-    tag: string = this.#random.id(tagLength),
-  ): readonly string[] {
-    return [
-      this.#random.id(epochLength),
-      ...keptArguments(policy),
-      tag,
-      this.#keys.bus(channel, policy),
-      policy.showsPublisher === true && publisher !== undefined ? publisherPart(publisher) : "",
-    ];
+  async close(): Promise<void> {
+    this.#appends.flush();
   }
 
   async #read(
@@ -252,6 +207,7 @@ export class RedisChannelLog implements ChannelLog {
     limit: number,
     policy: LogPolicy,
   ): Promise<LogSlice | undefined> {
+    this.#appends.flush();
     const answer = (await this.#link.run(scripts.read, this.#keys.log(channel, policy), [
       this.#clock.now(),
       epoch,
@@ -296,18 +252,6 @@ export class RedisChannelLog implements ChannelLog {
   }
 }
 
-/** Returns what an entry replaces, as `append.lua` expects it. */
-function replacedText({ compaction }: NewEntry): string {
-  if (compaction === undefined) return "";
-  const { replaces } = compaction;
-  return replaces === undefined ? "+" : `${replaces.epoch} ${replaces.offset} ${replaces.tag}`;
-}
-
-/** Returns the claim of an id as the script expects it. */
-function claimArgument({ id = "", anyOwner }: IdClaim, publisher: string, policy: LogPolicy) {
-  return `${anyOwner ? "any" : "own"} ${maxIdsOf(policy)} ${shownPublisher(publisher)} ${id}`;
-}
-
 /** Returns what a log keeps, as the four arguments that scripts expect. */
 function keptArguments(policy: LogPolicy): readonly string[] {
   const compacted = policy.compacted ? "2" : "";
@@ -318,15 +262,6 @@ function keptArguments(policy: LogPolicy): readonly string[] {
     policy.projection === undefined ? compacted : "1",
   ];
 }
-
-type AppendAnswer = [
-  outcome: number,
-  packed: string,
-  unfolded: number,
-  unfoldedBytes: number,
-  trimmed: number,
-  trimmedByBytes: number,
-];
 
 type ReadAnswer = [
   epoch: string,

@@ -1,4 +1,4 @@
-import { endEvent } from "@milepost/protocol";
+import { endEvent, type MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { ChannelLog, LogPolicy, NewEntry } from "../../index.ts";
 import type { MakeEngine } from "./engine-harness.ts";
@@ -38,6 +38,51 @@ export function channelLogContract(name: string, make: MakeEngine): void {
         Array.from({ length: 50 }, (_, n) => n),
       );
       expect(head).toEqual(entries.at(-1)?.position);
+    });
+
+    test("[G1] [G3] each of many appends made at once is answered by itself, whatever becomes of the others", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const heard: string[] = [];
+      harness.engine.bus.listen(({ json }) => heard.push(json));
+      await harness.engine.bus.subscribe(channel, policy);
+      const owned = { publisher: "other", claim: { id: "a" } };
+      const one = (n: number, rest: Partial<NewEntry> = {}, name = channel) =>
+        log.append(name, entry(n, rest), policy);
+      const settled = await Promise.allSettled([
+        one(1, { key: "k" }),
+        one(2, { claim: { id: "a" } }),
+        one(3, { key: "k" }),
+        one(4, owned),
+        one(5, {}, "contract:other"),
+        one(6, { priority: "high" }),
+        one(7, { event: endEvent }),
+        one(8),
+        one(9, { key: "k" }),
+        one(10, { event: endEvent }),
+        one(11, {}, "contract:other"),
+      ]);
+      const answers = settled.map((outcome) =>
+        outcome.status === "rejected"
+          ? (outcome.reason as MilepostError).code
+          : `${outcome.value.publication.position.offset}${outcome.value.duplicate ? " again" : ""}`,
+      );
+      expect(answers).toEqual([
+        ...["1", "2", "1 again", "forbidden", "1", "3", "4", "ended", "1 again", "4 again", "2"],
+      ]);
+      const { entries } = await log.read(channel, 0, 100, policy);
+      expect(entries.map(({ json }) => json)).toEqual(["1", "2", "6", "7"]);
+      expect(entries.map(({ previousTag }) => previousTag).slice(1)).toEqual(
+        entries.map(({ position }) => position.tag).slice(0, -1),
+      );
+      await expect.poll(() => heard).toEqual(["1", "2", "6", "7"]);
+      const stored = settled.flatMap((outcome) =>
+        outcome.status === "fulfilled" && outcome.value.publication.channel === channel
+          ? [outcome.value]
+          : [],
+      );
+      const fresh = stored.filter(({ duplicate }) => !duplicate);
+      expect(fresh.map(({ publication }) => publication)).toEqual(entries);
     });
 
     test("every entry has a tag of its own and every log an epoch of its own", async () => {

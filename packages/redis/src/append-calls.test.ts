@@ -1,0 +1,248 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { LogPolicy } from "@milepost/engine";
+import { ManualClock, SeededRandom } from "@milepost/engine/testing";
+import { MilepostError } from "@milepost/protocol";
+import { createClient } from "@redis/client";
+import { afterAll, test as anyTest, describe, expect } from "vitest";
+import { AppendCalls } from "./append-calls.ts";
+import { connectRedis, redisEngine } from "./index.ts";
+import { Keys } from "./keys.ts";
+import { RedisClock } from "./redis-clock.ts";
+import type { RedisLink } from "./redis-link.ts";
+import type { Script } from "./script.ts";
+import { startRedis } from "./testing/redis-server.ts";
+
+const isMissing = process.env.MILEPOST_REDIS_SERVER === undefined;
+const test = anyTest.skipIf(isMissing);
+const redis = isMissing ? undefined : await startRedis();
+const admin = createClient({ url: redis?.adminUrl ?? "", RESP: 2 });
+if (!isMissing) await admin.connect();
+afterAll(async () => {
+  if (!isMissing) admin.destroy();
+  await redis?.[Symbol.asyncDispose]();
+});
+
+const policy: LogPolicy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 60_000 };
+const entry = (n: number) => ({ event: "e", json: String(n), publisher: "p" });
+let made = 0;
+
+/** One node's engine over a link that counts the calls of the append script. */
+async function node(prefix = `milepost:calls${++made}`) {
+  const link = await connectRedis({ url: redis?.url ?? "" });
+  let calls = 0;
+  const run = link.run.bind(link);
+  link.run = (script, keys, args) => {
+    if (script.name === "append") calls++;
+    return run(script, keys, args);
+  };
+  const clock = new ManualClock();
+  const engine = redisEngine(link, { prefix })({ clock, random: new SeededRandom(++made) });
+  return {
+    prefix,
+    link,
+    log: engine.log,
+    /** Number of calls of the append script since the last look. */
+    calls: () => {
+      const counted = calls;
+      calls = 0;
+      return counted;
+    },
+    [Symbol.asyncDispose]: () => engine.close(),
+  };
+}
+
+describe("appends of a tick", () => {
+  test("are one call of a script, for one channel and for many", async () => {
+    await using one = await node();
+    const many = (channelOf: (n: number) => string) =>
+      Promise.all(
+        Array.from({ length: 60 }, (_, n) => one.log.append(channelOf(n), entry(n), policy)),
+      );
+    await many(() => "one");
+    expect(one.calls()).toBe(1);
+    // The first call with several channels is made beside the question whether the server takes their keys together.
+    await many((n) => `of${n % 30}`);
+    one.calls();
+    const appended = await many((n) => `of${n % 30}`);
+    expect(one.calls()).toBe(1);
+    expect(appended.map(({ publication }) => publication.position.offset)).toEqual(
+      Array.from({ length: 60 }, (_, n) => (n < 30 ? 3 : 4)),
+    );
+  });
+
+  test("are several calls where they are very many or large, in their order", async () => {
+    await using one = await node();
+    const few = Array.from({ length: 300 }, (_, n) => one.log.append("c", entry(n), policy));
+    await Promise.all(few);
+    expect(one.calls()).toBe(3);
+    const large = { ...entry(0), json: JSON.stringify("x".repeat(150_000)) };
+    await Promise.all([1, 2, 3, 4].map(() => one.log.append("c", large, policy)));
+    expect(one.calls()).toBe(2);
+    const { entries } = await one.log.read("c", 0, 1_000, policy);
+    expect(entries.slice(0, 300).map(({ json }) => Number(json))).toEqual(
+      Array.from({ length: 300 }, (_, n) => n),
+    );
+  });
+
+  test("are seen by a read that the same tick makes after them", async () => {
+    await using one = await node();
+    const appending = one.log.append("c", entry(1), policy);
+    const { entries } = await one.log.read("c", 0, 10, policy);
+    expect(entries).toEqual([(await appending).publication]);
+  });
+
+  test("fail only where a key of their channel is another program's", async () => {
+    await using one = await node();
+    await Promise.all(["a", "b"].map((name) => one.log.append(name, entry(0), policy)));
+    const keys = new Keys(one.prefix).log("foreign", policy);
+    await admin.set(keys[0], "something else");
+    await one.log.append("in-stream", entry(1), policy);
+    const inStream = new Keys(one.prefix).log("in-stream", policy);
+    await admin.set(inStream[1], "something else");
+    await one.log.append("a", entry(1), policy);
+    const settled = await Promise.allSettled(
+      ["a", "foreign", "in-stream", "b", "in-stream"].map((name) =>
+        one.log.append(name, entry(2), policy),
+      ),
+    );
+    const codes = settled.map((outcome) =>
+      outcome.status === "fulfilled" ? "stored" : (outcome.reason as MilepostError).code,
+    );
+    expect(codes).toEqual([
+      ...["stored", "store_unavailable", "store_unavailable", "stored", "store_unavailable"],
+    ]);
+  });
+});
+
+describe("a server that refuses keys of several hash tags", () => {
+  /** Link of such a server; records the channels of each call. */
+  function refusingLink() {
+    const calls: string[][] = [];
+    const run = async (_: Script, keys: readonly string[], args: readonly string[]) => {
+      const metas = keys.filter((key) => key.endsWith(":log"));
+      if (metas.length > 1) {
+        throw new MilepostError("store_unavailable", "Redis refused the command", {
+          cause: new Error("CROSSSLOT Keys in request don't hash to the same slot"),
+        });
+      }
+      calls.push(metas);
+      return metas.map(() => `epoch ${args.length} before 1 0 0 - -`);
+    };
+    return { calls, link: { publishCommand: "PUBLISH", run } as unknown as RedisLink };
+  }
+
+  anyTest("gets one call for each channel", async () => {
+    const { calls, link } = refusingLink();
+    const clock = new ManualClock();
+    const appends = new AppendCalls({
+      link,
+      keys: new Keys("m"),
+      clock: new RedisClock(clock, () => 0),
+      random: new SeededRandom(1),
+      onOutcome: () => {},
+    });
+    const all = () => Promise.all(["a", "b", "a"].map((c) => appends.append(c, entry(1), policy)));
+    await all();
+    await all();
+    await all();
+    expect(calls).toEqual([1, 2, 3].flatMap(() => [["m:{a}:a:log"], ["m:{b}:b:log"]]));
+  });
+});
+
+describe("a gateway of the previous version beside one of this version", () => {
+  const text = readFileSync(new URL("testing/previous-append.lua", import.meta.url), "utf8");
+  const previous: Script = {
+    name: "previous",
+    text,
+    sha: createHash("sha1").update(text).digest("hex"),
+  };
+
+  /** Appends as the previous version does. Returns the outcome and the offset of the entry. */
+  async function appendAsBefore(
+    { link, prefix }: Awaited<ReturnType<typeof node>>,
+    n: number,
+    kept: LogPolicy,
+    key?: string,
+  ): Promise<readonly [outcome: number, offset: number]> {
+    const names = new Keys(prefix);
+    const keys: string[] = [...names.log("shared", kept)];
+    if (key !== undefined) keys.push(names.dedupe("shared", kept, "p", key));
+    const { maxEntries, maxAgeMs, maxBytes = 8_388_608, projection } = kept;
+    const answer = (await link.run(previous, keys, [
+      ...[String(Math.round(link.now() ?? 0)), "e", "-", JSON.stringify({ id: n }), "PUBLISH", ""],
+      ...[key === undefined ? "" : "60000", "", "", `epoch${n}`],
+      ...[String(maxEntries), String(maxAgeMs), String(maxBytes), projection ? "1" : ""],
+      ...[`tag${n}`, names.bus("shared", kept), ""],
+    ])) as [number, string];
+    return [answer[0], Number(answer[1].split(" ")[1])];
+  }
+
+  for (const kept of [
+    policy,
+    { ...policy, maxEntries: 20 },
+    { ...policy, maxEntries: 200, projection: "keyed:id" },
+    { ...policy, maxBytes: 2_000 },
+  ] satisfies LogPolicy[]) {
+    const what = `${kept.maxEntries} entries${kept.maxBytes ? ` of ${kept.maxBytes} bytes` : ""}`;
+    const folded = kept.projection === undefined ? "" : " and a state";
+    test(`[G1] [G3] appends to the same log of ${what}${folded}, each reading what the other has written`, async () => {
+      await using one = await node();
+      await one.link.run(previous, new Keys(one.prefix).log("probe", kept), []).catch(() => {});
+      const heard: string[] = [];
+      await admin.pSubscribe(`${one.prefix}*`, (message) => heard.push(message));
+      const append = (n: number, key?: string) => {
+        const json = JSON.stringify({ id: n });
+        const keyed = key === undefined ? {} : { key };
+        return one.log.append("shared", { event: "e", json, publisher: "p", ...keyed }, kept);
+      };
+      let n = 0;
+      for (let round = 0; round < 24; round++) {
+        const key = `key ${round}`;
+        expect(await appendAsBefore(one, ++n, kept, key)).toEqual([0, n]);
+        const again = await append(999, key);
+        expect(again).toMatchObject({ duplicate: true, publication: { position: { offset: n } } });
+        const some = await Promise.all(
+          Array.from({ length: (round % 5) * 5 + 1 }, () => append(++n, `new ${n}`)),
+        );
+        expect(some.at(-1)?.publication.position.offset).toBe(n);
+        expect(await appendAsBefore(one, 999, kept, `new ${n}`)).toEqual([1, n]);
+      }
+      const { entries, floor, head } = await one.log.read("shared", 0, 1_000, kept);
+      expect(head.offset).toBe(n);
+      expect(floor.offset + entries.length).toBe(n);
+      const ids = entries.map(({ json }) => (JSON.parse(json) as { id: number }).id);
+      expect(ids).toEqual(entries.map(({ position }) => position.offset));
+      for (const [index, { previousTag }] of entries.entries()) {
+        expect(previousTag).toBe((entries[index - 1]?.position ?? floor).tag);
+      }
+      const bytes = entries.reduce((sum, { json }) => sum + json.length, 0);
+      if (kept.maxBytes === undefined) expect(entries).toHaveLength(Math.min(n, kept.maxEntries));
+      else {
+        const next = JSON.stringify({ id: n }).length;
+        expect(bytes).toBeLessThanOrEqual(kept.maxBytes);
+        expect(bytes).toBeGreaterThan(kept.maxBytes - 2 * next);
+      }
+      if (kept.projection !== undefined) {
+        const { snapshot } = await one.log.snapshot("shared", kept);
+        // The projection keeps the newest 100.
+        const newest = Array.from({ length: 100 }, (_, at) => String(n - 99 + at));
+        expect(Object.keys(snapshot?.state ?? {})).toEqual(newest);
+      }
+      await expect.poll(() => heard.length).toBe(n);
+      await admin.pUnsubscribe();
+    });
+  }
+
+  test("makes keys that Redis removes, whichever of them wrote last", async () => {
+    await using one = await node();
+    for (const asBefore of [true, false]) {
+      const n = asBefore ? 1 : 2;
+      if (asBefore) await appendAsBefore(one, n, policy, "k");
+      else await one.log.append("shared", { ...entry(n), key: "l" }, policy);
+      const keys = await admin.keys(`${one.prefix}*`);
+      expect(keys.length).toBeGreaterThan(2);
+      for (const key of keys) expect(await admin.pTTL(key)).toBeGreaterThan(0);
+    }
+  });
+});
