@@ -9,7 +9,7 @@ function fail(message: string): never {
 
 function settings(): Settings {
   try {
-    return readSettings(process.env, process.argv.slice(2));
+    return readSettings(process.env, process.argv.slice(2), "milepost-studio-data");
   } catch (error) {
     if (error instanceof SettingError) fail(error.message);
     throw error;

@@ -1,15 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { createProducer } from "@milepost/producer";
-import { createGateway } from "@milepost/server";
+import { createGateway, memoryEngine } from "@milepost/server";
 import { createSocketIoBridge } from "@milepost/socketio";
+import { sqliteEngine } from "@milepost/sqlite";
 import { documentRules, yjsCompactor } from "@milepost/yjs/compactor";
 import { GatewayApi } from "./gateway-api.ts";
 import { generate } from "./generate.ts";
 import { answerJson, Refusal, readBody } from "./http-answer.ts";
+import { KeptVisitors } from "./kept-visitors.ts";
 import { readMention, tellMentioned } from "./mentions.ts";
-import { lanes, maxWaiting, PreviewQueue, previewQueue } from "./preview-queue.ts";
+import { lanes, maxRemembered, maxWaiting, PreviewQueue, previewQueue } from "./preview-queue.ts";
 import type { Settings } from "./settings.ts";
 import { serveFile } from "./static-files.ts";
 import { readFiles } from "./studio-files.ts";
@@ -32,13 +35,14 @@ const localNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1"]);
  * Rejects as `listen` does when the backend's port cannot be used. `page` is the folder of the built page.
  */
 export async function startStudio(settings: Settings, page: string): Promise<Studio> {
-  const { frontendUrl, previewMs, stepMs, tokenSecret } = settings;
+  const { data, frontendUrl, previewMs, stepMs, tokenSecret } = settings;
   const ending = new AbortController();
   const apiKey = randomBytes(32).toString("base64url");
   let backend = "";
   let local = "";
   const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };
   const gateway = createGateway({
+    engine: data === undefined ? memoryEngine() : sqliteEngine({ folder: data }),
     auth: {
       tokenSecret,
       apiKeys: [{ name: "studio", key: apiKey, scopes: ["queue:join", "queue:manage"] }],
@@ -58,14 +62,16 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
   const api = new GatewayApi(() => local, apiKey);
   const queue = new PreviewQueue({
     studio,
+    visitors: new KeptVisitors(data && join(data, "visitors"), maxRemembered),
     previewMs,
     stepMs,
     join: (guest, lane) => api.join(previewQueue, guest, lane),
   });
   const producer = createProducer({ gateway: gateway.operations });
+  // A visitor who had the preview when the process was killed gets it again after this lease.
   const work = producer
     .queue(previewQueue)
-    .work({ leaseMs: 10_000 }, (ticket) => queue.serve(ticket, ticket.signal));
+    .work({ leaseMs: 5_000 }, (ticket) => queue.serve(ticket, ticket.signal));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? "/", "http://studio");
@@ -177,6 +183,7 @@ export async function startStudio(settings: Settings, page: string): Promise<Stu
   local = `http://127.0.0.1:${port}`;
   const pagePort = Number(new URL(frontendUrl).port || 80);
   const isHere = localNames.has(new URL(frontendUrl).hostname) && pagePort !== port;
+  await queue.resume();
   const isServed =
     isHere &&
     (await listen(pages, pagePort, settings.host).then(
