@@ -102,6 +102,18 @@ describe("the files of deploy", () => {
     expect(names.length).toBe(5 + 5 + 6);
   });
 
+  it("the workflow that publishes may sign and nothing more, needs the tests, and publishes with provenance", () => {
+    const { permissions, jobs }: Yaml = parse(read(".github/workflows/publish.yml"));
+    expect(permissions).toEqual({});
+    expect(jobs.test.permissions).toEqual({ contents: "read" });
+    expect(jobs.publish.permissions).toEqual({ contents: "read", "id-token": "write" });
+    expect(jobs.publish.needs).toBe("test");
+    const steps = jobs.publish.steps.map(({ run = "" }: Yaml) => run).join("\n");
+    expect(steps).toContain("--provenance");
+    // A token would have to be kept secret, and would outlive the run.
+    expect(read(".github/workflows/publish.yml")).not.toMatch(/secrets\.|NPM_TOKEN/);
+  });
+
   it.skipIf(!existsSync("/usr/bin/systemd-analyze"))("systemd accepts the unit", () => {
     const unit = join(root, "deploy/systemd/milepost.service");
     // It prints what it does not accept, and also complaints about other units of the machine.

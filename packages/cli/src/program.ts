@@ -6,6 +6,7 @@ import { askCommand } from "./commands/ask.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { benchCommand } from "./commands/bench.ts";
 import { connectionsCommand } from "./commands/connections.ts";
+import { demoCommand } from "./commands/demo.ts";
 import { disconnectCommand } from "./commands/disconnect.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -41,6 +42,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     .enablePositionalOptions()
     .showHelpAfterError("(run milepost --help for the commands and settings)");
   for (const command of [
+    demoCommand(terminal),
     initCommand(terminal),
     serveCommand(terminal),
     backupCommand(terminal),
