@@ -312,6 +312,7 @@ describe("[W8] no part of its description hides an operation", () => {
     "an empty user": { user: "" },
     "a user that is a number": { user: 7 },
     "a user that is too long": { user: "u".repeat(2_000) },
+    "a size that is NaN": { size: Number.NaN },
     "a lease that is NaN": { leaseMs: Number.NaN },
     "a lease that is too long": { leaseMs: 1e12 },
     "a lease that is not whole": { leaseMs: 0.5 },
@@ -379,10 +380,10 @@ describe("[W8] no part of its description hides an operation", () => {
       const { producer, gateway, clock, problems } = fixture();
       gateway.refuseCreate = ({ input }) =>
         input === undefined ? undefined : new MilepostError(code, "not this input");
-      const run = producer.start({ ...work, title: "T", input: { n: 1 } }, () => 7);
+      const run = producer.start({ ...work, title: "T", input: { n: 1 }, size: 3 }, () => 7);
       await clock.advance(500);
       await expect(run.delivered).resolves.toBe(false);
-      expect(gateway.state(op)).toMatchObject({ status: "done", title: "T", result: 7 });
+      expect(gateway.state(op)).toMatchObject({ status: "done", title: "T", size: 3, result: 7 });
       expect(problems).toMatchObject([{ code, effect: "dropped", event: "created" }]);
     });
   }

@@ -87,6 +87,7 @@ const repairs: Repairs = {
   parent: segment("parent"),
   weight: numberWithin(0, eventBounds.tree.weight),
   tags: listOf(tag, eventBounds.tree.tags),
+  size: numberWithin(0, Number.MAX_SAFE_INTEGER),
   budget: (value, complain) => {
     const read = parseOperationEvent("created", { operation_id: "a", kind: "a", budget: value });
     if (read.ok) return (read.value.data as OperationEvents["created"]).budget;
@@ -109,6 +110,7 @@ interface Repaired {
   readonly parent?: string;
   readonly weight?: number;
   readonly tags?: readonly string[];
+  readonly size?: number;
   readonly budget?: Budget;
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
@@ -128,7 +130,7 @@ export function sanitizeCreate(
   const complaints: Complaint[] = [];
   const repaired: Repaired = repairFields(spec, repairs, complaints);
   const { kind, operationId, title, session, user, steps, input, leaseMs } = repaired;
-  const { collection, belongsTo, parent, weight, tags, budget } = repaired;
+  const { collection, belongsTo, parent, weight, tags, size, budget } = repaired;
   if (kind === undefined) {
     complaints.push({
       field: "kind",
@@ -147,6 +149,7 @@ export function sanitizeCreate(
     ...(parent === undefined ? {} : { parent }),
     ...(weight === undefined ? {} : { weight }),
     ...(tags === undefined ? {} : { tags }),
+    ...(size === undefined ? {} : { size }),
     ...(budget === undefined ? {} : { budget }),
     ...(steps === undefined ? {} : { steps }),
     ...(input === undefined ? {} : { input }),

@@ -38,6 +38,8 @@ export interface WorkSpec {
   readonly weight?: number;
   /** Words by which the operation can be found: letters, digits, `_`, `.`, `~` and `-`; at most 10. */
   readonly tags?: readonly string[];
+  /** Amount of work in the kind's own unit, such as pages, from which the time left is estimated too. */
+  readonly size?: number;
   /** Limit of a counter, descendants included. Passing it pauses the work and asks what to do. */
   readonly budget?: { readonly counter: string; readonly limit: AmountInput };
   readonly steps?: readonly StepPlan[];

@@ -52,6 +52,7 @@ _CREATE_REPAIRS: clean.Repairs = {
     "parent": clean.segment,
     "weight": clean.number(0, 1_000),
     "tags": clean.list_of(clean.segment, 10),
+    "size": clean.number(0, 2**53 - 1),
     "budget": _budget,
 }
 
@@ -259,6 +260,7 @@ class Producer:
         weight: float | None = None,
         tags: Sequence[str] | None = None,
         budget: tuple[str, int | str] | None = None,
+        size: float | None = None,
         operation_id: str | None = None,
         lease: float | None = None,
         attempt: int | None = None,
@@ -268,7 +270,8 @@ class Producer:
 
         ``lease`` is the silence in seconds after which the operation counts as stalled; by default the gateway decides.
         A ``parent`` rolls up the progress of its children by their ``weight``, and their counters. A ``budget`` is a counter and
-        its limit. With the ``operation_id`` of an operation that an earlier process began, the work goes on with it. ``attempt`` says
+        its limit. The ``size`` is the amount of work in the kind's own unit, such as pages, from which the time left is estimated too.
+        With the ``operation_id`` of an operation that an earlier process began, the work goes on with it. ``attempt`` says
         which attempt this is. With ``cancel_task``, the command ``cancel`` cancels the task that entered ``async with``.
         """
         problems: list[tuple[str, str]] = []
@@ -286,6 +289,7 @@ class Producer:
             "weight": weight,
             "tags": list(dict.fromkeys(tags)) if isinstance(tags, (list, tuple)) else tags,
             "budget": budget,
+            "size": size,
         }
         create = clean.fields(given, _CREATE_REPAIRS, lambda field, message: problems.append((field, message)))
         if "kind" not in create:

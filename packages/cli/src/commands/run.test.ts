@@ -36,7 +36,14 @@ const stateOf = async () => (await server.gateway.operations.get(id)).operation;
 describe("milepost run", () => {
   it("[P-RUN-1][P-RUN-2] milepost run passes the output on unchanged, reports it with its colours, and returns the exit code", async () => {
     const script = "printf '\\033[31mred\\033[0m'; printf 'bad \\377 byte\\n' >&2; exit 3";
-    const { terminal, code } = start(script, ["--output", "apart", "--title", "Paint"]);
+    const { terminal, code } = start(script, [
+      "--output",
+      "apart",
+      "--title",
+      "Paint",
+      "--size",
+      "12",
+    ]);
     expect(await code).toBe(3);
     expect(terminal.passed.out.toString()).toBe("\u001b[31mred\u001b[0m");
     expect(terminal.passed.err).toEqual(Buffer.from("bad \xff byte\n", "latin1"));
@@ -44,6 +51,7 @@ describe("milepost run", () => {
     expect(await stateOf()).toMatchObject({
       kind: "command",
       title: "Paint",
+      size: 12,
       status: "failed",
       error: { code: "exit_3", message: "ended with exit code 3", retryable: false },
       texts: {

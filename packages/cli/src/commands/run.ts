@@ -14,6 +14,7 @@ interface RunFlags {
   readonly user?: string;
   readonly collection?: string;
   readonly id?: string;
+  readonly size?: number;
   readonly output: "together" | "apart" | "none";
   readonly progress?: RegExp;
   readonly grace: number;
@@ -42,6 +43,11 @@ export function runCommand(terminal: Terminal): Command {
     .option("--user <id>", "user who may watch and command the operation")
     .option("--collection <id>", "collection that the operation belongs to")
     .option("--id <operation>", "id of the operation; by default a random one")
+    .option(
+      "--size <number>",
+      "amount of work, such as a number of pages, from which the time left is estimated too",
+      amountOfWork,
+    )
     .option(
       "--progress <regexp>",
       "pattern of lines that show progress, with the groups (?<percent>…), or (?<done>…) and (?<total>…)",
@@ -87,6 +93,7 @@ export function runCommand(terminal: Terminal): Command {
           user: flags.user,
           collection: flags.collection,
           operationId: flags.id,
+          size: flags.size,
           output: flags.output,
           progress: flags.progress,
           graceMs: flags.grace,
@@ -98,4 +105,10 @@ export function runCommand(terminal: Terminal): Command {
       );
       if (exitCode !== exitCodes.ok) throw new CommandFailure("", exitCode);
     });
+}
+
+function amountOfWork(text: string): number {
+  const size = Number(text);
+  if (text.trim() !== "" && size >= 0 && size <= Number.MAX_SAFE_INTEGER) return size;
+  throw new InvalidArgumentError("it must be a number of at least 0");
 }

@@ -15,6 +15,7 @@ export interface RunRequest {
   readonly apiKey: string;
   readonly kind: string;
   readonly title: string | undefined;
+  readonly size: number | undefined;
   readonly session: string | undefined;
   readonly user: string | undefined;
   readonly collection: string | undefined;
@@ -74,7 +75,7 @@ export async function runCommandAsOperation(
     onProblem: tellOnce(say),
   });
   const interrupted = new AbortController();
-  const { command, kind, session, user, collection, operationId } = request;
+  const { command, kind, session, user, collection, operationId, size } = request;
   let ending: Ending | undefined;
   const run = producer.start(
     {
@@ -86,6 +87,7 @@ export async function runCommandAsOperation(
       ...(user !== undefined && { user }),
       ...(collection !== undefined && { collection }),
       ...(operationId !== undefined && { operationId }),
+      ...(size !== undefined && { size }),
     },
     async (op) => {
       const startedAt = performance.now();
