@@ -235,7 +235,9 @@ export const createOperationSchema = z
       .min(0)
       .max(Number.MAX_SAFE_INTEGER)
       .exactOptional()
-      .meta({ description: "Amount of work in the kind's own unit, for estimates of the time left." }),
+      .meta({
+        description: "Amount of work in the kind's own unit, for estimates of the time left.",
+      }),
     lease_ms: leaseMs.exactOptional(),
   })
   .meta({ id: "CreateOperation" });
