@@ -1,11 +1,16 @@
 import { useCallback, useState } from "react";
+import { ChannelsPage } from "./channels/channels-page.tsx";
 import { ConnectionsPage } from "./connections/connections-page.tsx";
 import { DeadLettersPage } from "./dead-letters/dead-letters-page.tsx";
+import { LimitsPage } from "./limits/limits-page.tsx";
 import { NodesPage } from "./nodes/nodes-page.tsx";
 import { OperationsPage } from "./operations/operations-page.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
 import { Masthead } from "./parts/masthead.tsx";
 import { type PageName, usePage } from "./parts/use-page.ts";
+import { QueuesPage } from "./queues/queues-page.tsx";
+import { ReachingPage } from "./reaching/reaching-page.tsx";
+import { RulesPage } from "./rules/rules-page.tsx";
 import type { ConsoleSession } from "./session/console-session.ts";
 import { SessionContext } from "./session/session-context.ts";
 import { SignIn } from "./session/sign-in.tsx";
@@ -14,8 +19,13 @@ const pages: Readonly<Record<PageName, () => React.ReactNode>> = {
   overview: OverviewPage,
   nodes: NodesPage,
   connections: ConnectionsPage,
+  channels: ChannelsPage,
   operations: OperationsPage,
+  queues: QueuesPage,
   "dead-letters": DeadLettersPage,
+  webhooks: ReachingPage,
+  rules: RulesPage,
+  limits: LimitsPage,
 };
 
 /** The console: the form for the API key, and then its pages. */

@@ -1,6 +1,7 @@
 import { StatusPanel } from "@milepost/react";
 import { type MouseEvent, useRef } from "react";
 import { useConfirmation } from "../parts/use-confirmation.tsx";
+import { OperationFacts } from "./operation-facts.tsx";
 
 /** The panel that users see, for one operation. Its commands ask first, because they are somebody else's work. */
 export function OperationDetail({
@@ -58,6 +59,7 @@ export function OperationDetail({
       <div onClickCapture={onPress}>
         <StatusPanel operationId={id} notifications={false} connection={true} />
       </div>
+      <OperationFacts id={id} />
     </section>
   );
 }

@@ -3,7 +3,7 @@ import { useId, useState } from "react";
 import { DataTable } from "../parts/data-table.tsx";
 import { FailureNote } from "../parts/failure-note.tsx";
 import { momentText, sinceText } from "../parts/words.ts";
-import { gateway } from "../session/console-session.ts";
+import { socket } from "../session/console-session.ts";
 import { useSession } from "../session/session-context.ts";
 import { usePolled } from "../session/use-polled.ts";
 import { OperationDetail } from "./operation-detail.tsx";
@@ -39,7 +39,6 @@ const tones: Readonly<Record<string, string>> = {
 
 const pollMs = 3_000;
 const listed = 100;
-const socket = new URL("ws", gateway).href.replace(/^http/, "ws");
 
 /** Page with the operations, and the panel of the selected one. */
 export function OperationsPage() {

@@ -5,8 +5,13 @@ export const pageNames = [
   "overview",
   "nodes",
   "connections",
+  "channels",
   "operations",
+  "queues",
   "dead-letters",
+  "webhooks",
+  "rules",
+  "limits",
 ] as const;
 
 /** Name of a page, as in the fragment of the address. */

@@ -2,6 +2,8 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const time = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
 /** Returns a number in words: 1,234 or 3.5. */
 export function numberText(value: number): string {
   return Math.abs(value) < 10 ? fine.format(value) : whole.format(value);
@@ -22,6 +24,21 @@ export function bytesText(value: number): string {
 /** Returns a moment in words, in the time zone of the browser. */
 export function momentText(at: number): string {
   return time.format(at);
+}
+
+/** Returns the time of day of a moment, in the time zone of the browser. */
+export function clockText(at: number): string {
+  return clock.format(at);
+}
+
+/** Returns a span of time in words: 350 ms, 12 s, 5 min. */
+export function spanText(ms: number): string {
+  return ms < 1_000 ? `${whole.format(ms)} ms` : sinceText(0, ms);
+}
+
+/** Returns a share in words: 12 %. */
+export function shareText(share: number): string {
+  return `${whole.format(share * 100)} %`;
 }
 
 /** Returns the time since a moment in words: 3 min. */

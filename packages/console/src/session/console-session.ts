@@ -1,6 +1,9 @@
 /** Address of the gateway: the folder above the console's. */
 export const gateway = new URL("..", document.baseURI);
 
+/** Address of the gateway's WebSocket. */
+export const socket = new URL("ws", gateway).href.replace(/^http/, "ws");
+
 /** Time before the expiry of a token at which a new one is asked for, in milliseconds. */
 const renewAheadMs = 2 * 60_000;
 
