@@ -10,14 +10,19 @@ const constants = new Int32Array([
   0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ]);
 
+const initial = new Int32Array([
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]);
+// Kept for all calls, which end before the next begins: a connect needs a hash, and typed arrays are dear to make.
+const hash = new Int32Array(8);
+const words = new Int32Array(64);
+
 /**
  * Returns the SHA-256 of bytes in lower-case hexadecimal. It needs no platform: WebCrypto hashes only asynchronously,
  * and in browsers only on pages from a secure origin. Made for short texts, not for secrets or large payloads.
  */
 export function sha256Hex(bytes: Uint8Array): string {
-  const hash = new Int32Array([
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-  ]);
+  hash.set(initial);
   // The padding: a one bit, zeros, and the length in bits as 64 bits at the end of a block.
   const padded = new Uint8Array(Math.ceil((bytes.length + 9) / 64) * 64);
   padded.set(bytes);
@@ -25,10 +30,9 @@ export function sha256Hex(bytes: Uint8Array): string {
   const view = new DataView(padded.buffer);
   view.setUint32(padded.length - 8, Math.floor(bytes.length / 0x2000_0000));
   view.setUint32(padded.length - 4, (bytes.length << 3) >>> 0);
-  const words = new Int32Array(64);
   for (let at = 0; at < padded.length; at += 64) {
     for (let i = 0; i < 16; i++) words[i] = view.getUint32(at + 4 * i);
-    mixBlock(hash, words);
+    mixBlock();
   }
   let hex = "";
   for (const word of hash) hex += (word >>> 0).toString(16).padStart(8, "0");
@@ -36,7 +40,7 @@ export function sha256Hex(bytes: Uint8Array): string {
 }
 
 /** Mixes one block into the hash. The first 16 words are the block's; the others are computed here. */
-function mixBlock(hash: Int32Array, words: Int32Array): void {
+function mixBlock(): void {
   for (let i = 16; i < 64; i++) {
     const w15 = words[i - 15] as number;
     const w2 = words[i - 2] as number;

@@ -29,14 +29,19 @@ export class Admission {
   }
 
   /**
-   * Verifies a token and resolves with its principal, without revoked grants.
+   * Verifies a token and returns its principal without revoked grants, or a promise of it where that must wait.
    *
-   * Rejects with `unauthenticated` or `token_expired` when the verifier does, with `unauthenticated` if the expiry
+   * Throws or rejects with `unauthenticated` or `token_expired` when the verifier does, with `unauthenticated` if the expiry
    * is not a number, and with `token_revoked` if the whole token was revoked. Rejects with `store_unavailable` if
    * this node has never read the revocations and cannot read them now. Where sessions must be registered, rejects
    * with `unauthenticated` if the token's session is not.
    */
-  readonly verifyToken: TokenVerifier = async (token) => this.#admitUser(await this.#verify(token));
+  readonly verifyToken: TokenVerifier = (token) => {
+    const verified = this.#verify(token);
+    return verified instanceof Promise
+      ? verified.then((principal) => this.#admitUser(principal))
+      : this.#admitUser(verified);
+  };
 
   /**
    * Resolves with a verified principal, without revoked grants; a service is returned unchanged. Rejects with
@@ -54,17 +59,20 @@ export class Admission {
     return this.#unrevoked(await this.#sessions.open(credential));
   }
 
-  async #admitUser(principal: UserPrincipal): Promise<UserPrincipal> {
+  #admitUser(principal: UserPrincipal): UserPrincipal | Promise<UserPrincipal> {
     // Such an expiry would be later than every time, so that the connection never ended.
     if (Number.isNaN(principal.expiresAt)) {
       throw new MilepostError("unauthenticated", "the expiry of the token is not a number");
     }
-    return this.#sessions.check(await this.#unrevoked(this.#withUsedClaims(principal)));
+    const unrevoked = this.#unrevoked(this.#withUsedClaims(principal));
+    return unrevoked instanceof Promise
+      ? unrevoked.then((left) => this.#sessions.check(left))
+      : this.#sessions.check(unrevoked);
   }
 
-  async #unrevoked(principal: UserPrincipal): Promise<UserPrincipal> {
-    if (!this.#revocations.isKnown) await this.#revocations.refresh();
-    return this.#revocations.narrowed(principal);
+  #unrevoked(principal: UserPrincipal): UserPrincipal | Promise<UserPrincipal> {
+    if (this.#revocations.isKnown) return this.#revocations.narrowed(principal);
+    return this.#revocations.refresh().then(() => this.#revocations.narrowed(principal));
   }
 
   #withUsedClaims(principal: UserPrincipal): UserPrincipal {

@@ -136,9 +136,10 @@ export class Hub {
     return channel;
   }
 
-  async #attach({ name, policy }: ResolvedChannel): Promise<void> {
-    await this.#detaching.get(name);
-    await this.#bus.subscribe(name, policy);
+  #attach({ name, policy }: ResolvedChannel): Promise<void> {
+    const detached = this.#detaching.get(name);
+    if (detached === undefined) return this.#bus.subscribe(name, policy);
+    return detached.then(() => this.#bus.subscribe(name, policy));
   }
 
   #detach(channel: HubChannel): void {

@@ -67,11 +67,12 @@ export async function join(
     hubSubscriber.shown = isResume(since) ? shownAt(since) : undefined;
     countStart(start, since, context);
     subscriber.onStart(start);
-    await handOver(hubSubscriber, start.entries, context);
+    // Most subscribers begin at the head of a channel, with nothing to wait for.
+    if (start.entries.length > 0) await handOver(hubSubscriber, start.entries, context);
     hubSubscriber.endIfThere(start.end);
     // Otherwise the subscriber would receive entries of a lost tail that the channel still has.
     if (channel.isDenied(before, start.head)) await channel.heal();
-    await catchUp(channel, hubSubscriber, context);
+    if (!placeIfLevel(channel, hubSubscriber)) await catchUp(channel, hubSubscriber, context);
   } catch (error) {
     const failed = !hubSubscriber.left;
     hubSubscriber.leave();
@@ -82,6 +83,15 @@ export async function join(
     wheel.clear(deadline);
     channel.endJoin();
   }
+}
+
+/** Makes the subscriber live and returns true if it lacks no entries, as at most starts. */
+function placeIfLevel(channel: JoinedChannel, hubSubscriber: HubSubscriber): boolean {
+  const { left, own } = hubSubscriber;
+  if (left || own === undefined) return true;
+  if (channel.missing(own)?.length !== 0) return false;
+  channel.place(hubSubscriber);
+  return true;
 }
 
 /** Counts in the metrics how a resume ended, and the gap with which a subscription starts. */

@@ -128,16 +128,31 @@ export class ConnectionSlots {
   }
 
   /**
-   * Takes a slot on all nodes; waits up to about 3 s for a probe if there is none. Never rejects.
+   * Takes a slot on all nodes. Returns at once where only this node counts and has one; waits up to about 3 s for a probe if
+   * there is none. Never throws or rejects.
    *
    * The slot is freed with the connection that opens with the id of the answer, or with {@link ConnectionSlots.cancel}.
    */
-  async reserve(principal: Principal, options: SlotOptions = {}): Promise<Reservation> {
+  reserve(principal: Principal, options: SlotOptions = {}): Reservation | Promise<Reservation> {
     const request = this.#request(principal, options);
     const owners = this.#ownersOf(principal, request.above);
+    const full = this.#take(owners, request.replaces);
+    if (full === "node") return this.#refused(full, principal);
+    if (full !== undefined || (this.#context.isShared && owners.length > 0)) {
+      return this.#reserveLater(principal, owners, request, full);
+    }
+    return { isGranted: true, id: request.id };
+  }
+
+  async #reserveLater(
+    principal: Principal,
+    owners: readonly Owner[],
+    request: SlotRequest,
+    first: Owner | undefined,
+  ): Promise<Reservation> {
     const take = () => this.#take(owners, request.replaces);
-    let full = take();
-    if (full !== undefined && full !== "node") full = await this.#afterProbe(full, take);
+    let full: Full | undefined =
+      first === undefined ? undefined : await this.#afterProbe(first, take);
     if (full !== undefined) return this.#refused(full, principal);
     full = await this.#takeElsewhere(principal, owners, request);
     if (full === undefined) return { isGranted: true, id: request.id };

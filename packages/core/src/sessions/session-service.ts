@@ -98,9 +98,14 @@ export class SessionService implements Sessions, SessionCheck {
     await this.#context.connections.revoke(principal, { session: id });
   }
 
-  async check(principal: UserPrincipal): Promise<UserPrincipal> {
-    const { session, user } = principal;
+  check(principal: UserPrincipal): UserPrincipal | Promise<UserPrincipal> {
+    const { session } = principal;
     if (this.#options === undefined || session === undefined) return principal;
+    return this.#checkSession(principal, session);
+  }
+
+  async #checkSession(principal: UserPrincipal, session: string): Promise<UserPrincipal> {
+    const { user } = principal;
     const { sessionChecks } = this.#context.instruments;
     try {
       const checked = await this.#endOf(session, user);

@@ -81,9 +81,10 @@ export interface SessionOptions {
 export interface SessionCheck {
   /**
    * Resolves with the principal and the end of its session. Rejects with `unauthenticated` if the session is not
-   * valid or belongs to another user. A principal without a session is returned unchanged.
+   * valid or belongs to another user. A principal without a session is returned at once and unchanged, as is every
+   * one where sessions need not be registered.
    */
-  check(principal: UserPrincipal): Promise<UserPrincipal>;
+  check(principal: UserPrincipal): UserPrincipal | Promise<UserPrincipal>;
   /**
    * Resolves with the principal of a session's own credential, which may read the feed of that session and nothing
    * else. Rejects with `unauthenticated` for any other text.

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import crypto, { createHash, timingSafeEqual } from "node:crypto";
 import { type ServicePrincipal, ServiceScopes } from "@milepost/core";
 import { MilepostError } from "@milepost/protocol";
 import { bearerRule, isBearerCredential } from "./bearer.ts";
@@ -113,7 +113,12 @@ function timeOf(text: string): number {
     : Number.NaN;
 }
 
+/** The hash in one call, which Node has from 20.12 on. It costs half of a hash that takes its text in parts. */
+const oneShot = (crypto as Partial<typeof crypto>).hash;
+
 /** Returns the SHA-256 of a text. */
 export function sha256(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return oneShot === undefined
+    ? createHash("sha256").update(text).digest()
+    : oneShot("sha256", text, "buffer");
 }

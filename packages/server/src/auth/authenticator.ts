@@ -114,7 +114,7 @@ function tokensOf(
   { tokenSecret, tokens = {} }: AuthOptions,
   clock: Pick<Clock, "now">,
   parts: KeySetParts | undefined,
-): Partial<Tokens> {
+): { readonly verify?: TokenVerifier } & Partial<Pick<Tokens, "mint">> {
   const keys = [
     ...(tokenSecret === undefined ? [] : [{ secret: tokenSecret }]),
     ...(tokens.keys ?? []),

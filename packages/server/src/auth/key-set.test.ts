@@ -49,9 +49,9 @@ async function issuer(options: Partial<KeySetOptions> = {}) {
   };
   const parts = { clock: { monotonic: () => elapsed }, random: { fraction: () => 1 }, log };
   const set = new KeySet({ url, ...options }, parts);
-  const verify = createTokenVerifier({}, { now: () => start }, [set]);
+  const verifier = createTokenVerifier({}, { now: () => start }, [set]);
   return {
-    verify,
+    verify: async (token: string) => verifier(token),
     warnings,
     get fetches() {
       return fetches;

@@ -16,8 +16,10 @@ function signed(claims: object, header: object = {}, key: string | KeyObject = s
     .sign(bytes);
 }
 
-const verifier = (options: TokenOptions) =>
-  createTokenVerifier({ keys: [{ secret }], ...options }, { now: () => now });
+const verifier = (options: TokenOptions) => {
+  const verify = createTokenVerifier({ keys: [{ secret }], ...options }, { now: () => now });
+  return async (token: string) => verify(token);
+};
 
 const pem = (key: KeyObject) => key.export({ type: "spki", format: "pem" }).toString();
 

@@ -1,5 +1,5 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
-import type { TokenVerifier } from "@milepost/core";
+import type { TokenVerifier, UserPrincipal } from "@milepost/core";
 import type { KeySet, KeySetOptions } from "./key-set.ts";
 import { principalOf, refused, requireType, type TokenPolicy } from "./token-claims.ts";
 import { readTokenForm } from "./token-form.ts";
@@ -32,7 +32,7 @@ const maxTried = 16;
  *
  * A token is verified only with keys whose own algorithm is the one in its header, so a public key never serves as a
  * secret. A token that names a `kid` is tried with the keys of that name and those without a name; other tokens with
- * every key of the algorithm. Imported keys are kept, verdicts are not. The verifier rejects with `unauthenticated`,
+ * every key of the algorithm. Imported keys are kept, verdicts are not. The verifier throws or rejects with `unauthenticated`,
  * `token_expired`, `token_not_yet_valid` or, without an issuer's keys, `unavailable`.
  */
 export function createTokenVerifier(
@@ -43,7 +43,7 @@ export function createTokenVerifier(
   const keys = (options.keys ?? []).map(readTokenKey);
   if (sets.length > 0 || keys.some(({ algorithm }) => algorithm !== "HS256")) void library();
 
-  return async (token) => {
+  return (token) => {
     const form = readTokenForm(token);
     if (typeof form === "string") throw refused(form);
     const { kid, header, claims } = form;
@@ -56,14 +56,15 @@ export function createTokenVerifier(
         key.algorithm === algorithm &&
         (kid === undefined || key.kid === undefined || key.kid === kid),
     );
+    const accepted = (signer: TokenKey | undefined): UserPrincipal => {
+      if (signer === undefined) throw refused("the token is not valid");
+      requireType(header, options);
+      return principalOf(claims, options, clock.now(), signer.issuer);
+    };
     // An HMAC takes microseconds, and no set of an issuer has a secret.
-    const signer =
-      algorithm === "HS256"
-        ? own.slice(0, maxTried).find(({ key }) => hasMac(token, key))
-        : ((await signerOf(token, own)) ?? (await fromSets(token, sets, algorithm, kid)));
-    if (signer === undefined) throw refused("the token is not valid");
-    requireType(header, options);
-    return principalOf(claims, options, clock.now(), signer.issuer);
+    return algorithm === "HS256"
+      ? accepted(own.slice(0, maxTried).find(({ key }) => hasMac(token, key)))
+      : signerAmong(token, own, sets, algorithm, kid).then(accepted);
   };
 }
 
@@ -73,6 +74,17 @@ let jose: Promise<typeof import("jose")> | undefined;
 function library(): Promise<typeof import("jose")> {
   jose ??= import("jose");
   return jose;
+}
+
+/** Returns the key that made the token's signature: one of the given keys, or of an issuer's set. */
+async function signerAmong(
+  token: string,
+  own: readonly TokenKey[],
+  sets: readonly KeySet[],
+  algorithm: TokenAlgorithm,
+  kid: string | undefined,
+): Promise<TokenKey | undefined> {
+  return (await signerOf(token, own)) ?? fromSets(token, sets, algorithm, kid);
 }
 
 /** Returns the key of an issuer's set that made the token's signature; undefined if none did. */

@@ -1,5 +1,5 @@
 import { webcrypto } from "node:crypto";
-import type { Grants, TokenVerifier } from "@milepost/core";
+import type { Grants, UserPrincipal } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
 import { idRule, isId, MilepostError } from "@milepost/protocol";
 import { defaultClaimNames, isGuestId } from "./token-claims.ts";
@@ -25,7 +25,7 @@ export interface Tokens {
   /**
    * Resolves with the user, session and grants of a token. Rejects with `token_expired` or `unauthenticated`.
    */
-  readonly verify: TokenVerifier;
+  readonly verify: (token: string) => Promise<UserPrincipal>;
   /**
    * Issues a token. Rejects with `bad_message` if it names neither a user nor a session, if an id is empty, too long or
    * not well-formed Unicode, or the lifetime is not a number.
@@ -50,8 +50,9 @@ export function createTokens(
 ): Tokens {
   const bytes = secretBytes(secret, "tokenSecret");
   const keys = [{ secret: bytes }, ...(options.keys ?? [])];
+  const verify = createTokenVerifier({ ...options, keys }, clock);
   return {
-    verify: createTokenVerifier({ ...options, keys }, clock),
+    verify: async (token) => verify(token),
     mint: createMint(importSecret(bytes), undefined, options, clock),
   };
 }

@@ -145,16 +145,21 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       refuseUpgrade(socket, failureOf(error) ?? internalFailure);
       return;
     }
-    connect(plan.value, address, request, socket, head).then(
-      (isConnected) => {
-        if (!isConnected) sockets.left(address);
-      },
-      (error: unknown) => {
-        sockets.left(address);
-        log.error({ err: error }, "a WebSocket upgrade failed");
-        socket.destroy();
-      },
-    );
+    const failed = (error: unknown) => {
+      sockets.left(address);
+      log.error({ err: error }, "a WebSocket upgrade failed");
+      socket.destroy();
+    };
+    const connected = (isConnected: boolean) => {
+      if (!isConnected) sockets.left(address);
+    };
+    try {
+      const outcome = connect(plan.value, address, request, socket, head);
+      if (outcome instanceof Promise) outcome.then(connected, failed);
+      else connected(outcome);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   function refusalBeforePlan({ headers }: IncomingMessage): Failure | undefined {
@@ -162,23 +167,50 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     return origins.refusal(headers);
   }
 
-  /** Verifies the credential and opens the WebSocket; resolves with false if there is none after all. */
-  async function connect(
+  /**
+   * Verifies the credential and opens the WebSocket; the outcome is false if there is none after all. It is there at once
+   * unless the credential or the slot must be waited for.
+   */
+  function connect(
     plan: Plan,
     address: string | undefined,
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-  ): Promise<boolean> {
+  ): boolean | Promise<boolean> {
+    const open = (verdict: Verdict) => openSocket(plan, address, request, socket, head, verdict);
     if (plan.credential.kind === "none") {
-      await sockets.turn(socket);
-      if (socket.destroyed) return false;
+      return sockets.turn(socket).then(() => !socket.destroyed && open({ principal: undefined }));
     }
+    const verdict = decide(plan, request);
+    if (!(verdict instanceof Promise)) return open(verdict);
     verifying.add(socket);
-    const verified = await verify(plan.credential, request);
-    const refusal = isService(verified) ? undefined : origins.refusalOfUser(request.headers);
-    const verdict = refusal === undefined ? await reserved(verified, plan) : verified;
-    verifying.delete(socket);
+    return verdict.then((decided) => {
+      verifying.delete(socket);
+      return open(decided);
+    });
+  }
+
+  /** Verifies the credential of a request and takes a slot for its connection. */
+  function decide(plan: Plan, request: IncomingMessage): Verdict | Promise<Verdict> {
+    const verified = verify(plan.credential, request);
+    const withSlot = (verdict: Verdict) =>
+      isService(verdict) || origins.refusalOfUser(request.headers) === undefined
+        ? reserved(verdict, plan)
+        : verdict;
+    return verified instanceof Promise ? verified.then(withSlot) : withSlot(verified);
+  }
+
+  /** Performs the upgrade and attaches the WebSocket; returns false if there is none after all. */
+  function openSocket(
+    plan: Plan,
+    address: string | undefined,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    verdict: Verdict,
+  ): boolean {
+    const refusal = isService(verdict) ? undefined : origins.refusalOfUser(request.headers);
     if (closing || refusal !== undefined) {
       refuseUpgrade(socket, closing ? goingAway : (refusal ?? goingAway));
       cancel(verdict);
@@ -190,9 +222,9 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     let isConnected = false;
     const deflates = compression && offersDeflate(request.headers["sec-websocket-extensions"]);
     const chosen = deflates ? deflatingAcceptor : acceptor;
-    // The answer to the handshake leaves together with the first messages of the connection.
+    // The answer to the handshake leaves together with the first messages of the connection, which are written at the end
+    // of this turn. What is scheduled after them uncorks the socket.
     socket.cork();
-    clock.soon(() => socket.uncork());
     chosen.handleUpgrade(request, socket, head, (ws) => {
       socket.removeListener("error", destroy);
       const terms = {
@@ -206,6 +238,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       isConnected = true;
       attach(connection, plan, verdict);
     });
+    clock.soon(() => socket.uncork());
     // The peer may be gone, or its request may be no proper handshake.
     if (!isConnected) cancel(verdict);
     return isConnected;
@@ -216,10 +249,10 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     throw new MilepostError("unauthenticated", "this gateway admits no guests; send a token");
   }
 
-  async function principalOf(
+  function principalOf(
     credential: Exclude<ConnectCredential, { kind: "none" | "refused" }>,
     request: IncomingMessage,
-  ): Promise<Principal> {
+  ): Principal | Promise<Principal> {
     switch (credential.kind) {
       case "token": {
         const { token, inHeader, inUrl } = credential;
@@ -238,14 +271,16 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   }
 
   /** Takes the slot of a verified user's connection; the verdict is a close if there is none. */
-  async function reserved(verdict: Verdict, plan: Plan): Promise<Verdict> {
+  function reserved(verdict: Verdict, plan: Plan): Verdict | Promise<Verdict> {
     if (!("principal" in verdict) || verdict.principal === undefined) return verdict;
     const { principal } = verdict;
-    const answer = await core.slots.reserve(principal, {
+    const answer = core.slots.reserve(principal, {
       replaced: plan.connectionId,
       upgrades: plan.upgrades,
     });
-    return answer.isGranted ? { principal, reservedId: answer.id } : answer;
+    const granted = (slot: Awaited<typeof answer>): Verdict =>
+      slot.isGranted ? { principal, reservedId: slot.id } : slot;
+    return answer instanceof Promise ? answer.then(granted) : granted(answer);
   }
 
   function cancel(verdict: Verdict): void {
@@ -255,25 +290,36 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       core.slots.cancel(principal, reservedId);
   }
 
-  /** Verifies a credential. Never rejects: a failure becomes the code and reason to close with. */
-  async function verify(credential: ConnectCredential, request: IncomingMessage): Promise<Verdict> {
+  /** Verifies a credential. Never throws or rejects: a failure becomes the code and reason to close with. */
+  function verify(
+    credential: ConnectCredential,
+    request: IncomingMessage,
+  ): Verdict | Promise<Verdict> {
     if (credential.kind === "none") return { principal: undefined };
     if (credential.kind === "refused") return { close: 4401, reason: credential.reason };
     try {
-      return { principal: await principalOf(credential, request) };
+      const principal = principalOf(credential, request);
+      return principal instanceof Promise
+        ? principal.then((known) => ({ principal: known }), closeOf)
+        : { principal };
     } catch (error) {
-      if (!(error instanceof MilepostError))
-        log.error({ err: error }, "a token could not be verified");
-      const failed = error instanceof MilepostError ? error : new MilepostError("internal", "");
-      // Only the verifier can say why a token is not valid. For every other error, the reason is its code.
-      const reason = failed.code === "unauthenticated" ? failed.message : failed.code;
-      const refusal = failed.toFailure();
-      return {
-        close: closeCodeOfCredential(failed.code),
-        reason,
-        ...(refusal.retry_after_ms !== undefined && { refusal }),
-      };
+      return closeOf(error);
     }
+  }
+
+  /** Returns the close of a credential that was not accepted. */
+  function closeOf(error: unknown): Verdict {
+    if (!(error instanceof MilepostError))
+      log.error({ err: error }, "a token could not be verified");
+    const failed = error instanceof MilepostError ? error : new MilepostError("internal", "");
+    // Only the verifier can say why a token is not valid. For every other error, the reason is its code.
+    const reason = failed.code === "unauthenticated" ? failed.message : failed.code;
+    const refusal = failed.toFailure();
+    return {
+      close: closeCodeOfCredential(failed.code),
+      reason,
+      ...(refusal.retry_after_ms !== undefined && { refusal }),
+    };
   }
 
   return {

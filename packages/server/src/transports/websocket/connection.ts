@@ -1,7 +1,8 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import type { Encoder, Transport, TransportEvents } from "@milepost/core";
 import type { ConsumerKind } from "@milepost/engine";
 import { splitMsgpackFrame } from "@milepost/protocol";
+import * as library from "ws";
 import { type RawData, WebSocket } from "ws";
 
 /** Extensions of all sockets without compression. The ws library makes an empty object of 56 bytes for each. */
@@ -38,6 +39,15 @@ export class GatewaySocket extends WebSocket {
     }
   }
 }
+
+/** Reader of frames in ws, which its types do not name. */
+const { Receiver } = library as unknown as { readonly Receiver: new () => Writable };
+const { end } = Receiver.prototype as Writable;
+
+// ws ends a receiver twice when a peer leaves. Node makes an error with a stack for the second time, which nobody sees.
+Receiver.prototype.end = function (this: Writable, ...args: readonly unknown[]) {
+  return this.writableEnded && args.length === 0 ? this : Reflect.apply(end, this, args);
+};
 
 const connectionOf: unique symbol = Symbol("connection");
 
