@@ -215,8 +215,8 @@ export const hubMutants = [
       "a subscriber that left still reads the log",
     ],
     [
-      "if (channel.isDenied(before, start.head)) await channel.heal();\n    await",
-      "await",
+      "if (channel.isDenied(before, start.head)) await channel.heal();\n    if",
+      "if",
       "a joiner receives entries of a lost tail",
     ],
     [
@@ -292,7 +292,11 @@ export const hubMutants = [
       "",
       "a channel without subscribers is kept for ever",
     ],
-    ["await this.#detaching.get(name);", "", "a channel attaches while it still detaches"],
+    [
+      "return detached.then(() => this.#bus.subscribe(name, policy));",
+      "return this.#bus.subscribe(name, policy);",
+      "a channel attaches while it still detaches",
+    ],
     [
       "this.#disrupted ? 0 : positionCheckMs",
       "positionCheckMs",
