@@ -16,6 +16,7 @@ import { idCommand } from "./commands/id.ts";
 import { inboxCommand } from "./commands/inbox.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
+import { moveCommand } from "./commands/move.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
 import { queueCommand } from "./commands/queue.ts";
@@ -47,6 +48,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     serveCommand(terminal),
     backupCommand(terminal),
     restoreCommand(terminal),
+    moveCommand(terminal),
     tokenCommand(terminal),
     idCommand(terminal),
     keyCommand(terminal),

@@ -20,6 +20,7 @@ export * from "./memory/value-weight.ts";
 export * from "./operation-owners.ts";
 export * from "./operation-query.ts";
 export * from "./owned-id.ts";
+export * from "./portable-data.ts";
 export * from "./ports/bus.ts";
 export * from "./ports/channel-log.ts";
 export * from "./ports/clock.ts";

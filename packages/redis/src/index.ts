@@ -1,4 +1,5 @@
 export * from "./connect-redis.ts";
+export * from "./data-import.ts";
 export * from "./inspect-redis.ts";
 export * from "./message-mapping.ts";
 export * from "./message-source.ts";

@@ -23,8 +23,43 @@ export class Keys {
    * are hashed, since both come from outside.
    */
   dedupe(channel: string, policy: LogPolicy, publisher: string, key: string): string {
+    return this.dedupeNamed(channel, policy, `${publisher.length}:${publisher}${key}`);
+  }
+
+  /** Returns the key of an idempotency key by its name: the length of the publisher, a colon, the publisher and the key. */
+  dedupeNamed(channel: string, policy: LogPolicy, name: string): string {
     const tagged = `${this.#prefix}:{${hashTag(channel, policy)}}:${channel}`;
-    return `${tagged}:key:${digest(`${publisher.length}:${publisher}${key}`)}`;
+    return `${tagged}:key:${digest(name)}`;
+  }
+
+  /** Returns the key by which a move of data into this prefix is recognised. */
+  move(): string {
+    return `${this.#prefix}:{move}:of`;
+  }
+
+  /** Returns a key of this prefix in one of many slots. */
+  slot(number: number): string {
+    return `${this.#prefix}:{slot:${number}}:look`;
+  }
+
+  /** Returns keys of which any use of the prefix leaves some, each list with one hash tag. */
+  usual(): readonly (readonly string[])[] {
+    return [
+      [this.move()],
+      this.nodes(),
+      this.operations(),
+      this.revocations(),
+      this.questions(),
+      this.deadLetters(),
+      this.deliveries(),
+      this.durations(),
+      [this.queueNames()],
+    ];
+  }
+
+  /** Returns a pattern that all keys of this prefix match. */
+  pattern(): string {
+    return `${this.#prefix.replace(/[\\*?[\]]/g, "\\$&")}:*`;
   }
 
   /** Returns the pub/sub channel that carries a channel's entries. */
@@ -133,6 +168,23 @@ export class Keys {
     const tagged = this.#queue(queue);
     const parts = ["meta", "leases", "leaving", "returned", "workers", "slots"];
     return [...parts.map((part) => `${tagged}:${part}`), this.queueHour(queue, hour)];
+  }
+
+  /** Returns the keys of one ticket, of its owner, of an idempotency key and of the key of a claim, and of a lane. */
+  queueParts(queue: string) {
+    const tagged = this.#queue(queue);
+    return {
+      lane: (name: string) => `${tagged}:lane:${name}`,
+      ticket: (item: string) => `${tagged}:ticket:${item}`,
+      owner: (item: string) => `${tagged}:owner:${item}`,
+      key: (item: string) => `${tagged}:key:${item}`,
+      claim: (item: string) => `${tagged}:claim:${item}`,
+    };
+  }
+
+  /** Returns the name by which the scripts of a queue know a text that is a pair already, as {@link queueItem} makes it. */
+  queuePair(pair: string): string {
+    return digest(pair);
   }
 
   /** Returns the key of the statistics of one hour of a queue. */

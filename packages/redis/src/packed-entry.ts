@@ -59,3 +59,19 @@ export function unpackEntry(channel: string, packed: string): Publication {
     ...(traceparent === undefined ? undefined : { traceparent }),
   };
 }
+
+/** Returns the header line of a publication, as the scripts write it. */
+export function headerOf(publication: Publication): string {
+  const { position, previousTag, event, ts, priority = "-" } = publication;
+  const { source, sig, traceparent, publisher } = publication;
+  const { epoch, offset, tag } = position;
+  const fixed = `${epoch} ${offset} ${tag} ${previousTag} ${ts} ${priority} ${event}`;
+  return [
+    fixed,
+    source === undefined ? "" : ` ${source}`,
+    sig === undefined ? "" : ` ${signaturePart}${sig}`,
+    traceparent === undefined ? "" : tracePart(traceparent),
+    // The publication has the publisher as it is shown already.
+    publisher === undefined ? "" : ` ${publisherBegin}${publisher}`,
+  ].join("");
+}

@@ -4,7 +4,7 @@ import type { Clock } from "@milepost/engine";
  * Redis' time as a node estimates it. Scripts use it, so that no node's own clock decides when something ends.
  */
 export class RedisClock {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "now" | "monotonic">;
   readonly #redisNow: () => number | undefined;
   #ahead: number | undefined;
 
@@ -12,7 +12,7 @@ export class RedisClock {
    * Creates a clock that follows the node's clock from the first time of Redis that `redisNow` returns, in milliseconds
    * since 1970. `redisNow` returns undefined until the node has been connected.
    */
-  constructor(clock: Clock, redisNow: () => number | undefined) {
+  constructor(clock: Pick<Clock, "now" | "monotonic">, redisNow: () => number | undefined) {
     this.#clock = clock;
     this.#redisNow = redisNow;
     this.#look();

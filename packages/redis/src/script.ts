@@ -100,4 +100,6 @@ export const scripts = {
   ownersClaim: script("owners-claim"),
   ownerRecount: script("owner-recount"),
   ownerPage: script("owner-page"),
+  restoreKey: script("restore-key"),
+  prefixUsed: script("prefix-used"),
 } as const;

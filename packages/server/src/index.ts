@@ -73,6 +73,7 @@ export type { HttpServer } from "./http/http-server.ts";
 export type { Detach } from "./http/mount.ts";
 export type { GatewayOperations } from "./operations.ts";
 export { createLog, type LogLevel, type LogOptions } from "./runtime/log.ts";
+export { type MoveOptions, moveData } from "./runtime/move-data.ts";
 export { inspectStore, type StoreLine } from "./runtime/open-engine.ts";
 export { printable, printableJson, printableLines } from "./runtime/printable.ts";
 export { type ProcessPort, type Serving, serve } from "./runtime/serve.ts";
