@@ -49,13 +49,17 @@ export async function roll(
   const tokens = createTokens(secrets.tokenSecret, Date);
   const socketUrl = `${url.replace("http", "ws")}/ws`;
   const versions = [older, newer];
-  const readers = versions.flatMap(({ client: { createClient } }, v) =>
+  const readers = versions.flatMap(({ client: { createClient }, msgpack }, v) =>
     Array.from({ length: readersPerVersion }, (_, i) => {
       const token = () => tokens.mint({ user: `reader-${v}-${i}`, channels: grant });
       const begin = (["start", "now", "state"] as const)[i % 3] ?? "start";
-      return new Reader(`reader-${v}-${i}`, { url: socketUrl, token, createClient }, journal, [
-        begin,
-      ]);
+      // One of each version reads msgpack, and one polls; an event stream would need a balancer that knows it again.
+      const options = {
+        ...(i === 3 && { codec: msgpack }),
+        ...(i === 5 && { transports: ["poll"] as const }),
+      };
+      const access = { url: socketUrl, token, createClient, options };
+      return new Reader(`reader-${v}-${i}`, access, journal, [begin]);
     }),
   );
   const publishers = [0, 1, 2].map((i) => new Publisher(`publisher-${i}`, url, journal, 15));

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type * as clientModule from "@milepost/client";
+import type * as msgpackModule from "@milepost/client/msgpack";
 import type * as producerModule from "@milepost/producer";
 import { Child } from "../processes/child.ts";
 import { secrets } from "../processes/gateway.ts";
@@ -12,6 +13,7 @@ export interface Version {
   /** File that runs the command `milepost`. */
   readonly command: string;
   readonly client: Pick<typeof clientModule, "createClient">;
+  readonly msgpack: (typeof msgpackModule)["msgpack"];
   readonly producer: Pick<typeof producerModule, "createProducer" | "httpGateway">;
 }
 
@@ -21,6 +23,7 @@ export async function builtVersion(): Promise<Version> {
     name: "working tree",
     command: fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url)),
     client: await import("@milepost/client"),
+    msgpack: (await import("@milepost/client/msgpack")).msgpack,
     producer: await import("@milepost/producer"),
   };
 }
@@ -33,6 +36,7 @@ export async function installedVersion({ name, folder }: PackedVersion): Promise
     name,
     command: at("milepost/dist/main.js"),
     client: (await load("@milepost/client/dist/index.js")) as Version["client"],
+    msgpack: ((await load("@milepost/client/dist/transport/msgpack.js")) as Version).msgpack,
     producer: (await load("@milepost/producer/dist/index.js")) as Version["producer"],
   };
 }
