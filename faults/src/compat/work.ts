@@ -28,6 +28,8 @@ export function startWork(version: Version, url: string, name: string): RunningW
   // What the producer tries again is no fault; what it could not deliver makes `delivered` false.
   const producer = createProducer({
     gateway: httpGateway({ url, apiKey: secrets.apiKey }),
+    // On a crowded machine a node takes longer to start than the usual 5 s.
+    closingFlushMs: 60_000,
     onProblem: () => {},
   });
   let isEnding = false;
