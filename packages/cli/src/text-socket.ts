@@ -13,7 +13,9 @@ export class TextSocket implements WebSocketLike {
   readonly #socket: WebSocket;
 
   constructor(url: string, protocols?: string[]) {
-    this.#socket = new WebSocket(url, protocols);
+    // The short form has no names by which the data could be found.
+    const long = protocols?.filter((protocol) => !protocol.endsWith(".short"));
+    this.#socket = new WebSocket(url, long);
   }
 
   get protocol(): string {
