@@ -61,7 +61,9 @@ const script = `redis.call('XADD', KEYS[1], 'MAXLEN', '~', 1000, '*', 'e', ARGV[
 return redis.call('PUBLISH', KEYS[2], ARGV[2])`;
 
 async function bareRedisStore(url: string): Promise<Store> {
-  const client = await createClient({ url }).connect();
+  // As the gateway does: with the client's default timeout, each command costs several times as much.
+  const commandOptions = { timeout: undefined as unknown as number };
+  const client = await createClient({ url, commandOptions }).connect();
   const sha = await client.scriptLoad(script);
   let offset = 0;
   return async (channel, event, data) => {

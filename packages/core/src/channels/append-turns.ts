@@ -60,6 +60,11 @@ export class AppendTurns {
     return this.#waiting;
   }
 
+  /** True if an append of this length need not wait, because it is small and nothing waits. */
+  isFree(length: number): boolean {
+    return this.#queues.size === 0 && length < this.#bounds.large;
+  }
+
   /** Runs an append in its turn. Rejects with `rate_limited` when too much waits already. */
   run<T>(publisher: string, channel: string, length: number, append: () => Promise<T>): Promise<T> {
     const isLarge = length >= this.#bounds.large;

@@ -330,16 +330,16 @@ export class Channels implements ChannelService {
       this.#rates.take(principal, channel, resolved.rule);
       const publisher = publisherOf(principal);
       const claim = idClaim(resolved.rule, principal, { event: name, json, data });
-      const entry = {
+      const entry: { -readonly [Field in keyof NewEntry]: NewEntry[Field] } = {
         event: name,
         json,
         publisher,
-        ...(claim === undefined ? {} : { claim }),
-        ...(key === undefined ? {} : { key }),
-        ...(priority === undefined ? {} : { priority }),
-        ...(sig === undefined ? {} : { sig }),
-        ...(traceparent === undefined ? {} : { traceparent }),
       };
+      if (claim !== undefined) entry.claim = claim;
+      if (key !== undefined) entry.key = key;
+      if (priority !== undefined) entry.priority = priority;
+      if (sig !== undefined) entry.sig = sig;
+      if (traceparent !== undefined) entry.traceparent = traceparent;
       this.#compactions.requirePublishable(resolved, name);
       if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
       const schema = schemaOf(resolved, name);
@@ -517,6 +517,10 @@ export class Channels implements ChannelService {
     const { name, policy, rule } = resolved;
     const isLater = policy.isAppendedLater === true;
     const isSpooled = isLater || rule.outage === "spool";
+    const isPlain = !isSpooled && checked === undefined && policy.compacted !== true;
+    if (isPlain && this.#turns.isFree(entry.json.length) && !this.#waiting.isBusy(name)) {
+      return this.#log.append(name, entry, policy);
+    }
     // The key prevents a second copy when the entry was stored but the store's answer was lost.
     const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
     const { publisher, json } = kept;

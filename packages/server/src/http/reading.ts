@@ -1,11 +1,4 @@
-import {
-  findLoss,
-  MilepostError,
-  type Parsed,
-  parseCarrying,
-  parseJson,
-  refused,
-} from "@milepost/protocol";
+import { findLoss, MilepostError, type Parsed, parseJson, refused } from "@milepost/protocol";
 import type { z } from "zod";
 import { describeIssue } from "./schema-issue.ts";
 
@@ -26,15 +19,6 @@ export function readAs<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
 /** Parses JSON text and validates it with a schema. */
 export function readJsonAs<T>(schema: z.ZodType<T>, text: string): Parsed<T> {
   const json = parseJson(text);
-  return json.ok ? readAs(schema, json.value) : json;
-}
-
-/**
- * Parses JSON text whose field `name` the gateway passes on, and validates it with a schema. The field becomes a
- * `JsonText`.
- */
-export function readCarryingAs<T>(schema: z.ZodType<T>, text: string, name: string): Parsed<T> {
-  const json = parseCarrying(text, [name]);
   return json.ok ? readAs(schema, json.value) : json;
 }
 

@@ -1,12 +1,19 @@
 import type { Core, Principal, Published, PublishOptions } from "@milepost/core";
 import { utf8Length } from "@milepost/engine";
-import { type Failure, JsonText, MilepostError, type Parsed, refused } from "@milepost/protocol";
+import {
+  type Failure,
+  JsonText,
+  MilepostError,
+  type Parsed,
+  parseCarrying,
+  refused,
+} from "@milepost/protocol";
 import type { z } from "zod";
 import { answerJson } from "../answer.ts";
 import { isNdjson, ndjsonLines, ndjsonMediaType, readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
-import { accepted, readCarryingAs } from "../reading.ts";
+import { accepted, readAs } from "../reading.ts";
 import { publishedSchema, publishSchema } from "../schemas.ts";
 
 type Publish = z.infer<typeof publishSchema>;
@@ -43,11 +50,11 @@ export function publishText(
   isLines: boolean,
 ): Promise<{ readonly results: readonly Result[] }> {
   if (isLines) {
-    const items = ndjsonLines(text).map((line) => readCarryingAs(publishSchema, line, "data"));
+    const items = ndjsonLines(text).map(readPublish);
     const fitting = withinSize(items, core.limits.maxMessageBytes);
     return publishAll(core, principal, fitting);
   }
-  const item = accepted(readCarryingAs(publishSchema, text, "data"));
+  const item = accepted(readPublish(text));
   const { channel, event, data } = item;
   if (channel !== undefined) {
     // A single publication has a single outcome: its failure is the answer, not one result of several.
@@ -60,11 +67,33 @@ export function publishText(
   return publishAll(core, principal, one);
 }
 
+/** Reads one publication. The schema need not look at one that has nothing but a channel, an event and data. */
+function readPublish(text: string): Parsed<Publish> {
+  const json = parseCarrying(text, carried);
+  if (!json.ok) return json;
+  return isPlain(json.value) ? { ok: true, value: json.value } : readAs(publishSchema, json.value);
+}
+
+const carried = ["data"];
+
+function isPlain(value: unknown): value is Publish {
+  if (typeof value !== "object" || value === null) return false;
+  for (const name in value) {
+    if (name !== "channel" && name !== "event" && name !== "data") return false;
+  }
+  const { channel, event, data } = value as Readonly<Record<string, unknown>>;
+  return typeof channel === "string" && typeof event === "string" && data instanceof JsonText;
+}
+
 /**
  * Refuses an item whose data, once for each of its channels, exceed the size of a message together with those of the
  * items before it. So a request stores no more than it may carry.
  */
-function withinSize(items: readonly Parsed<Publish>[], maxBytes: number): Parsed<Publish>[] {
+function withinSize(
+  items: readonly Parsed<Publish>[],
+  maxBytes: number,
+): readonly Parsed<Publish>[] {
+  if (!items.some((item) => item.ok && item.value.channels !== undefined)) return items;
   let bytes = 0;
   return items.map((item) => {
     if (!item.ok) return item;
@@ -96,27 +125,34 @@ async function publishAll(
   const count = items.reduce((sum, item) => sum + (item.ok ? targetsOf(item.value).length : 1), 0);
   // The request itself counts as one message.
   if (count > 1) core.charge(principal, count - 1, 0);
-  const results = items.flatMap((item): (Result | Promise<Result>)[] => {
-    if (!item.ok) return [{ error: item.failure }];
+  const results: (Result | Promise<Result>)[] = [];
+  for (const item of items) {
+    if (!item.ok) {
+      results.push({ error: item.failure });
+      continue;
+    }
     const { event, data } = item.value;
-    return targetsOf(item.value).map((target) =>
-      core.channels.publish(principal, target, event, data, optionsOf(item.value)).catch(asResult),
-    );
-  });
+    const options = optionsOf(item.value);
+    for (const target of targetsOf(item.value)) {
+      const published = core.channels.publish(principal, target, event, data, options);
+      results.push(published.catch(asResult));
+    }
+  }
   return { results: await Promise.all(results) };
 }
 
 function targetsOf({ channel, channels }: Publish): readonly string[] {
-  return channels ?? (channel === undefined ? [] : [channel]);
+  if (channel !== undefined) return [channel];
+  return channels ?? [];
 }
 
 function optionsOf({ key, event_id: eventId, priority, sig }: Publish): PublishOptions {
-  return {
-    ...(eventId === undefined ? {} : { eventId }),
-    ...(key === undefined ? {} : { key }),
-    ...(priority === undefined ? {} : { priority }),
-    ...(sig === undefined ? {} : { sig }),
-  };
+  const options: { -readonly [Name in keyof PublishOptions]: PublishOptions[Name] } = {};
+  if (eventId !== undefined) options.eventId = eventId;
+  if (key !== undefined) options.key = key;
+  if (priority !== undefined) options.priority = priority;
+  if (sig !== undefined) options.sig = sig;
+  return options;
 }
 
 function asResult(error: unknown): { readonly error: Failure } {
