@@ -18,6 +18,7 @@ import { runReconnect } from "./workloads/reconnect.ts";
 import { runRedisAppend } from "./workloads/redis-append.ts";
 import { runTenNodes } from "./workloads/ten-nodes.ts";
 import { runUnicast } from "./workloads/unicast.ts";
+import { runWire } from "./workloads/wire.ts";
 import type { OnProgress, WorkloadReport } from "./workloads/workload.ts";
 
 const workloads = {
@@ -35,6 +36,7 @@ const workloads = {
   publish: runPublish,
   connect: runConnect,
   unicast: runUnicast,
+  wire: runWire,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

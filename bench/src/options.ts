@@ -23,6 +23,7 @@ export const workloadNames = [
   "publish",
   "connect",
   "unicast",
+  "wire",
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 

@@ -2,29 +2,7 @@ import { readFileSync } from "node:fs";
 import { MilepostError } from "@milepost/protocol";
 import { ConfigError, printable } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { askCommand } from "./commands/ask.ts";
-import { backupCommand, restoreCommand } from "./commands/backup.ts";
-import { benchCommand } from "./commands/bench.ts";
-import { connectionsCommand } from "./commands/connections.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { disconnectCommand } from "./commands/disconnect.ts";
-import { dlqCommand } from "./commands/dlq.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { endCommand } from "./commands/end.ts";
-import { estimatesCommand } from "./commands/estimates.ts";
-import { idCommand } from "./commands/id.ts";
-import { inboxCommand } from "./commands/inbox.ts";
-import { initCommand } from "./commands/init.ts";
-import { keyCommand } from "./commands/key.ts";
-import { moveCommand } from "./commands/move.ts";
-import { opsCommand } from "./commands/ops.ts";
-import { publishCommand } from "./commands/publish.ts";
-import { queueCommand } from "./commands/queue.ts";
-import { revokeCommand } from "./commands/revoke.ts";
-import { runCommand } from "./commands/run.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { tailCommand } from "./commands/tail.ts";
-import { tokenCommand } from "./commands/token.ts";
+import { loadCommands } from "./commands.ts";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import { safeTerminal, type Terminal } from "./terminal.ts";
 
@@ -42,34 +20,7 @@ export async function run(args: readonly string[], given: Terminal): Promise<num
     // Options after the name of a command are those of the command, as \`run\` needs it.
     .enablePositionalOptions()
     .showHelpAfterError("(run milepost --help for the commands and settings)");
-  for (const command of [
-    demoCommand(terminal),
-    initCommand(terminal),
-    serveCommand(terminal),
-    backupCommand(terminal),
-    restoreCommand(terminal),
-    moveCommand(terminal),
-    tokenCommand(terminal),
-    idCommand(terminal),
-    keyCommand(terminal),
-    publishCommand(terminal),
-    endCommand(terminal),
-    tailCommand(terminal),
-    opsCommand(terminal),
-    runCommand(terminal),
-    queueCommand(terminal),
-    askCommand(terminal),
-    estimatesCommand(terminal),
-    inboxCommand(terminal),
-    dlqCommand(terminal),
-    connectionsCommand(terminal),
-    disconnectCommand(terminal),
-    revokeCommand(terminal),
-    doctorCommand(terminal),
-    benchCommand(terminal),
-  ]) {
-    program.addCommand(command);
-  }
+  for (const command of await loadCommands(args, terminal)) program.addCommand(command);
   configure(program, terminal);
   try {
     await program.parseAsync(args, { from: "user" });
