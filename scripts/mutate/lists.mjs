@@ -2,6 +2,7 @@ import { bullmqMutants } from "./lists/bullmq.mjs";
 import { clientMutants } from "./lists/client.mjs";
 import { connectionMutants } from "./lists/connection.mjs";
 import { coreMutants } from "./lists/core.mjs";
+import { deploymentMutants } from "./lists/deployment.mjs";
 import { durableMutants } from "./lists/durable.mjs";
 import { hubMutants } from "./lists/hub.mjs";
 import { luaMutants } from "./lists/lua.mjs";
@@ -45,6 +46,7 @@ export const lists = [
     mutants: queueScriptMutants,
   },
   { subject: "server", mutants: serverMutants },
+  { subject: "deployment", mutants: deploymentMutants },
   { subject: "client", mutants: clientMutants },
   { subject: "producer", mutants: producerMutants },
   { subject: "model", mutants: modelMutants },

@@ -3,6 +3,7 @@
 //
 //   npm run packages:try                    # everything, about five minutes
 //   npm run packages:try -- --packed        # with the tarballs of the last `npm run pack`
+//   npm run packages:try -- --only yarn     # with one of npm, pnpm, yarn and bun
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,18 +22,14 @@ const tools = {
   yarn: "1",
 };
 
-/** What the packages expect beside them; the optional ones too, since a package may export what needs them. */
-const peers = [
-  ...["react", "react-dom", "@types/react", "yjs", "zustand", "bullmq", "socket.io-client"],
-  ...["@opentelemetry/api", "ws"],
-];
-
 if (!process.argv.includes("--packed") && runScript(join(root, "scripts/pack.mjs")) !== 0) {
   process.exit(1);
 }
 const base = mkdtempSync(join(tmpdir(), "milepost-packages-"));
 const tarballs = readdirSync(join(root, "tarballs")).map((name) => join(root, "tarballs", name));
 const published = workspaces().filter(({ manifest }) => !manifest.private);
+/** Peers of the entries that only test runners load. */
+const testOnly = new Set(["vitest"]);
 /** @type {Record<string, string>} */
 const local = {};
 for (const { manifest } of published) {
@@ -45,13 +42,20 @@ for (const { manifest } of published) {
   if (file === undefined) throw new Error(`no tarball of ${manifest.name}; run npm run pack`);
   local[manifest.name] = `file:${file}`;
 }
-const wanted = JSON.parse(
-  run("npm", ["pkg", "get", "devDependencies", "--workspaces"], root).stdout || "{}",
-);
-/** @type {Record<string, string>} */
-const versions = {};
-for (const one of Object.values(wanted)) Object.assign(versions, one);
-const peerVersions = Object.fromEntries(peers.map((name) => [name, versions[name] ?? "latest"]));
+/**
+ * What the packages expect beside them, the optional ones too. npm, pnpm and Bun would install most of it, yarn nothing.
+ *
+ * @type {Record<string, string>}
+ */
+const peers = { ws: "*", "react-dom": "*" };
+for (const { manifest } of published) {
+  const { peerDependencies = {} } = /** @type {{ peerDependencies?: Record<string, string> }} */ (
+    manifest
+  );
+  for (const [name, range] of Object.entries(peerDependencies)) {
+    if (local[name] === undefined && !testOnly.has(name)) peers[name] = range;
+  }
+}
 
 const toolFolder = join(base, "tools");
 mkdirSync(toolFolder);
@@ -168,10 +172,14 @@ process.exit(0);
 };
 
 let failures = 0;
+const only = process.argv.includes("--only")
+  ? process.argv[process.argv.indexOf("--only") + 1]
+  : undefined;
 for (const [manager, command] of Object.entries(managers)) {
+  if (only !== undefined && only !== manager) continue;
   const folder = join(base, manager);
   mkdirSync(folder);
-  const dependencies = { ...local, ...peerVersions };
+  const dependencies = { ...local, ...peers };
   const manifest = {
     name: `try-${manager}`,
     version: "1.0.0",

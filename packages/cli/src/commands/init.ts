@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, hashOfApiKey, loadConfig } from "@milepost/server";
 import { Command } from "commander";
@@ -110,8 +110,6 @@ function writePrivate(folder: string, files: readonly PrivateFile[], replaces: b
       const draft = replaces ? `${path}.${process.pid}` : path;
       writeFileSync(draft, text, { mode: 0o600, flag: "wx" });
       written.push(draft);
-      // The mode above passes through the umask.
-      chmodSync(draft, 0o600);
     }
     if (replaces) for (const [i, { path }] of files.entries()) renameSync(written[i] ?? "", path);
   } catch (error) {
