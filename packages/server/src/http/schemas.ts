@@ -230,14 +230,9 @@ export const createOperationSchema = z
       .unknown()
       .exactOptional()
       .meta({ description: "Commands of the operation's own, and the policy for messages to it." }),
-    size: z
-      .number()
-      .min(0)
-      .max(Number.MAX_SAFE_INTEGER)
-      .exactOptional()
-      .meta({
-        description: "Amount of work in the kind's own unit, for estimates of the time left.",
-      }),
+    size: z.number().min(0).max(Number.MAX_SAFE_INTEGER).exactOptional().meta({
+      description: "Amount of work in the kind's own unit, for estimates of the time left.",
+    }),
     lease_ms: leaseMs.exactOptional(),
   })
   .meta({ id: "CreateOperation" });
