@@ -157,6 +157,18 @@ test("[P-TRC-2] a failed publish ends its span with the code of the error", asyn
   expect(publish?.attributes).toMatchObject({ "error.type": "invalid_event" });
 });
 
+test("[P-LOG-4] an audit line names the trace of its request", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = { info: (line: Record<string, unknown>) => lines.push(line), warn() {}, error() {} };
+  await using server = await startGateway({ tracer: openTelemetryTracer(), log: log as never });
+  await server.call("DELETE", "/v1/channels/chat:1", { headers });
+  expect(lines).toMatchObject([
+    { event: "audit", action: "channels.purge", trace_id: traceId, span_id: "b7ad6b7169203331" },
+  ]);
+  await server.call("DELETE", "/v1/channels/chat:1");
+  expect(lines[1]).not.toHaveProperty("trace_id");
+});
+
 test("[P-TRC-1] a trace that its caller does not record leaves nothing in the entry", async () => {
   await using server = await start();
   const socket = await server.socket("/ws", { subprotocols: ["milepost.v1.json"] });

@@ -37,7 +37,8 @@ export function studioOf(
       core.channels.publish(principal, channel, event, data, options),
     newKey: () => random.id(16),
     after: (ms, call) => systemClock.after(ms, call),
-    onProblem: (error) => log.warn({ err: error }, "an update for a person was not published"),
+    onProblem: (error) =>
+      log.warn({ event: "publish.failed", err: error }, "an update for a person was not published"),
   });
   return Object.assign(sender, {
     initialize(server: HttpServer, frontendUrl?: string): Detach {

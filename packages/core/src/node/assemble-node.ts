@@ -117,8 +117,8 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       const isData = store.isDurable === true;
       const { full, free } = roomTexts[isData ? "data" : "memory"];
       const fields = isData ? {} : { max_memory_bytes: limits.maxMemoryBytes };
-      if (isFull) log?.warn(fields, full);
-      else log?.info(fields, free);
+      if (isFull) log?.warn({ event: "store.full", ...fields }, full);
+      else log?.info({ event: "store.room", ...fields }, free);
     },
   });
   const availability = StoreAvailability.of(store.store, clock);

@@ -64,6 +64,27 @@ describe("a deadline that cannot be published", () => {
   });
 });
 
+test("[P-LOG-5] the log says whose producer is silent and for how long, and that the operation is lost", async () => {
+  await using t = testCore();
+  await t.core.operations.create(t.service, {
+    kind: "report",
+    operation_id: "12",
+    user_id: "21",
+    producer_id: "worker-4",
+    lease_ms: 1_000,
+  });
+  await t.clock.advance(1_000);
+  const about = { operation: "12", kind: "report", producer: "worker-4", user: "21" };
+  expect(t.faults.map(({ fields }) => fields)).toMatchObject([
+    { event: "operation.stalled", silent_ms: 1_000, ...about },
+  ]);
+  await t.clock.advance(9_000);
+  expect(t.faults.map(({ fields }) => fields)).toMatchObject([
+    { event: "operation.stalled" },
+    { event: "operation.lost", silent_ms: 10_000, ...about },
+  ]);
+});
+
 test("[P-OP-8] an operation belongs to the service that created it, also after another service took it over on another node", async () => {
   const clock = new ManualClock();
   const engine = new SharedEngine(clock, new SeededRandom());

@@ -5,6 +5,7 @@ import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 import type { ServicePrincipal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
+import type { CoreLog } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { budgetStep } from "./budget-step.ts";
 import { isQueued } from "./is-queued.ts";
@@ -46,6 +47,8 @@ export interface MonitorContext {
   readonly timeouts: CommandTimeouts;
   readonly deadLetters: DeadLetterStore;
   readonly errorLog: ErrorLog;
+  /** Log of the node. */
+  readonly logLines: Pick<CoreLog, "warn"> | undefined;
   readonly ended: (operationId: string, reason: string) => Promise<void>;
   /** Ends an operation that waits in a queue although its ticket has ended. */
   readonly settleQueued: (state: OperationState) => Promise<void>;
@@ -259,6 +262,34 @@ export class OperationMonitor {
     if (deadLetterId !== undefined) await this.#context.deadLetters.remove(deadLetterId);
   }
 
+  /** Writes to the log of the node that the producer of an operation is silent. */
+  #tell(
+    event: OperationEvent,
+    { id, user_id, session_id, producer_id, kind }: OperationState,
+  ): void {
+    const { logLines } = this.#context;
+    if (logLines === undefined || (event.event !== "stalled" && event.event !== "lost")) return;
+    const fields = {
+      operation: id,
+      kind,
+      silent_ms: Math.round(event.data.silent_ms),
+      ...(producer_id === undefined ? {} : { producer: producer_id }),
+      ...(user_id === undefined ? {} : { user: user_id }),
+      ...(session_id === undefined ? {} : { session: session_id }),
+    };
+    if (event.event === "stalled") {
+      logLines.warn(
+        { event: "operation.stalled", ...fields },
+        "the producer of an operation is silent",
+      );
+    } else {
+      logLines.warn(
+        { event: "operation.lost", ...fields },
+        "an operation is lost: its producer has been silent for too long",
+      );
+    }
+  }
+
   async #publishOverdue(deadlines: OperationDeadlines, operation: OperationAt): Promise<void> {
     const { log, notifier, instruments, estimates } = this.#context;
     let current = operation;
@@ -270,6 +301,7 @@ export class OperationMonitor {
       const after = await log.append(deadlines.operationId, current, event, author);
       if (!after.duplicate && event.event === "stalled") instruments.operationsStalled.add(1);
       if (!after.duplicate && event.event === "lost") instruments.operationsLost.add(1);
+      if (!after.duplicate) this.#tell(event, after.state);
       await notifier.changed(current, after);
       // An event that does not change the state would be published again and again.
       if (after.state === current.state) break;

@@ -102,7 +102,7 @@ export interface OperationContext {
   readonly random: Random;
   readonly limits: CoreLimits;
   readonly errorLog: ErrorLog;
-  readonly log: Pick<CoreLog, "info"> | undefined;
+  readonly log: Pick<CoreLog, "info" | "warn"> | undefined;
   readonly reach: Pick<Reach, "operationChanged">;
   readonly tracer: Tracer | undefined;
   /** Called when an operation has ended or is forgotten, until it resolves: its questions end with it. */
@@ -260,6 +260,7 @@ export class OperationService implements Operations {
       timeouts: limits,
       deadLetters: engine.deadLetters,
       errorLog,
+      logLines: context.log,
       ended: context.ended,
       settleQueued: context.settleQueued,
       instruments,

@@ -19,8 +19,11 @@ export class ErrorLog {
   readonly report = (error: unknown): void => {
     if (this.#isOutage(error)) return;
     if (error instanceof MilepostError && error.code !== "internal") {
-      this.#log?.warn({ code: error.code, err: error }, "background work failed");
-    } else this.#log?.error({ err: error }, "background work failed");
+      this.#log?.warn(
+        { event: "work.failed", code: error.code, err: error },
+        "background work failed",
+      );
+    } else this.#log?.error({ event: "work.failed", err: error }, "background work failed");
   };
 
   /**
@@ -29,7 +32,7 @@ export class ErrorLog {
    */
   failureOf(error: unknown, about: Record<string, unknown> = {}): Failure {
     if (error instanceof MilepostError) return error.toFailure();
-    this.#log?.error({ ...about, err: error }, "a request failed");
+    this.#log?.error({ event: "request.failed", ...about, err: error }, "a request failed");
     return failure("internal", "the gateway failed; see its log for the reason");
   }
 

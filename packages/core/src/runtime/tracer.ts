@@ -1,3 +1,5 @@
+import { spanIdOf, traceIdOf } from "@milepost/protocol";
+
 /** Names of the spans of a node. They are stable: searches and dashboards use them. */
 export const spanNames = {
   publish: "milepost.publish",
@@ -57,6 +59,12 @@ export async function inSpan<T>(
     span.end(codeOf(error));
     throw error;
   }
+}
+
+/** Returns the fields by which a line of the log names the trace of its request; none without one. */
+export function traceFields(traceparent: string | undefined): Readonly<Record<string, string>> {
+  if (traceparent === undefined) return {};
+  return { trace_id: traceIdOf(traceparent), span_id: spanIdOf(traceparent) };
 }
 
 /** Returns a principal that acts within a span: what it publishes belongs to the span's trace, if that is recorded. */

@@ -85,7 +85,7 @@ describe("entries of sources", () => {
       expect(t.faults).toEqual([
         {
           level: "warn",
-          fields: { stream: "work", entry: "1-0", code: reason },
+          fields: { event: "source.dead_letter", stream: "work", entry: "1-0", code: reason },
           message: "an entry of a source is a dead letter",
         },
       ]);

@@ -113,7 +113,10 @@ export class SourceIntake {
       },
       deadLetterBounds,
     );
-    this.#log?.warn({ stream: source, entry: id, code }, "an entry of a source is a dead letter");
+    this.#log?.warn(
+      { event: "source.dead_letter", stream: source, entry: id, code },
+      "an entry of a source is a dead letter",
+    );
   }
 }
 

@@ -114,7 +114,7 @@ export class ClientAddresses {
     this.#warned.add(kind);
     const address = peer?.text ?? "a socket without an address";
     this.#log.warn(
-      { peer: address, header },
+      { event: "proxy.untrusted", peer: address, header },
       `ignored the header ${header}: its sender ${address} is not in trustedProxies; add the address of your proxy there, so that limits per address count its clients`,
     );
   }
@@ -123,7 +123,7 @@ export class ClientAddresses {
     if (this.#warned.has("several")) return;
     this.#warned.add("several");
     this.#log.warn(
-      { headers },
+      { event: "proxy.ambiguous", headers },
       `a trusted proxy sends several forwarding headers, and only ${headers[0]} counts; name the one that your proxy sets in forwardedHeader, since it may pass on the others as the client sent them`,
     );
   }

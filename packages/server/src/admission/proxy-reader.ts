@@ -80,7 +80,7 @@ export class ProxyReader {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
     this.#options.log.warn(
-      { peer: socket.remoteAddress },
+      { event: "proxy.no_header", peer: socket.remoteAddress },
       "closed a connection of a trusted proxy that did not begin with a PROXY protocol header; let the proxy send one (send-proxy), or turn proxyProtocol off",
     );
   }

@@ -145,7 +145,7 @@ export class KeySet {
       const reason = error instanceof Error ? error.message : String(error);
       const keySet = `${this.#url.origin}${this.#url.pathname}`;
       this.#parts.log.warn(
-        { keySet, reason, known: this.#keys.length },
+        { event: "keys.unreachable", keySet, reason, known: this.#keys.length },
         "the keys of a token issuer cannot be fetched; known keys stay in use",
       );
       return false;

@@ -239,7 +239,7 @@ export class Backend {
 
   #failed(permit: Permit, { method, requestId }: MethodCall, reason: string): void {
     this.#parts.log.warn(
-      { method, request_id: requestId, reason },
+      { event: "backend.failed", method, request_id: requestId, reason },
       "a request to a backend failed",
     );
     this.#settled(permit, "failed");
@@ -253,10 +253,14 @@ export class Backend {
     const fields = { methods: this.#methods, state, retry_after_ms: Math.ceil(retryAfterMs) };
     if (state === "open")
       this.#parts.log.warn(
-        fields,
+        { event: "backend.open_circuit", ...fields },
         "a backend keeps failing: its circuit breaker opened, and its requests fail at once",
       );
-    else this.#parts.log.info(fields, "a backend answers again: its circuit breaker closed");
+    else
+      this.#parts.log.info(
+        { event: "backend.back", ...fields },
+        "a backend answers again: its circuit breaker closed",
+      );
   }
 }
 

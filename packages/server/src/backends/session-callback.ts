@@ -142,7 +142,7 @@ export class SessionCallback {
 
   #misread(reason: string): MilepostError {
     this.#parts.log.warn(
-      { reason },
+      { event: "sessions.odd_answer", reason },
       "the backend that validates sessions answered with something else",
     );
     return new MilepostError("unavailable", failingMessage);

@@ -1,4 +1,4 @@
-import type { Principal } from "@milepost/core";
+import { type Principal, traceFields } from "@milepost/core";
 import { failure, MilepostError } from "@milepost/protocol";
 import { Hono, type MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
@@ -59,7 +59,15 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     const known = failureOf(error);
     // The log has the route, not the path: a client can put anything into a path.
     if (known === undefined)
-      log.error({ err: error, route: routePath(context, -1) }, "a request failed");
+      log.error(
+        {
+          event: "request.failed",
+          err: error,
+          route: routePath(context, -1),
+          ...traceFields(context.get("principal")?.traceparent),
+        },
+        "a request failed",
+      );
     return answerFailure(context, known ?? internalFailure);
   });
   app.notFound((context) =>

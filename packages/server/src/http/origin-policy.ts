@@ -93,14 +93,14 @@ export function originPolicy(
     refusal({ origin, host }) {
       if (!answersTo(host)) {
         log.warn(
-          { host: host?.slice(0, maxLogged) },
+          { event: "request.wrong_host", host: host?.slice(0, maxLogged) },
           "a request was refused: its Host is not in allowedHosts",
         );
         return foreignHost;
       }
       if (origin === undefined || allows(origin, host)) return undefined;
       log.warn(
-        { origin: origin.slice(0, maxLogged) },
+        { event: "request.wrong_origin", origin: origin.slice(0, maxLogged) },
         "a request was refused: its Origin is not in allowedOrigins",
       );
       return foreignOrigin;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ServicePrincipal } from "@milepost/core";
+import { type ServicePrincipal, traceFields } from "@milepost/core";
 import { signatureHeader } from "@milepost/protocol";
 import { rememberedHash } from "../auth/remembered-hash.ts";
 import { servesBackends } from "../config/role.ts";
@@ -103,7 +103,7 @@ export class StraightPath {
           sendJson(outgoing, body);
           this.#parts.unread.watch(outgoing);
         },
-        (error) => this.#refuse(outgoing, error, operation),
+        (error) => this.#refuse(outgoing, error, operation, principal),
       );
     });
   }
@@ -121,11 +121,20 @@ export class StraightPath {
       : reportText(core, principal, operation, text, headers);
   }
 
-  #refuse(outgoing: ServerResponse, error: unknown, operation: string | undefined): void {
+  #refuse(
+    outgoing: ServerResponse,
+    error: unknown,
+    operation: string | undefined,
+    { traceparent }: ServicePrincipal,
+  ): void {
     const { log, unread } = this.#parts;
     const known = failureOf(error);
     const route = operation === undefined ? publishPath : "/v1/operations/:id/events";
-    if (known === undefined) log.error({ err: error, route }, "a request failed");
+    if (known === undefined)
+      log.error(
+        { event: "request.failed", err: error, route, ...traceFields(traceparent) },
+        "a request failed",
+      );
     sendProblem(outgoing, problemOf(known ?? internalFailure));
     unread.watch(outgoing);
   }

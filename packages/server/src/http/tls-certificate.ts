@@ -114,11 +114,17 @@ export class TlsCertificate {
       const material = readTlsFiles(this.#files);
       this.#onChange(material);
       const valid_until = new Date(endOf(material.cert)).toISOString();
-      this.#log.info({ valid_until }, "new connections use the renewed TLS certificate");
+      this.#log.info(
+        { event: "tls.renewed", valid_until },
+        "new connections use the renewed TLS certificate",
+      );
       this.#warnIfExpired(material.cert);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#log.warn({ reason }, "the renewed TLS certificate cannot be used: the old one stays");
+      this.#log.warn(
+        { event: "tls.unusable", reason },
+        "the renewed TLS certificate cannot be used: the old one stays",
+      );
     }
   }
 
@@ -126,7 +132,10 @@ export class TlsCertificate {
     const end = endOf(cert);
     if (end > this.#clock.now()) return;
     const expired_at = new Date(end).toISOString();
-    this.#log.warn({ expired_at }, "the TLS certificate has expired; clients refuse it: renew it");
+    this.#log.warn(
+      { event: "tls.expired", expired_at },
+      "the TLS certificate has expired; clients refuse it: renew it",
+    );
   }
 
   /** Returns what the file system says of the files. It follows links, as certificate managers swap them. */

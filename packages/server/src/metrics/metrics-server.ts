@@ -71,7 +71,10 @@ export class MetricsServer {
       });
       response.end(method === "HEAD" ? undefined : body);
     } catch (error) {
-      this.#log.error({ err: error }, "the metrics could not be collected");
+      this.#log.error(
+        { event: "metrics.failed", err: error },
+        "the metrics could not be collected",
+      );
       refuse(response, 500, "the metrics could not be collected; the log has the reason");
     }
   }

@@ -30,7 +30,7 @@ describe("a log whose lines repeat", () => {
     expect(lines).toHaveLength(3);
   });
 
-  it("of lines that differ only in their fields, ten are written, and the last of the others with their number", async () => {
+  it("[P-LOG-3] of lines that differ only in their fields, ten are written, and the last of the others with their number", async () => {
     const { lines, clock, log } = collapsing();
     for (let i = 0; i < 500; i++) log.warn({ origin: `https://${i}.example` }, "refused");
     expect(lines).toHaveLength(10);

@@ -30,7 +30,10 @@ export async function openSources(
       prefix: redisPrefix,
       ...(redisTls !== undefined && isSecure(setting.url ?? redis) && { tls: redisTls }),
       onError: new RecurringErrors(systemClock, (fault) =>
-        log.warn({ stream: nameOfSource(setting), ...fault }, "a source failed and tries again"),
+        log.warn(
+          { event: "source.failed", stream: nameOfSource(setting), ...fault },
+          "a source failed and tries again",
+        ),
       ).report,
     };
     return "stream" in setting

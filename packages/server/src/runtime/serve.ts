@@ -103,14 +103,17 @@ export async function serve(
     if (isWorker && signal === "SIGINT") return;
     if (!stopping) stop();
     else if (!isWorker) {
-      log.warn("second stop signal: exiting at once");
+      log.warn({ event: "process.stop_forced" }, "second stop signal: exiting at once");
       finish(1);
     }
   }
 
   function keepSettings(): void {
     if (isWorker) return;
-    log.warn("SIGHUP ignored: a single process needs a restart to load new settings");
+    log.warn(
+      { event: "process.hangup_ignored" },
+      "SIGHUP ignored: a single process needs a restart to load new settings",
+    );
   }
 
   function onMessage(message: unknown): void {
@@ -119,25 +122,28 @@ export async function serve(
 
   function stop(): void {
     stopping = true;
-    log.info({ drain_ms: config.drainMs }, "stopping: waiting for clients to disconnect");
+    log.info(
+      { event: "process.stopping", drain_ms: config.drainMs },
+      "stopping: waiting for clients to disconnect",
+    );
     const closed = gateway.close({ drainMs: config.drainMs, leavesPort: isWorker });
     // The supervisor may hand over a connection just as the worker leaves the port. The worker returns it, so
     // it must stay alive for a moment.
     Promise.all([closed, isWorker ? pause(handOverMs) : undefined]).then(() => {
-      log.info("stopped");
+      log.info({ event: "process.stopped" }, "stopped");
       finish(0);
     }, fail);
   }
 
   function fail(cause: unknown): void {
-    log.fatal({ err: cause }, "uncaught error: exiting");
+    log.fatal({ event: "process.crashed", err: cause }, "uncaught error: exiting");
     finish(1);
   }
 
   onRefused = ({ message }) => {
     if (stopping) return;
     stopping = true;
-    log.fatal(`the store refuses this node: ${message}`);
+    log.fatal({ event: "store.refused" }, `the store refuses this node: ${message}`);
     finish(1);
   };
 
@@ -147,7 +153,10 @@ export async function serve(
   // A program that reads this log line may send a signal at once, so the signal handlers are set before it.
   const scraped = gateway.metricsAddress();
   const metrics = scraped === undefined ? {} : { metrics: `${urlOf(scraped, false)}/metrics` };
-  log.info({ url, ...metrics, node: gateway.node, dev: config.dev }, "the gateway listens");
+  log.info(
+    { event: "process.listening", url, ...metrics, node: gateway.node, dev: config.dev },
+    "the gateway listens",
+  );
   for (const fault of faults) host.on(fault, fail);
   if (refusal !== undefined) onRefused(refusal);
   return { gateway, address, url, stopped };

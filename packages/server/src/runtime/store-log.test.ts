@@ -21,10 +21,16 @@ class Watch implements StoreWatch {
   }
 }
 
+/** The names of events have a test of their own, `documented-logs.test.ts`. */
+function withoutEvent({ event, ...fields }: Record<string, unknown>): Record<string, unknown> {
+  expect(event).toMatch(/^store\.[a-z_]+$/);
+  return fields;
+}
+
 function followed() {
   const lines: [level: string, message: string, fields: Record<string, unknown>][] = [];
   const at = (level: string) => (fields: Record<string, unknown>, message: string) =>
-    void lines.push([level, message, fields]);
+    void lines.push([level, message, withoutEvent(fields)]);
   const log: CoreLog = { info: at("info"), warn: at("warn"), error: at("error") };
   const clock = new ManualClock();
   const watch = new Watch();

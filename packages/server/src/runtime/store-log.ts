@@ -60,7 +60,7 @@ export class StoreLog {
     this.#log = log;
     this.#clock = clock;
     this.#errors = new RecurringErrors(clock, (fault) =>
-      log.warn({ ...fault }, "error from the store"),
+      log.warn({ event: "store.error", ...fault }, "error from the store"),
     );
   }
 
@@ -84,7 +84,8 @@ export class StoreLog {
 
   /** Reports a failure of background work on the store, which no caller waits for. */
   readonly workError = (error: unknown): void => {
-    if (!(error instanceof MilepostError)) this.#log.warn({ err: error }, "error from the store");
+    if (!(error instanceof MilepostError))
+      this.#log.warn({ event: "store.error", err: error }, "error from the store");
     else if (error.code !== "store_unavailable" || this.#loss === undefined) {
       this.#errors.report(error);
     }
@@ -139,10 +140,13 @@ export class StoreLog {
     const { lost, still } = texts[loss.said];
     if (isLogged) {
       const fields = { away_ms: this.#msSince(at), failed_attempts: failedAttempts };
-      this.#log.warn({ ...this.#store, ...fields, reason: lastReason ?? reason }, still);
+      this.#log.warn(
+        { event: "store.still_away", ...this.#store, ...fields, reason: lastReason ?? reason },
+        still,
+      );
     } else {
       loss.isLogged = true;
-      this.#log.warn({ ...this.#store, reason }, lost);
+      this.#log.warn({ event: "store.lost", ...this.#store, reason }, lost);
     }
     this.#cancel = this.#clock.after(remindEveryMs, () => this.#logAway());
   }
@@ -155,10 +159,13 @@ export class StoreLog {
     const { at, said, reason, failedAttempts, isLogged } = loss;
     const fields = { ...this.#store, away_ms: this.#msSince(at) };
     if (isLogged) {
-      this.#log.info({ ...fields, failed_attempts: failedAttempts }, texts[said].back);
+      this.#log.info(
+        { event: "store.back", ...fields, failed_attempts: failedAttempts },
+        texts[said].back,
+      );
     } else {
       this.#log.info(
-        { ...fields, reason },
+        { event: "store.reconnected", ...fields, reason },
         "the connection to the store broke and was re-established",
       );
     }

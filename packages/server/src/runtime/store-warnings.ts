@@ -13,9 +13,12 @@ export async function logStoreWarnings(
   if (settings.redis === "") return;
   try {
     for (const { warnings } of (await inspectStore(settings)) ?? []) {
-      for (const warning of warnings) log.warn({}, warning);
+      for (const warning of warnings) log.warn({ event: "store.risky_setting" }, warning);
     }
   } catch (error) {
-    log.info({ reason: reasonOf(error) }, "the settings of the store could not be checked");
+    log.info(
+      { event: "store.unchecked", reason: reasonOf(error) },
+      "the settings of the store could not be checked",
+    );
   }
 }

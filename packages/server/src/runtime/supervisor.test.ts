@@ -46,7 +46,9 @@ function supervise(count = 3) {
   const alive = new Set<TestWorker>();
   const lines: string[] = [];
   const logged: Record<string, unknown>[] = [];
-  const write = (fields: Record<string, unknown>, message: string) => {
+  // The names of events have a test of their own, `documented-logs.test.ts`.
+  const write = ({ event, ...fields }: Record<string, unknown>, message: string) => {
+    expect(event).toMatch(/^(process|workers?)\.[a-z_]+$/);
     lines.push(message);
     logged.push({ ...fields, message });
   };

@@ -96,10 +96,11 @@ export class Supervisor {
     await Promise.all(others.map(({ started }) => started));
     if (this.#stopping) return { code: await stopped };
     const workers = [...this.#workers].filter(({ listens }) => listens).length;
-    if (workers === count) log.info({ workers, port }, "the workers listen");
+    if (workers === count)
+      log.info({ event: "process.listening", workers, port }, "the workers listen");
     else
       log.warn(
-        { workers, configured: count, port },
+        { event: "workers.missing", workers, configured: count, port },
         "some of the workers do not listen yet; they are restarted",
       );
     this.#rolling = false;
@@ -131,8 +132,13 @@ export class Supervisor {
     if (!this.#running) return;
     const { log } = this.#options;
     const facts = { worker: worker.pid, code, signal };
-    if (!worker.listens) log.error(facts, "a worker exited before it was listening");
-    else if (!worker.leaves) log.error(facts, "a worker exited unexpectedly: starting another");
+    if (!worker.listens)
+      log.error({ event: "worker.exited", ...facts }, "a worker exited before it was listening");
+    else if (!worker.leaves)
+      log.error(
+        { event: "worker.exited", ...facts },
+        "a worker exited unexpectedly: starting another",
+      );
     if (worker.listens && worker.ageMs >= wellAfterMs) this.#restartMs = firstRestartMs;
     if (this.#missing > 0) this.#restartLater();
   }
@@ -157,14 +163,14 @@ export class Supervisor {
   readonly #stop = (): void => {
     const { log } = this.#options;
     if (this.#stopping) {
-      log.warn({}, "second stop signal: killing the workers");
+      log.warn({ event: "process.stop_forced" }, "second stop signal: killing the workers");
       this.#code = 1;
       for (const worker of this.#workers) worker.kill();
       return;
     }
     this.#stopping = true;
     this.#cancelRestart?.();
-    log.info({}, "stopping: waiting for the workers to drain");
+    log.info({ event: "process.stopping" }, "stopping: waiting for the workers to drain");
     for (const worker of this.#workers) void this.#end(worker);
     if (this.#workers.size === 0) this.#finish();
   };
@@ -177,7 +183,7 @@ export class Supervisor {
     }
     this.#rollsAgain = true;
     this.#options.log.info(
-      {},
+      { event: "workers.restart_waits" },
       "SIGHUP during a start or a rolling restart: a rolling restart follows it",
     );
   };
@@ -201,12 +207,18 @@ export class Supervisor {
       // stop the restart before a worker is forked.
       if (!this.#reload({ replaced, workers })) return;
       if (replaced === 0)
-        log.info({ workers }, "rolling restart: replacing one worker after the other");
+        log.info(
+          { event: "workers.restarting", workers },
+          "rolling restart: replacing one worker after the other",
+        );
       if (this.#workers.has(old)) {
         const { code } = await this.#fork().started;
         if (this.#stopping) return;
         if (code !== undefined) {
-          log.error({ code, replaced, workers }, `a new worker cannot start: ${rollStops}`);
+          log.error(
+            { event: "workers.restart_stopped", code, replaced, workers },
+            `a new worker cannot start: ${rollStops}`,
+          );
           return;
         }
         await this.#end(old);
@@ -214,7 +226,7 @@ export class Supervisor {
       }
       replaced++;
     }
-    log.info({ workers }, "all workers are replaced");
+    log.info({ event: "workers.restarted", workers }, "all workers are replaced");
   }
 
   /** Reads the configuration again; returns false, after logging why, if it cannot be used. */
@@ -225,13 +237,16 @@ export class Supervisor {
       this.#drainMs = Math.max(this.#drainMs, drainMs);
       if (configured !== count && progress.replaced === 0) {
         log.warn(
-          { workers: count, configured },
+          { event: "workers.number_kept", workers: count, configured },
           "the configured number of workers takes effect only after a restart; it stays as it is now",
         );
       }
       return true;
     } catch (error) {
-      log.error({ ...progress, err: error }, `the configuration has mistakes: ${rollStops}`);
+      log.error(
+        { event: "workers.restart_stopped", ...progress, err: error },
+        `the configuration has mistakes: ${rollStops}`,
+      );
       return false;
     }
   }
@@ -239,7 +254,10 @@ export class Supervisor {
   #end(worker: SupervisedWorker): Promise<void> {
     const { log } = this.#options;
     return worker.end(this.#drainMs + stopGraceMs, () =>
-      log.warn({ worker: worker.pid }, "a worker did not exit in time: killing it"),
+      log.warn(
+        { event: "worker.killed", worker: worker.pid },
+        "a worker did not exit in time: killing it",
+      ),
     );
   }
 }

@@ -147,7 +147,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     }
     const failed = (error: unknown) => {
       sockets.left(address);
-      log.error({ err: error }, "a WebSocket upgrade failed");
+      log.error({ event: "request.failed", err: error }, "a WebSocket upgrade failed");
       socket.destroy();
     };
     const connected = (isConnected: boolean) => {
@@ -310,7 +310,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   /** Returns the close of a credential that was not accepted. */
   function closeOf(error: unknown): Verdict {
     if (!(error instanceof MilepostError))
-      log.error({ err: error }, "a token could not be verified");
+      log.error({ event: "token.unverified", err: error }, "a token could not be verified");
     const failed = error instanceof MilepostError ? error : new MilepostError("internal", "");
     // Only the verifier can say why a token is not valid. For every other error, the reason is its code.
     const reason = failed.code === "unauthenticated" ? failed.message : failed.code;
