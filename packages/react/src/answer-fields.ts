@@ -1,4 +1,3 @@
-import type { Question } from "@milepost/model";
 import { isRecord } from "@milepost/protocol";
 
 /** Control for one value of an answer. */
@@ -31,10 +30,11 @@ const maxProperties = 30;
 const longText = 200;
 
 /**
- * Returns the controls for the answer to a question of the kind `input`: one for a simple value, one for each property of
- * an object with simple properties. For any other schema the control takes JSON. The gateway checks every answer itself.
+ * Returns the controls for a value of a JSON Schema, such as the answer to a question of the kind `input`: one for a simple value,
+ * one for each property of an object with simple properties. For any other schema the control takes JSON. `standard` is the value
+ * that the controls show first. The gateway checks every value itself.
  */
-export function answerFields({ schema, default: standard }: Question): readonly AnswerField[] {
+export function answerFields(schema: unknown, standard: unknown): readonly AnswerField[] {
   if (!isRecord(schema)) return [fieldOf(undefined, {}, true, standard)];
   const { type, properties, required = [] } = schema;
   if (type !== "object" || !isRecord(properties)) {

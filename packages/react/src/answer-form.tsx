@@ -1,8 +1,8 @@
 "use client";
 import type { Question } from "@milepost/model";
-import { type FormEvent, type ReactNode, useId, useMemo, useState } from "react";
-import { type AnswerField, answerFields, readAnswer } from "./answer-fields.ts";
+import { type FormEvent, type ReactNode, useId, useState } from "react";
 import type { PeopleTexts } from "./people-texts.ts";
+import { SchemaForm, SendButton } from "./schema-form.tsx";
 
 interface FormProps {
   readonly question: Question;
@@ -73,141 +73,21 @@ function Choice({ question, texts, busy, send }: FormProps): ReactNode {
           </label>
         ))}
       </fieldset>
-      <SendButton busy={busy} texts={texts} />
+      <SendButton busy={busy} label={busy ? texts.answering : texts.answer} />
     </form>
   );
 }
 
 function Input({ question, texts, busy, send }: FormProps): ReactNode {
-  const base = useId();
-  const fields = useMemo(() => answerFields(question), [question]);
-  const [entered, enter] = useState<readonly string[]>(() => fields.map(({ initial }) => initial));
-  const [wrong, setWrong] = useState<number>();
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const read = readAnswer(fields, entered);
-    setWrong(read.ok ? undefined : read.field);
-    if (read.ok && !busy) send(read.answer);
-    else if (!read.ok) document.getElementById(`${base}-${read.field}`)?.focus();
-  };
+  const { schema, default: standard } = question;
   return (
-    <form className="mp-form" onSubmit={submit}>
-      {fields.map((field, at) => (
-        <Field
-          key={field.name ?? ""}
-          id={`${base}-${at}`}
-          field={field}
-          text={entered[at] ?? ""}
-          isWrong={wrong === at}
-          texts={texts}
-          onText={(text) => enter(entered.map((one, place) => (place === at ? text : one)))}
-        />
-      ))}
-      <SendButton busy={busy} texts={texts} />
-    </form>
-  );
-}
-
-interface FieldProps {
-  readonly id: string;
-  readonly field: AnswerField;
-  readonly text: string;
-  readonly isWrong: boolean;
-  readonly texts: PeopleTexts;
-  readonly onText: (text: string) => void;
-}
-
-function Field({ id, field, text, isWrong, texts, onText }: FieldProps): ReactNode {
-  const { label = texts.yourAnswer, description, required } = field;
-  const described = [
-    ...(description === undefined ? [] : [`${id}-hint`]),
-    ...(isWrong ? [`${id}-error`] : []),
-  ].join(" ");
-  const shared = {
-    id,
-    required,
-    ...(described !== "" && { "aria-describedby": described }),
-    ...(isWrong && { "aria-invalid": true }),
-  };
-  return (
-    <div className="mp-field" data-control={field.control}>
-      <label htmlFor={id}>
-        {label}
-        {!required && field.control !== "yes-no" && (
-          <span className="mp-optional"> {texts.optional}</span>
-        )}
-      </label>
-      <Control field={field} shared={shared} text={text} texts={texts} onText={onText} />
-      {description !== undefined && (
-        <span id={`${id}-hint`} className="mp-hint">
-          {description}
-        </span>
-      )}
-      {isWrong && (
-        <span id={`${id}-error`} className="mp-error" role="alert">
-          {texts.checkField}
-        </span>
-      )}
-    </div>
-  );
-}
-
-function Control({
-  field,
-  shared,
-  text,
-  texts,
-  onText,
-}: Omit<FieldProps, "id" | "isWrong"> & {
-  readonly shared: { readonly id: string; readonly required: boolean };
-}): ReactNode {
-  const { control, attributes, choices } = field;
-  const change = (event: { readonly target: { readonly value: string } }) =>
-    onText(event.target.value);
-  switch (control) {
-    case "yes-no":
-      return (
-        <input
-          {...shared}
-          required={false}
-          type="checkbox"
-          checked={text === "true"}
-          onChange={(event) => onText(`${event.target.checked}`)}
-        />
-      );
-    case "choice":
-      return (
-        <select {...shared} value={text} onChange={change}>
-          <option value="">{texts.choose}</option>
-          {choices.map(({ label }, at) => (
-            <option key={label} value={at}>
-              {label}
-            </option>
-          ))}
-        </select>
-      );
-    case "long-text":
-    case "json":
-      return <textarea {...shared} {...attributes} rows={3} value={text} onChange={change} />;
-    case "number":
-      return <input {...shared} type="number" {...attributes} value={text} onChange={change} />;
-    case "text":
-      return <input {...shared} type="text" {...attributes} value={text} onChange={change} />;
-  }
-}
-
-function SendButton({
-  busy,
-  texts,
-}: {
-  readonly busy: boolean;
-  readonly texts: PeopleTexts;
-}): ReactNode {
-  return (
-    <div className="mp-commands">
-      <button type="submit" className="mp-button" aria-disabled={busy}>
-        {busy ? texts.answering : texts.answer}
-      </button>
-    </div>
+    <SchemaForm
+      schema={schema}
+      standard={standard}
+      texts={texts}
+      busy={busy}
+      label={busy ? texts.answering : texts.answer}
+      send={send}
+    />
   );
 }

@@ -1,4 +1,5 @@
 export type { ChannelView, UseChannelOptions } from "./channel-view.ts";
+export type { CommandControl } from "./command-control.ts";
 export { createHooks, type Hooks } from "./create-hooks.ts";
 export { DigestPanel, type DigestPanelProps } from "./digest-panel.tsx";
 export { InboxPanel, type InboxPanelProps } from "./inbox-panel.tsx";
@@ -16,7 +17,8 @@ export {
 export { StatusPanel, type StatusPanelProps } from "./status-panel.tsx";
 export { useChannel } from "./use-channel.ts";
 export { type UsedChat, useChat } from "./use-chat.ts";
-export { type CommandControl, type CommandControls, useCommands } from "./use-commands.ts";
+export { useCommand } from "./use-command.ts";
+export { type CommandControls, useCommands } from "./use-commands.ts";
 export { type ConnectionView, useConnection } from "./use-connection.ts";
 export { type UsedDigest, useDigest } from "./use-digest.ts";
 export { type InboxActions, type UsedInbox, useInbox } from "./use-inbox.ts";

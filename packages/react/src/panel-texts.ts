@@ -12,6 +12,10 @@ export interface PanelTexts {
   readonly command: Readonly<
     Record<OperationCommandName, { readonly label: string; readonly pending: string }>
   >;
+  /** Text of the button of a command of the operation's own while its outcome is open. */
+  readonly commandPending: (title: string) => string;
+  /** Button below the arguments of a command. */
+  readonly commandSend: string;
   readonly commandFailed: (command: string, reason: string) => string;
   readonly queue: (position: number, total: number, waitMs: number | undefined) => string;
   readonly silence: (seconds: number) => string;
@@ -85,6 +89,8 @@ export const englishTexts: PanelTexts = {
     resume: { label: "Resume", pending: "Resuming…" },
     retry: { label: "Retry", pending: "Retrying…" },
   },
+  commandSend: "Send",
+  commandPending: (title) => `${title}…`,
   commandFailed: (command, reason) => `${command} did not work: ${reason}`,
   queue(position, total, waitMs) {
     const place =

@@ -270,6 +270,51 @@ describe("the status panel", () => {
     );
   });
 
+  it("[P-CMD-7] the status panel offers the operation's own commands while they are allowed, and asks for their arguments in a form", async () => {
+    const schema = {
+      type: "object",
+      required: ["workers"],
+      properties: { workers: { type: "integer", title: "Workers" } },
+    };
+    const commands = [
+      { name: "scale", title: "Scale", schema },
+      { name: "flush" },
+      { name: "wake", while: ["paused" as const] },
+    ];
+    const accepts: OperationEvent = { event: "accepts", data: { commands } };
+    const { gateway, after, say, panel } = await show(fold(created, started, accepts));
+    const names = () =>
+      within(panel)
+        .getAllByRole("button")
+        .map(({ textContent }) => textContent);
+    expect(names()).toEqual(["Pause", "Cancel", "Scale", "flush"]);
+    const scale = within(panel).getByRole("button", { name: "Scale" });
+    await after(() => fireEvent.click(scale));
+    expect(scale.getAttribute("aria-expanded")).toBe("true");
+    const workers = within(panel).getByLabelText("Workers");
+    const send = () => after(() => fireEvent.submit(workers.closest("form") as HTMLFormElement));
+    await send();
+    expect(within(panel).getByRole("alert").textContent).toBe("Give a value that fits.");
+    expect(gateway.last.count("request")).toBe(0);
+    await after(() => fireEvent.change(workers, { target: { value: "3" } }));
+    await send();
+    const request = gateway.last.take("request");
+    expect(request).toMatchObject({ params: { command: "scale", args: { workers: 3 } } });
+    expect(within(panel).queryByLabelText("Workers")).toBeNull();
+    expect(document.activeElement).toBe(scale);
+    expect(scale.textContent).toBe("Scale…");
+    await after(() =>
+      gateway.last.refuse(request, { code: "invalid_data", message: "workers is too large" }),
+    );
+    expect(within(panel).getByRole("alert").textContent).toBe(
+      "Scale did not work: workers is too large",
+    );
+    await say(4, "paused", {});
+    expect(names()).toContain("wake");
+    await after(() => fireEvent.click(within(panel).getByRole("button", { name: "flush" })));
+    expect(gateway.last.take("request")).toMatchObject({ params: { command: "flush" } });
+  });
+
   it("the status panel shows a notification until its ttl_ms passes or it is dismissed", async () => {
     const { answer, after, gateway, clock } = await show(fold(created, started));
     await answer("user:u1", { position: at(0), recovered: false });

@@ -6,6 +6,7 @@ import { CommandButtons } from "./command-buttons.tsx";
 import { ConnectionLight } from "./connection-light.tsx";
 import { NotificationList } from "./notification-list.tsx";
 import { OperationProgress } from "./operation-progress.tsx";
+import { OwnCommands } from "./own-commands.tsx";
 import { englishTexts, type PanelTexts } from "./panel-texts.ts";
 import { englishPeopleTexts, type PeopleTexts } from "./people-texts.ts";
 import { QuestionList } from "./question-list.tsx";
@@ -52,7 +53,7 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
   const title = useId();
   const operation = props.operation ?? props.operationId;
   const isNamed = operation !== undefined && operation !== null;
-  const { view, ...commands } = useOperation(operation);
+  const { view, handle, ...commands } = useOperation(operation);
   const state = view.kind === "ready" ? view.state : undefined;
   // Nothing of work that has ended can change, so it is never out of date.
   const isOld = view.kind === "ready" && view.stale && !isFinal(view.state.status);
@@ -84,6 +85,7 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
           {(state.questions ?? []).length > 0 && <Questions id={state.id} texts={people} />}
           <Ending state={state} />
           <CommandButtons state={state} commands={commands} texts={texts} />
+          <OwnCommands state={state} handle={handle} texts={texts} people={people} />
         </>
       )}
       <Announcement view={view} texts={texts} />

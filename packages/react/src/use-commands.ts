@@ -1,7 +1,6 @@
 "use client";
 import type { CommandOptions, OperationHandle, OperationView } from "@milepost/client";
 import {
-  type CommandPhase,
   commandAllowedIn,
   type OperationCommand,
   type OperationCommandName,
@@ -10,40 +9,11 @@ import {
 import { MilepostError } from "@milepost/protocol";
 import { useCallback, useMemo, useState } from "react";
 import { absentOperation, isHandle } from "./absent-operation.ts";
+import { type Attempt, attempt, type CommandControl, controlOf } from "./command-control.ts";
 import { useSelected } from "./use-selected.ts";
-
-/** State of one command, as a button shows it. */
-export interface CommandControl {
-  /** True while the operation's status allows the command and none of its kind is pending, from any user. */
-  readonly available: boolean;
-  /**
-   * Phase of the operation's last command of this kind, from any user, as the gateway reports it; `sending`
-   * while a command of this component has no phase yet. Undefined before the first.
-   */
-  readonly phase: CommandPhase | "sending" | undefined;
-  /** True while the outcome of the command is open. */
-  readonly pending: boolean;
-  /**
-   * Reason why the last command that this component sent failed; undefined if it did not fail or while a
-   * command of this kind is pending.
-   */
-  readonly error: string | undefined;
-  /**
-   * Sends the command. Never rejects: resolves to undefined when the command failed, and `error` holds the
-   * reason.
-   */
-  run(options?: CommandOptions): Promise<OperationCommand | undefined>;
-}
 
 /** Controls of the four commands, by name. */
 export type CommandControls = Readonly<Record<OperationCommandName, CommandControl>>;
-
-interface Attempt {
-  /** Operation that the command was sent to. The component may show another operation by now. */
-  readonly handle: OperationHandle;
-  readonly sending: boolean;
-  readonly error?: string;
-}
 
 interface CommandFacts {
   readonly status: OperationStatus | undefined;
@@ -69,42 +39,26 @@ export function useCommands(operation: OperationHandle | null | undefined): Comm
   const facts = useSelected(handle, readFacts, loading);
   const [attempts, setAttempts] = useState<Partial<Record<OperationCommandName, Attempt>>>({});
   const run = useCallback(
-    async (name: OperationCommandName, options: CommandOptions = {}) => {
-      const note = (attempt: Omit<Attempt, "handle">) =>
-        setAttempts((all) => {
-          const isShown = attempt.sending || all[name]?.handle === handle;
-          return isShown ? { ...all, [name]: { handle, ...attempt } } : all;
-        });
-      note({ sending: true });
-      try {
-        return await handle[name]({
-          ...options,
-          onPhase(phase, command) {
-            note({ sending: false });
-            options.onPhase?.(phase, command);
-          },
-        });
-      } catch (error) {
-        note({ sending: false, error: error instanceof Error ? error.message : String(error) });
-        return undefined;
-      }
-    },
+    (name: OperationCommandName, options?: CommandOptions) =>
+      attempt(
+        handle,
+        (made) =>
+          setAttempts((all) => {
+            const isShown = made.sending || all[name]?.handle === handle;
+            return isShown ? { ...all, [name]: made } : all;
+          }),
+        (given) => handle[name](given),
+        options,
+      ),
     [handle],
   );
   return useMemo(() => {
+    const { status } = facts;
     const control = (name: OperationCommandName): CommandControl => {
-      const attempt = attempts[name]?.handle === handle ? attempts[name] : undefined;
-      const command = facts[name];
-      const phase = attempt?.sending ? "sending" : command?.phase;
-      const pending = phase === "sending" || phase === "requested" || phase === "acknowledged";
+      const tried = attempts[name]?.handle === handle ? attempts[name] : undefined;
       const allowed: readonly OperationStatus[] = commandAllowedIn[name];
-      return {
-        available: !pending && facts.status !== undefined && allowed.includes(facts.status),
-        phase,
-        pending,
-        error: pending ? undefined : attempt?.error,
-        run: (options) => run(name, options),
-      };
+      const isAllowed = status !== undefined && allowed.includes(status);
+      return controlOf(facts[name], tried, isAllowed, (options) => run(name, options));
     };
     return Object.fromEntries(
       names.map((name) => [name, control(name)]),

@@ -14,6 +14,8 @@ const loading: OperationView = { kind: "loading" };
 export interface UsedOperation<Part> extends CommandControls {
   /** The whole view, or the selected part of it. */
   readonly view: Part;
+  /** Handle of the operation, for {@link useCommand} and other hooks. */
+  readonly handle: OperationHandle;
 }
 
 /**
@@ -43,5 +45,5 @@ export function useOperation<Part>(
     return [absent, absent.view];
   }, [client, operation]);
   const view = useSelected(handle, select, initial);
-  return { view, ...useCommands(handle) };
+  return { view, handle, ...useCommands(handle) };
 }

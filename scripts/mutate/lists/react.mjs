@@ -19,17 +19,31 @@ export const reactMutants = [
       "a component is not rendered when its part has lost a field",
     ],
   ]),
-  ...faultsIn(`${react}/use-commands.ts`, [
+  ...faultsIn(`${react}/command-control.ts`, [
     [
-      "available: !pending && facts.status",
-      "available: facts.status",
+      "available: !pending && isAllowed",
+      "available: isAllowed",
       "a command can be given again while it is under way",
     ],
     [
-      "error: pending ? undefined : attempt?.error,",
+      "error: pending ? undefined : tried?.error,",
       "error: undefined,",
       "the refusal of a command is not shown",
     ],
+  ]),
+  ...faultsIn(`${react}/use-command.ts`, [
+    [
+      "const isOurs = tried?.handle === handle && tried.name === name;",
+      "const isOurs = true;",
+      "the attempt at one command is shown at another",
+    ],
+    [
+      "!isFinal(status) && own.while?.includes(status) !== false",
+      "!isFinal(status)",
+      "a command is offered while the operation does not take it",
+    ],
+  ]),
+  ...faultsIn(`${react}/use-commands.ts`, [
     [
       "attempts[name]?.handle === handle ? attempts[name]",
       "attempts[name] !== undefined ? attempts[name]",
