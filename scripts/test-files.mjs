@@ -28,6 +28,7 @@ export const slowTests = existing([
  * test, so a quick run includes them whatever has changed. They are the vitest project `documents`.
  */
 export const documentTests = existing([
+  "bench/src/figures/documented-figures.test.ts",
   "examples/index-folder/page/design/contrast.test.ts",
   "packages/protocol/src/documented-codes.test.ts",
   "packages/protocol/src/documented-decisions.test.ts",

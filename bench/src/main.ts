@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { endWithParents } from "@milepost/redis/testing";
+import { printTables, runFigures } from "./figures/figures-command.ts";
 import { describeMachine, type Machine } from "./measure/machine.ts";
 import { type Options, readOptions, usage, type WorkloadName } from "./options.ts";
 import { killChildren } from "./process/child.ts";
@@ -8,6 +9,7 @@ import { runAcrossNodes } from "./workloads/across-nodes.ts";
 import { runBurst } from "./workloads/burst.ts";
 import { runComeback } from "./workloads/comeback.ts";
 import { runConnect } from "./workloads/connect.ts";
+import { runDeployment } from "./workloads/deployment.ts";
 import { runFanout } from "./workloads/fanout.ts";
 import { runHostile } from "./workloads/hostile.ts";
 import { runMemory } from "./workloads/memory.ts";
@@ -37,6 +39,7 @@ const workloads = {
   connect: runConnect,
   unicast: runUnicast,
   wire: runWire,
+  deployment: runDeployment,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>
@@ -90,6 +93,17 @@ for (const [signal, code] of [
 const args = process.argv.slice(2);
 if (args.includes("--help")) {
   print(usage);
+  process.exit();
+}
+const [command, ...rest] = args;
+if (command === "figures" || command === "table") {
+  try {
+    if (command === "figures") await runFigures(rest, workloads, print);
+    else printTables(rest, print);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    process.exit(1);
+  }
   process.exit();
 }
 let options: Options;

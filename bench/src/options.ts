@@ -24,6 +24,7 @@ export const workloadNames = [
   "connect",
   "unicast",
   "wire",
+  "deployment",
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
@@ -47,6 +48,8 @@ export interface Options {
   readonly bursts: number;
   /** Connections in the workloads `memory`, `comeback`, `ten-nodes` and `connect`. */
   readonly connections: number;
+  /** Connections in the workload `deployment`. */
+  readonly deployed: number;
   /** Connections that never read, in the workload `never-reading`. */
   readonly deaf: number;
   /** Attacks of the workload `hostile`; undefined: all of them. */
@@ -60,6 +63,8 @@ export interface Options {
 }
 
 export const usage = `npm run bench -- [workload ...] [options]
+npm run bench -- figures [run,run] [options]   make the runs of docs/performance.md, or those named, and keep their figures
+npm run bench -- table [--write]               print the tables of the kept figures, or write them into that page
 
 workloads: ${workloadNames.join(", ")} (default: ${byDefault.join(", ")})
   --targets a,b      targets to measure, from ${Object.keys(catalog).join(", ")}
@@ -71,6 +76,7 @@ workloads: ${workloadNames.join(", ")} (default: ${byDefault.join(", ")})
   --bursts N         burst: bursts of 50 publications a second (default 10)
   --deaf N           never-reading: connections that never read (default 500)
   --connections N    memory, connect: connections; comeback, ten-nodes: readers (default 10000, at most 18000)
+  --deployed N       deployment: connections (default 48000, at most 60000)
   --attacks a,b      hostile: attacks to run, from ${attackNames.join(", ")} (default: all)
   --profile DIR      also write CPU profiles of the servers to DIR; figures of such a run do not count
   --json             print the report as JSON to standard output`;
@@ -89,6 +95,7 @@ export function readOptions(args: readonly string[]): Options {
       bursts: { type: "string", default: "10" },
       deaf: { type: "string", default: "500" },
       connections: { type: "string", default: "10000" },
+      deployed: { type: "string", default: "48000" },
       attacks: { type: "string" },
       profile: { type: "string" },
       json: { type: "boolean", default: false },
@@ -114,6 +121,7 @@ export function readOptions(args: readonly string[]): Options {
     bursts: readNumber("bursts", values.bursts, 1, 100),
     deaf: readNumber("deaf", values.deaf, 1, 5_000),
     connections: readNumber("connections", values.connections, 100, 18_000),
+    deployed: readNumber("deployed", values.deployed, 100, 60_000),
     attacks: values.attacks?.split(",").map(readAttack),
     json: values.json,
     profile: values.profile,

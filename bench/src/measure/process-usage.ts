@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /**
  * Clock ticks per second in the kernel's process statistics (USER_HZ): 100 on every architecture that Node runs
@@ -52,4 +52,24 @@ export function parseResidentBytes(status: string): number {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(status);
   if (match === null) throw new Error("no VmRSS in /proc/<pid>/status");
   return Number(match[1]) * 1024;
+}
+
+/** Returns the bytes of RAM of a process in which a page that n processes share counts as the nth part of one. */
+export function proportionalBytes(pid: number): number {
+  return parseProportionalBytes(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
+}
+
+/** Returns Pss, in bytes, from the text of a `/proc/<pid>/smaps_rollup`. */
+export function parseProportionalBytes(rollup: string): number {
+  const match = /^Pss:\s+(\d+) kB$/m.exec(rollup);
+  if (match === null) throw new Error("no Pss in /proc/<pid>/smaps_rollup");
+  return Number(match[1]) * 1024;
+}
+
+/** Returns a process and all processes that come from it. */
+export function processTree(pid: number): readonly number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean),
+  );
+  return [pid, ...children.flatMap((child) => processTree(Number(child)))];
 }

@@ -22,9 +22,9 @@ export class Child<Methods extends Calls<Methods>> implements AsyncDisposable {
   readonly #ended: Promise<void>;
   #lastId = 0;
 
-  /** Starts the module at `url` with the Node that runs this process and the flags `nodeFlags`. */
-  constructor(url: URL, nodeFlags: readonly string[] = []) {
-    const child = fork(fileURLToPath(url), { execArgv: [...nodeFlags] });
+  /** Starts the module at `url` with the flags `nodeFlags`, by the Node that runs this process or another `program`. */
+  constructor(url: URL, nodeFlags: readonly string[] = [], program = process.execPath) {
+    const child = fork(fileURLToPath(url), { execArgv: [...nodeFlags], execPath: program });
     if (child.pid === undefined) throw new Error(`cannot start ${url} as a child process`);
     this.pid = child.pid;
     this.#process = child;

@@ -47,6 +47,12 @@ export const catalog = {
       startMilepost({ dialect: "milepost.v1.json", channels: "shared", metrics: "scraped" }),
   },
   ws: { title: "ws, send in a loop", joins: false, start: startWs },
+  /** It runs in Bun, by `bun-process.ts`. */
+  bun: {
+    title: "Bun, publish to a topic",
+    joins: true,
+    start: () => Promise.reject(new Error("the target bun runs in Bun; see BENCH_BUN")),
+  },
   "socket.io": { title: "Socket.IO, emit to a room", joins: false, start: startSocketIo },
 } as const satisfies Record<string, Entry>;
 
@@ -70,6 +76,7 @@ export const pacedTargets = [
 
 /** Further targets of these workloads, which run only when they are named. */
 export const namedTargets = [
+  "bun",
   "milepost-unmetered",
   "milepost-scraped",
 ] as const satisfies readonly TargetName[];

@@ -16,7 +16,8 @@ function running(): Target {
 }
 
 const methods = {
-  async start({ name }: { name: TargetName }): Promise<ConnectPlan> {
+  /** Starts a target. A process whose clock is not that of the machine takes its time from `nowUs`. */
+  async start({ name }: { name: TargetName; nowUs?: number }): Promise<ConnectPlan> {
     target = await catalog[name].start();
     return target.plan;
   },
