@@ -5,6 +5,7 @@ import { coreMutants } from "./lists/core.mjs";
 import { deploymentMutants } from "./lists/deployment.mjs";
 import { durableMutants } from "./lists/durable.mjs";
 import { hubMutants } from "./lists/hub.mjs";
+import { loadMutants } from "./lists/load.mjs";
 import { luaMutants } from "./lists/lua.mjs";
 import { metricsMutants } from "./lists/metrics.mjs";
 import { modelMutants, protocolMutants } from "./lists/model.mjs";
@@ -57,4 +58,5 @@ export const lists = [
   { subject: "reach", mutants: reachMutants },
   { subject: "socketio", mutants: socketioMutants },
   { subject: "bullmq", mutants: bullmqMutants },
+  { subject: "load", mutants: loadMutants },
 ];

@@ -18,7 +18,7 @@ interface Peer {
 const peers: readonly Peer[] = [
   {
     ...{ title: "Milepost", paced: "milepost-json", published: "milepost" },
-    leavesOut: "nothing: verified tokens, history, resume, order, bounded queues",
+    leavesOut: "nothing; it has verified tokens, history, resume, order, bounded queues",
   },
   {
     ...{ title: "floor", paced: "floor", published: "floor" },
@@ -41,12 +41,11 @@ const peers: readonly Peer[] = [
 /** Returns the table of F1–F9 and T1–T10 in Markdown. */
 export function targetTable(files: FigureFiles): string {
   const rows = figureRows(files).map(({ id, what, target, run, measured, isMet }) => [
-    ...[id, what, target],
-    measured ?? "not measured yet",
+    ...[`${id} ${what}`, target, measured ?? "not measured yet"],
     isMet === undefined ? "" : isMet ? "met" : "missed",
-    files.has(run) ? `[${run}](figures/${run}.json)` : `\`${run}\``,
+    run,
   ]);
-  return table(["id", "figure", "target", "measured", "", "run"], rows);
+  return table(["figure", "target", "measured", "", "run"], rows);
 }
 
 /** Returns the table that compares Milepost with others in Markdown; a figure that was not measured is left empty. */
@@ -59,7 +58,7 @@ export function peerTable(files: FigureFiles): string {
   const us = ({ cpuUsPerDelivery: { median } }: { cpuUsPerDelivery: Median }) =>
     median.toFixed(median < 1 ? 2 : 1);
   const serverUs = ({ serverUs }: { serverUs: Median }) => serverUs.median.toFixed(0);
-  const rows = peers.map(({ title, paced, published, leavesOut }) => [
+  const rows = peers.map(({ title, paced, published }) => [
     title,
     cell("fanout", paced, us),
     cell("burst", paced, us),
@@ -69,29 +68,22 @@ export function peerTable(files: FigureFiles): string {
     cell("connect", published, serverUs),
     cell("publish", published, serverUs),
     cell("unicast", published, serverUs),
-    leavesOut,
   ]);
-  const head = [
-    ...["", "fan-out µs", "burst µs", "KB idle", "connect µs", "publish µs", "unicast µs"],
-    "leaves out",
-  ];
-  return table(
-    head,
-    rows.filter((row) => row.slice(1, -1).some((value) => value !== "")),
-  );
+  const head = ["", "fan-out µs", "burst µs", "KB idle", "connect µs", "publish µs", "unicast µs"];
+  const shown = rows.filter((row) => row.slice(1).some((value) => value !== ""));
+  const lacks = peers
+    .filter(({ title }) => shown.some(([name]) => name === title))
+    .map(({ title, leavesOut }) => `- ${title} leaves out ${leavesOut}.`);
+  return [table(head, shown), "", ...lacks].join("\n");
 }
 
-/** Returns the table of the runs with their command lines and machines in Markdown. */
-export function runTable(files: FigureFiles): string {
-  const rows = [...files.values()].map(({ name, command, startedAt, commit, machine }) => [
-    `[${name}](figures/${name}.json)`,
-    `\`${command}\``,
-    startedAt.slice(0, 16).replace("T", " "),
-    commit,
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`,
-    machine.load.toFixed(1),
+/** Returns the list of the runs with their command lines in Markdown. */
+export function runList(files: FigureFiles): string {
+  const lines = [...files.values()].flatMap(({ name, command, startedAt, commit, machine }) => [
+    `- [${name}](figures/${name}.json): \`${command}\``,
+    `  - ${startedAt.slice(0, 16).replace("T", " ")} UTC, commit ${commit}, ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load before ${machine.load.toFixed(1)}`,
   ]);
-  return table(["run", "command", "UTC", "commit", "machine", "load before"], rows);
+  return lines.join("\n");
 }
 
 /** Returns the measured unit costs in Markdown. */
@@ -153,7 +145,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 export function withTables(page: string, files: FigureFiles): string {
   const tables = {
     ...{ targets: targetTable, peers: peerTable, costs: costTable, plan: planTable },
-    runs: runTable,
+    runs: runList,
   };
   return Object.entries(tables).reduce((text, [name, of]) => {
     const [begin, end] = [`<!-- ${name}: npm run bench -- table -->`, `<!-- end of ${name} -->`];

@@ -8,7 +8,7 @@ import { memoryTargets, pacedTargets } from "../targets/catalog.ts";
 import type { OnProgress, WorkloadReport } from "../workloads/workload.ts";
 import { type FigureFile, readFigures } from "./figure-file.ts";
 import { figureRuns } from "./figure-runs.ts";
-import { peerTable, runTable, targetTable, withTables } from "./figure-tables.ts";
+import { peerTable, runList, targetTable, withTables } from "./figure-tables.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** Folder of the committed figures, and the page that shows them. */
@@ -66,7 +66,7 @@ export function printTables(args: readonly string[], print: (line: string) => vo
     writeFileSync(page, withTables(readFileSync(page, "utf8"), files));
     return;
   }
-  for (const text of [targetTable(files), peerTable(files), runTable(files)]) print(`${text}\n`);
+  for (const text of [targetTable(files), peerTable(files), runList(files)]) print(`${text}\n`);
 }
 
 /** Returns the option that adds Bun to the targets of a run, if it is installed. */

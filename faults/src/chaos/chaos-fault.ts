@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Silence } from "../network/relay.ts";
 import { openFiles } from "../processes/open-files.ts";
+import type { Redis } from "../processes/redis.ts";
 import type { Random } from "../random.ts";
 import type { DeployedNode, Deployment } from "./deployment.ts";
 import { stepNoticedMs } from "./stepped-clock.ts";
@@ -116,13 +117,14 @@ export const chaosFaults: readonly ChaosFault[] = [
     part: "redis",
     impossible: ({ disk }) =>
       disk === undefined ? "needs root, to mount a tmpfs in a namespace" : undefined,
-    async run({ disk }, random) {
+    async run({ disk, redis }, random) {
       const ms = random.between(2_000, 10_000);
       const free = await disk?.fill();
       await pause(ms);
       await free?.();
       // Redis tries to write again once a second.
       await pause(1_500);
+      await rewriteLog(redis);
       return `disk full for ${ms} ms`;
     },
   },
@@ -261,6 +263,20 @@ export const chaosFaults: readonly ChaosFault[] = [
     },
   },
 ];
+
+/**
+ * Makes Redis rewrite its append-only file, as docs/operations.md asks of operators after a full disk. Redis 7.0 may have
+ * left a hole of zeros in the old file, with which it would not start again.
+ */
+async function rewriteLog(redis: Redis): Promise<void> {
+  const isIdle = async () => {
+    const info = String(await redis.command("INFO", "persistence"));
+    return /aof_rewrite_in_progress:0/.test(info) && /aof_rewrite_scheduled:0/.test(info);
+  };
+  while (!(await isIdle())) await pause(100);
+  await redis.command("BGREWRITEAOF");
+  while (!(await isIdle())) await pause(100);
+}
 
 function someNode({ nodes }: Deployment, random: Random): readonly [number, DeployedNode] {
   const node = random.pick(nodes);

@@ -126,11 +126,21 @@ async function runIn(deployment: Deployment, options: ChaosOptions): Promise<Cha
 
   const { possible, impossible } = sort(options.faults, deployment);
   for (const { fault, reason } of impossible) onProgress(`left out: ${fault}, which ${reason}`);
-  const happened = await injectAll(
-    { deployment, journal, readers, accuse, begun, ...options },
-    possible,
-    begun + minutes * 60_000,
-  );
+  const happened: Happened[] = [];
+  const scene = { deployment, journal, readers, accuse, begun, ...options };
+  try {
+    await injectAll(scene, possible, begun + minutes * 60_000, happened);
+  } catch (error) {
+    if (!(error instanceof BeyondRepair)) throw error;
+    accuse("run", `a program could not be started again, and the run ended: ${error.message}`);
+    clearInterval(sampling);
+    const { stored, refused, deliveries, gaps, resets, records } = journal;
+    return {
+      ...{ seed, startedAt, durationMs: journal.now - begun, happened, samples, impossible },
+      ...{ violations, stored, refused, deliveries, gaps, resets },
+      ...{ load: load.reports, loadFailures: load.failures, records },
+    };
+  }
 
   await pause(calmMs);
   clearInterval(sampling);
@@ -206,17 +216,16 @@ async function injectAll(
   scene: Scene,
   faults: readonly ChaosFault[],
   until: number,
-): Promise<readonly Happened[]> {
+  happened: Happened[],
+): Promise<void> {
   const { journal } = scene;
   const random = new Random(scene.seed);
   const plan = new FaultPlan(faults, random);
-  const happened: Happened[] = [];
   await pause(calmMs);
   while (journal.now < until) {
     happened.push(...(await injectNext(scene, plan.next(), random)));
     await pause(random.between(500, 5_000));
   }
-  return happened;
 }
 
 /** Injects faults at the same time, heals everything, and waits until every reader has what was acknowledged since. */
@@ -240,7 +249,11 @@ async function injectNext(
       return { fault: fault.name, did, startedAt, endedAt: journal.now - begun };
     }),
   );
-  for (const ended of await deployment.heal()) accuse("run", `ended unasked: ${ended}`);
+  try {
+    for (const ended of await deployment.heal()) accuse("run", `ended unasked: ${ended}`);
+  } catch (error) {
+    throw new BeyondRepair(error instanceof Error ? error.message : String(error));
+  }
   journal.add({ type: "fault", fault: "store_refuses", phase: "stop" });
   const healedAt = journal.now;
   const before = new Map(journal.acknowledged);
@@ -270,6 +283,9 @@ async function injectNext(
   }
   return done.map((one) => ({ ...one, recoveredMs }));
 }
+
+/** Error of a program that could not be started again, after which nothing more can be observed. */
+class BeyondRepair extends Error {}
 
 /** Order of the faults: all of them in turn, shuffled each time, and one time in four two of different parts at once. */
 export class FaultPlan {
