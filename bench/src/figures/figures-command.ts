@@ -39,8 +39,7 @@ export async function runFigures(
       );
     }
     const { name } = run;
-    // Later options count, so those of the command line come last.
-    const own = [...run.args, ...withBun(name), ...more];
+    const own = withDefaults(more, [...run.args, ...withBun(name)]);
     const begun = {
       startedAt: new Date().toISOString(),
       commit: commitOf(),
@@ -67,6 +66,15 @@ export function printTables(args: readonly string[], print: (line: string) => vo
     return;
   }
   for (const text of [targetTable(files), peerTable(files), runList(files)]) print(`${text}\n`);
+}
+
+/** Returns options as pairs of a flag and its value, with the defaults of those that are not there. */
+export function withDefaults(
+  given: readonly string[],
+  defaults: readonly string[],
+): readonly string[] {
+  const missing = defaults.filter((_, i) => !given.includes(defaults[i - (i % 2)] ?? ""));
+  return [...missing, ...given];
 }
 
 /** Returns the option that adds Bun to the targets of a run, if it is installed. */

@@ -4,6 +4,7 @@ import type { FigureFile } from "./figure-file.ts";
 import { figureRows } from "./figure-rows.ts";
 import { figureRuns } from "./figure-runs.ts";
 import { targetTable, withTables } from "./figure-tables.ts";
+import { withDefaults } from "./figures-command.ts";
 
 const median = (value: number) => ({ median: value, min: value, max: value });
 
@@ -61,6 +62,12 @@ test("a plan has the workers that its tightest bound asks for, and the memory of
   expect(planCapacity({ ...load, comebackSeconds: 5 }, costs)).toMatchObject({
     ...{ byComeback: 12, workers: 12 },
   });
+});
+
+test("an option of the command line takes the place of the run's own, so that the kept command says what ran", () => {
+  const own = ["--rounds", "3", "--seconds", "5"];
+  expect(withDefaults(["--rounds", "1"], own)).toEqual(["--seconds", "5", "--rounds", "1"]);
+  expect(withDefaults([], own)).toEqual(own);
 });
 
 test("a page without the marks of a table is refused, so that no table is lost unseen", () => {

@@ -113,7 +113,7 @@ export function timelineOf({ happened, samples, durationMs, seed }: ChaosVerdict
   const top = 26;
   const faultsEnd = top + names.length * rowHeight;
   const height = faultsEnd + 260;
-  const x = (at: number) => left + (at / Math.max(1, durationMs)) * (width - left - 10);
+  const x = (at: number) => left + (at / Math.max(1, durationMs)) * (width - left - 40);
   const bars = happened.map(({ fault, did, startedAt, endedAt, recoveredMs }) => {
     const y = top + names.indexOf(fault) * rowHeight;
     const end = endedAt + (recoveredMs ?? 30_000);

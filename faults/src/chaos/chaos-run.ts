@@ -36,6 +36,8 @@ export interface ChaosOptions {
   /** Connections and publications a second of the load tool beside the faults; 0 connections: none. */
   readonly loadConnections: number;
   readonly loadRate: number;
+  /** Bug to put into the gateways on purpose, which the run must then find. */
+  readonly mutant?: string;
   onProgress(line: string): void;
 }
 
@@ -84,7 +86,7 @@ export interface ChaosVerdict {
  * the load tool runs. Resolves with what the checker says about everything that was observed.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosVerdict> {
-  const deployment = await Deployment.start();
+  const deployment = await Deployment.start(options.mutant);
   try {
     return await runIn(deployment, options);
   } finally {

@@ -39,6 +39,7 @@ test("the options of a chaos run are read, and a wrong one is named", () => {
   expect(typeof options === "string" ? [] : namesOf(options.faults)).not.toContain("roll");
   expect(readChaosOptions(["--minutes", "x"], chaosFaults)).toContain('not "x"');
   expect(readChaosOptions(["--only", "earthquake"], chaosFaults)).toContain("earthquake");
+  expect(readChaosOptions(["--mutant", "none"], chaosFaults)).toContain("none");
   expect(readChaosOptions(["--hours", "1"], chaosFaults)).toContain("--hours");
   expect(readChaosOptions(["--seed"], chaosFaults)).toContain("needs a value");
 });

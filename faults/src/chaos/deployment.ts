@@ -31,6 +31,7 @@ interface Parts {
   readonly balancer: Balancer;
   readonly edge: Relay;
   readonly folder: string;
+  readonly mutant: string | undefined;
 }
 
 /**
@@ -46,19 +47,22 @@ export class Deployment {
   /** Relay between the clients and HAProxy. */
   readonly edge: Relay;
   readonly #folder: string;
+  readonly #mutant: string | undefined;
   readonly #forgetFolder: () => void;
 
-  private constructor({ redis, disk, nodes, balancer, edge, folder }: Parts) {
+  private constructor({ redis, disk, nodes, balancer, edge, folder, mutant }: Parts) {
     this.redis = redis;
     this.disk = disk;
     this.nodes = nodes;
     this.balancer = balancer;
     this.edge = edge;
     this.#folder = folder;
+    this.#mutant = mutant;
     this.#forgetFolder = removeWithThisProcess(folder);
   }
 
-  static async start(): Promise<Deployment> {
+  /** Starts everything; a named mutant is put into the code of the gateways. */
+  static async start(mutant?: string): Promise<Deployment> {
     const folder = await mkdtemp(join(tmpdir(), "milepost-chaos-"));
     const disk = (await SmallDisk.isPossible()) ? await SmallDisk.start() : undefined;
     const redis =
@@ -70,14 +74,19 @@ export class Deployment {
       const way = await Relay.start(() => [redis.port]);
       const clock = hasClocks ? new SteppedClock(folder, String(i)) : undefined;
       const port = await freePort();
-      nodes.push({ port, way, clock, gateway: await startGateway(folder, { port, way, clock }) });
+      nodes.push({
+        port,
+        way,
+        clock,
+        gateway: await startGateway(folder, { port, way, clock }, mutant),
+      });
     }
     const balancer = await Balancer.start(
       folder,
       nodes.map(({ port }) => port),
     );
     const edge = await Relay.start(() => [balancer.port]);
-    return new Deployment({ redis, disk, nodes, balancer, edge, folder });
+    return new Deployment({ redis, disk, nodes, balancer, edge, folder, mutant });
   }
 
   /** Redis with the data at the end. */
@@ -92,7 +101,7 @@ export class Deployment {
 
   /** Starts a gateway again on its port. */
   async restart(node: DeployedNode): Promise<void> {
-    node.gateway = await startGateway(this.#folder, node);
+    node.gateway = await startGateway(this.#folder, node, this.#mutant);
   }
 
   /** Ends every fault, and starts again what has ended; resolves with the programs that had ended unasked. */
@@ -139,6 +148,7 @@ function settingsIn(folder: string): string {
 async function startGateway(
   folder: string,
   { port, way, clock }: Pick<DeployedNode, "port" | "way" | "clock">,
+  mutant: string | undefined,
 ): Promise<Gateway> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -150,10 +160,7 @@ async function startGateway(
   const redisUrl = `redis://127.0.0.1:${way.port}`;
   const place = { port, env: { MILEPOST_MEMORY: "false", ...clock?.env } };
   try {
-    return await Promise.race([
-      Gateway.start(redisUrl, settingsIn(folder), undefined, place),
-      late,
-    ]);
+    return await Promise.race([Gateway.start(redisUrl, settingsIn(folder), mutant, place), late]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,3 +1,4 @@
+import { mutants } from "../mutants/mutants.ts";
 import type { ChaosFault } from "./chaos-fault.ts";
 import type { ChaosOptions } from "./chaos-run.ts";
 
@@ -10,7 +11,7 @@ export interface ChaosCommand extends Omit<ChaosOptions, "onProgress"> {
 export function usage(faults: readonly ChaosFault[]): string {
   const rows = faults.map(({ name, says }) => `  ${name.padEnd(18)}${says}`);
   return `usage: npm run chaos -- [--minutes N] [--seed N] [--only name,name] [--without name,name]
-                        [--load-connections N] [--load-rate N] [--out FOLDER]
+                        [--load-connections N] [--load-rate N] [--out FOLDER] [--mutant NAME]
 
 ${rows.join("\n")}
 `;
@@ -29,6 +30,7 @@ export function readChaosOptions(
     "load-rate": [1, 5_000],
   } as const;
   let out = "chaos-report";
+  let mutant: string | undefined;
   let chosen = faults;
   for (let i = 0; i < args.length; i += 2) {
     const name = (args[i] ?? "").replace(/^--/, "");
@@ -43,7 +45,10 @@ export function readChaosOptions(
       }
       numbers[key] = number;
     } else if (name === "out") out = value;
-    else if (name === "only" || name === "without") {
+    else if (name === "mutant") {
+      if (!mutants.some((known) => known.name === value)) return `there is no mutant "${value}"`;
+      mutant = value;
+    } else if (name === "only" || name === "without") {
       const names = value.split(",");
       const unknown = names.find((one) => !faults.some((fault) => fault.name === one));
       if (unknown !== undefined) return `there is no fault ${JSON.stringify(unknown)}`;
@@ -53,5 +58,13 @@ export function readChaosOptions(
   }
   if (chosen.length === 0) return "no fault is left; name fewer in --without";
   const { minutes, seed, "load-connections": loadConnections, "load-rate": loadRate } = numbers;
-  return { minutes, seed, faults: chosen, loadConnections, loadRate, out };
+  return {
+    minutes,
+    seed,
+    faults: chosen,
+    loadConnections,
+    loadRate,
+    out,
+    ...(mutant && { mutant }),
+  };
 }

@@ -21,7 +21,8 @@ export class BenchProgress {
     if (this.#terminal.columns !== undefined) {
       this.#hasBar = true;
       const line = `${barOf(progress.done)} ${wordsOf(progress)}`;
-      this.#pass(`${clearLine}${line.slice(0, this.#terminal.columns - 1)}`);
+      // A terminal that does not tell its width has 0 columns.
+      this.#pass(`${clearLine}${line.slice(0, (this.#terminal.columns || 80) - 1)}`);
       return;
     }
     const now = performance.now();

@@ -19,7 +19,7 @@ export function chartOf(report: LoadReport): string {
   const panels = [0, 1, 2].map((i) => margin.top + 24 + i * (panelHeight + margin.gap));
   const height = (panels[2] ?? 0) + panelHeight + 50;
   const { shape, target, profile, startedAt } = report;
-  const title = `milepost bench ${profile}: ${numberWords(shape.connections)} connections, ${numberWords(shape.rate)} publications/s, ${target.url}, ${startedAt}`;
+  const title = `milepost bench ${profile}: ${numberWords(shape.connections)} connections, ${numberWords(shape.rate)} publications/s, ${target.url}, ${startedAt.slice(0, 16)}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12" role="img">`,
     `<title>${escaped(title)}</title>`,
