@@ -115,6 +115,30 @@ describe("appends of a tick", () => {
   });
 });
 
+describe("a log that nobody reads", () => {
+  test("[P-STORE-2] is trimmed by its appends, within 32 entries of its maximum number and an eighth of its maximum size", async () => {
+    await using one = await node();
+    const few = { ...policy, maxEntries: 128 };
+    for (let n = 0; n < 300; n++) await one.log.append("few", entry(n), few);
+    const [, fewStream] = new Keys(one.prefix).log("few", few);
+    expect(await admin.xLen(fewStream)).toBeLessThanOrEqual(128 + 32);
+    const small = { ...policy, maxBytes: 1_048_576 };
+    const large = { ...entry(0), json: JSON.stringify("x".repeat(15_998)) };
+    for (let n = 0; n < 111; n++) await one.log.append("small", large, small);
+    const [, smallStream] = new Keys(one.prefix).log("small", small);
+    expect(await admin.xLen(smallStream)).toBeLessThanOrEqual((1_048_576 * 1.125) / 16_000 + 1);
+  });
+
+  test("has entries that Redis removes, also when it was read before its first entry", async () => {
+    await using one = await node();
+    const short = { ...policy, maxAgeMs: 60_000 };
+    await one.log.read("read", 0, 1, short);
+    await one.log.append("read", entry(1), short);
+    const [, stream] = new Keys(one.prefix).log("read", short);
+    expect(await admin.pTTL(stream)).toBeGreaterThan(0);
+  });
+});
+
 describe("a server that refuses keys of several hash tags", () => {
   /** Link of such a server; records the channels of each call. */
   function refusingLink() {
