@@ -101,8 +101,11 @@ local function finish(meta, stream, state, log, policy)
     raise(stream, log, policy, math.floor(log.before / 32) < math.floor(log.offset / 32))
     trim(stream, log, policy, math.max(16, policy.max_entries / 8))
   end
-  if log.floor or log.keys ~= log.was.keys or policy.ends > log.ttl then
+  if log.floor or policy.ends > log.ttl or log.keys > log.ttl then
     save(meta, stream, state, log, now, policy.max_age)
+  elseif log.keys > log.was.keys then
+    redis.call('HSET', meta, 'offset', log.offset_text, 'tag', log.tag, 'ts', log.ts_text, 'ends', policy.ends_text, 'bytes', log.bytes_text,
+      'keys', whole(log.keys))
   else
     redis.call('HSET', meta, 'offset', log.offset_text, 'tag', log.tag, 'ts', log.ts_text, 'ends', policy.ends_text, 'bytes', log.bytes_text)
   end

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { LogPolicy } from "@milepost/engine";
 
 /**
@@ -300,5 +300,5 @@ function bucketOf(owner: string): number {
 
 /** Returns a short hash. It reads UTF-16, because UTF-8 makes one text of all halves of surrogate pairs. */
 function digest(text: string): string {
-  return createHash("sha256").update(text, "utf16le").digest("base64url").slice(0, 27);
+  return hash("sha256", Buffer.from(text, "utf16le"), "base64url").slice(0, 27);
 }
