@@ -43,6 +43,8 @@ export type ChannelEvent<Events = Record<string, unknown>> = {
      * as in channel names; absent unless the channel's rule shows publishers.
      */
     readonly publisher?: string;
+    /** W3C trace context of the publish; absent where it is not traced. A span of what is rendered belongs below it. */
+    readonly traceparent?: string;
   };
 }[EventName<Events>];
 

@@ -63,6 +63,19 @@ describe("iterating over a channel", () => {
     expect(seen).toEqual(["user:ann", undefined]);
   });
 
+  it("[P-TRC-8] an event has the trace context of its publish, and none where the publish is not traced", async () => {
+    const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+    const { gateway, answer, channel } = await setUp();
+    const seen: (string | undefined)[] = [];
+    const loop = (async () => {
+      for await (const { traceparent } of channel.events()) if (seen.push(traceparent) === 2) break;
+    })();
+    await answer(at(0));
+    await gateway.last.say({ ...event(1), traceparent }, event(2));
+    await loop;
+    expect(seen).toEqual([traceparent, undefined]);
+  });
+
   it("stream() passes presence, summaryMs, events and since to the subscription", async () => {
     const { answer, channel } = await setUp();
     void channel

@@ -168,6 +168,7 @@ export class SharedSubscription {
         ts: typeof message.ts === "number" ? message.ts : 0,
         ...(typeof message.sig === "string" && { sig: message.sig }),
         ...(typeof message.publisher === "string" && { publisher: message.publisher }),
+        ...(typeof message.traceparent === "string" && { traceparent: message.traceparent }),
       },
       position,
       since: readPosition(message.since),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type TestCore, testCore } from "../testing/index.ts";
+import { RecordingMeter, type TestCore, testCore } from "../testing/index.ts";
 import { randomOf, runQuarters } from "../testing/quarter-runs.ts";
 
 /** Runs a kind often enough that the gateway can tell how long it takes: about 60 s. */
@@ -39,6 +39,21 @@ test("[P-EST-2] a kind with fewer than five finished runs says that it is new in
   expect(asked[0]?.estimate).toMatchObject({ basis: 5 });
   expect(asked[0]?.estimate?.none).toBeUndefined();
   expect(Math.abs((asked[0]?.estimate?.remaining?.p50_ms ?? 0) - 4_000)).toBeLessThan(200);
+});
+
+test("the outcomes of estimates are counted by kind, and add up to those of all kinds", async () => {
+  const meter = new RecordingMeter();
+  await using t = testCore({ meter });
+  await teach(t, "index");
+  await teach(t, "render", 8);
+  const all = "milepost_estimate_outcomes_total";
+  const byKind = "milepost_estimate_outcomes_by_kind_total";
+  for (const outcome of ["below_p50", "inside", "above_p90"]) {
+    const parts = ["index", "render"].map((kind) => meter.count(byKind, { kind, outcome }));
+    expect(parts.reduce((sum, count) => sum + count, 0)).toBe(meter.count(all, { outcome }));
+  }
+  expect(meter.count(byKind, { kind: "index" })).toBeGreaterThan(10);
+  expect(meter.count(byKind, { kind: "render" })).toBeGreaterThan(0);
 });
 
 test("[P-EST-1] an estimate is published at the creation, the start and five percentages, however often the producer reports", async () => {

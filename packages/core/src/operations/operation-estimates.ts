@@ -35,7 +35,7 @@ export interface OperationEstimatesContext {
   readonly clock: Pick<Clock, "now">;
   readonly random: Pick<Random, "fraction">;
   readonly onError: (error: unknown) => void;
-  readonly instruments: Pick<CoreInstruments, "estimatesTold" | "estimateOutcomes">;
+  readonly instruments: Pick<CoreInstruments, "estimatesTold" | "estimateOutcomes" | "calibration">;
 }
 
 /**
@@ -90,9 +90,11 @@ export class OperationEstimates {
     const { run, outcomes } = lessonOf(before, after);
     for (const { told, below50, below90 } of outcomes.values()) {
       instruments.estimatesTold.add(told);
-      if (below50 > 0) instruments.estimateOutcomes.below_p50.add(below50);
-      else if (below90 > 0) instruments.estimateOutcomes.inside.add(below90);
-      else instruments.estimateOutcomes.above_p90.add(1);
+      const ofKind = instruments.calibration.of(after.kind);
+      const outcome = below50 > 0 ? "below_p50" : below90 > 0 ? "inside" : "above_p90";
+      const count = below50 > 0 ? below50 : below90 > 0 ? below90 : 1;
+      instruments.estimateOutcomes[outcome].add(count);
+      ofKind[outcome].add(count);
     }
     await kinds.add(after.kind, run, outcomes).catch(onError);
   }

@@ -126,6 +126,7 @@ export interface OperationContext {
     | "operationSummaryRetries"
     | "estimatesTold"
     | "estimateOutcomes"
+    | "calibration"
     | "operationInputs"
   >;
 }

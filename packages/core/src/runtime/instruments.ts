@@ -478,6 +478,16 @@ export const coreInstruments = {
     unit: "estimates",
     labels: [["outcome", ["below_p50", "inside", "above_p90"]]],
   },
+  calibration: {
+    kind: "counter",
+    name: "milepost_estimate_outcomes_by_kind_total",
+    help: "The outcomes of estimates by kind of operation, to see whose estimates are off; all kinds beyond 50 are other.",
+    unit: "estimates",
+    labels: [
+      ["kind", { most: maxKinds }],
+      ["outcome", ["below_p50", "inside", "above_p90"]],
+    ],
+  },
   operationInputs: {
     kind: "counter",
     name: "milepost_operation_inputs_total",
