@@ -7,6 +7,7 @@ import {
   MemorySignals,
 } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
+import { Checkpoints } from "./checkpoints.ts";
 import { type DataFolder, descriptorOf, isGone, syncFolder, takeFolder } from "./data-folder.ts";
 import { failureKindOf } from "./driver/database.ts";
 import { openDatabase } from "./driver/open-database.ts";
@@ -31,6 +32,7 @@ import { SqliteSingleUse } from "./sqlite-single-use.ts";
 import { type Durability, SqliteStore } from "./sqlite-store.ts";
 import { SqliteTargets } from "./sqlite-targets.ts";
 import { StoreClock } from "./store-clock.ts";
+import { WalIndex } from "./wal-index.ts";
 
 const defaultMaxBytes = 10 * 1_073_741_824;
 const defaultMemoryBytes = 64 * 1_048_576;
@@ -70,8 +72,11 @@ export function sqliteEngine({
     const folder = takeFolder(path);
     const opened = openIn(folder);
     const { database, mainDescriptor, walDescriptor } = opened;
+    const index = new WalIndex(`${folder.file}-shm`);
+    const checkpoints = new Checkpoints({ database, file: folder.file, index });
     const store = new SqliteStore({
       database,
+      checkpoints,
       durability,
       walDescriptor,
       maxBytes,
@@ -95,6 +100,7 @@ export function sqliteEngine({
     const close = async () => {
       housekeeping.close();
       await store.close();
+      index.close();
       closeSync(walDescriptor);
       closeSync(mainDescriptor);
       folder.release();
@@ -144,6 +150,8 @@ function openIn(folder: DataFolder) {
       database.exec("PRAGMA synchronous = NORMAL");
       database.exec(`PRAGMA cache_size = -${cacheKib}`);
       database.exec("PRAGMA temp_store = MEMORY");
+      // Checkpoints run in a thread of their own.
+      database.prepare("PRAGMA wal_autocheckpoint = 0").get();
       database.prepare(`PRAGMA journal_size_limit = ${maxWalBytes}`).get();
       migrate(database);
       database.exec(

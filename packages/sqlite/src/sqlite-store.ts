@@ -1,6 +1,7 @@
 import { fdatasync } from "node:fs";
 import type { StoreHealth, StoreWatch } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
+import type { Checkpoints } from "./checkpoints.ts";
 import { type Database, failureKindOf, type Statement } from "./driver/database.ts";
 
 /** When a write counts as done: once the disk has it (`full`), or once the operating system has it (`normal`). */
@@ -14,6 +15,8 @@ export interface StoreParts {
   readonly walDescriptor: number;
   /** Makes what was written to a descriptor durable, off this thread; default `fdatasync`. */
   readonly sync?: (descriptor: number, done: (error: Error | null) => void) => void;
+  /** Copies the write-ahead log into the file now and then; by default SQLite does so within commits. */
+  readonly checkpoints?: Pick<Checkpoints, "committed" | "close">;
   /** Returns what is wrong with the files although SQLite does not notice it, such as a file that was deleted. */
   readonly faultOfFiles: () => string | undefined;
   /** Bytes that the file may have. */
@@ -167,6 +170,7 @@ export class SqliteStore implements StoreWatch {
     this.#cancelProbe?.();
     if (this.#batch !== undefined) this.#commitBatch();
     while (this.#syncing !== undefined) await new Promise<void>((resolve) => setImmediate(resolve));
+    await this.#parts.checkpoints?.close();
     try {
       // Leaves one file that has everything, so that a copy of it is a backup.
       this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
@@ -215,6 +219,7 @@ export class SqliteStore implements StoreWatch {
       return;
     }
     this.#batch = undefined;
+    this.#parts.checkpoints?.committed();
     if (this.durability === "normal") {
       settle(batch);
       return;

@@ -39,6 +39,12 @@ export function openDatabase(path: string): Database {
   };
 }
 
+/** Returns the name of the library of this platform, and the path by which a thread loads it if it is a package. */
+export function libraryInThread(): { readonly name: string; readonly path?: string } {
+  const { name } = library();
+  return name === "libsql" ? { name, path: require.resolve(name) } : { name };
+}
+
 let chosen: Library | undefined;
 
 function library(): Library {
