@@ -33,7 +33,7 @@ export interface KillVerdict {
   readonly stored: number;
   readonly gaps: number;
   readonly resets: number;
-  /** Longest time from a kill until the next gateway listened, in milliseconds. */
+  /** Longest time from a disturbance until the gateway listened or took publishes again, in milliseconds. */
   readonly longestStartMs: number;
   readonly records: readonly JournalRecord[];
 }
@@ -52,7 +52,7 @@ export async function runKills(kills: number, seed: number): Promise<KillVerdict
   const start = () => Gateway.startOn(join(folder, "data"), port, config);
   let gateway = await start();
   try {
-    return await runIn(`http://127.0.0.1:${port}`, kills, seed, async () => {
+    return await runDisturbed(`http://127.0.0.1:${port}`, kills, seed, async () => {
       await gateway.kill();
       gateway = await start();
     });
@@ -63,11 +63,15 @@ export async function runKills(kills: number, seed: number): Promise<KillVerdict
   }
 }
 
-async function runIn(
+/**
+ * Disturbs a gateway so many times, at moments that the seed chooses, while publishers publish, readers resume and a durable
+ * subscriber acknowledges, and judges what all of them saw. `disturb` resolves once the gateway takes publishes again.
+ */
+export async function runDisturbed(
   url: string,
-  kills: number,
+  times: number,
   seed: number,
-  killAndStart: () => Promise<void>,
+  disturb: () => Promise<void>,
 ): Promise<KillVerdict> {
   const random = new Random(seed);
   const journal = new Journal();
@@ -96,12 +100,12 @@ async function runIn(
   const reloading = new AbortController();
   const reloads = reloadAgainAndAgain(readers.slice(0, 2), reloading.signal);
   let longestStartMs = 0;
-  for (let n = 0; n < kills; n++) {
+  for (let n = 0; n < times; n++) {
     await pause(random.between(0, longestLifeMs));
     journal.add({ type: "fault", fault: "store_refuses", phase: "start" });
-    const killedAt = journal.now;
-    await killAndStart();
-    longestStartMs = Math.max(longestStartMs, journal.now - killedAt);
+    const disturbedAt = journal.now;
+    await disturb();
+    longestStartMs = Math.max(longestStartMs, journal.now - disturbedAt);
     journal.add({ type: "fault", fault: "store_refuses", phase: "stop" });
   }
   await pause(longestLifeMs);

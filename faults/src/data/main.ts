@@ -3,7 +3,8 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endWithParents } from "@milepost/redis/testing";
-import { runKills } from "./kill-run.ts";
+import { runDisk } from "./disk-run.ts";
+import { type KillVerdict, runKills } from "./kill-run.ts";
 import { readOptions, usage } from "./options.ts";
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -17,18 +18,29 @@ if (options === undefined) {
   process.stderr.write(usage);
   process.exit(2);
 }
-process.exit(options.kind === "power" ? await losePower(options) : await kill(options));
+const runs = { kills: kill, disk: breakDisk, power: losePower };
+process.exit(await (runs[options.kind] as (given: typeof options) => Promise<number>)(options));
 
 async function kill({ kills, seed }: { readonly kills: number; readonly seed: number }) {
-  const { violations, stored, gaps, resets, longestStartMs, records } = await runKills(kills, seed);
+  return judged(`${kills} kills`, `kills-${seed}`, await runKills(kills, seed));
+}
+
+async function breakDisk({ breaks, seed }: { readonly breaks: number; readonly seed: number }) {
+  const verdict = await runDisk(breaks, seed);
+  const made = Object.entries(verdict.breaks).map(([name, count]) => `${count} ${name}`);
+  return judged(`${breaks} breaks of the disk (${made.join(", ")})`, `disk-${seed}`, verdict);
+}
+
+async function judged(what: string, name: string, verdict: KillVerdict): Promise<number> {
+  const { violations, stored, gaps, resets, longestStartMs, records } = verdict;
   print(
-    `${kills} kills: ${stored} stored, ${gaps} gaps, ${resets} resets, ${violations.length} violations, longest start ${longestStartMs.toFixed(0)} ms`,
+    `${what}: ${stored} stored, ${gaps} gaps, ${resets} resets, ${violations.length} violations, longest ${longestStartMs.toFixed(0)} ms`,
   );
   if (violations.length === 0) return 0;
   for (const { id, says, line, t } of violations.slice(0, 10)) {
     print(`  ${id} line ${line}, ${t} ms: ${says}`);
   }
-  const path = join(await mkdtemp(join(tmpdir(), "milepost-journal-")), `kills-${seed}.ndjson`);
+  const path = join(await mkdtemp(join(tmpdir(), "milepost-journal-")), `${name}.ndjson`);
   await writeFile(path, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
   print(`  ${path}`);
   return 1;

@@ -1,6 +1,7 @@
 /** Options of the command line of `faults:data`. */
 export type DataOptions =
   | { readonly kind: "kills"; readonly kills: number; readonly seed: number }
+  | { readonly kind: "disk"; readonly breaks: number; readonly seed: number }
   | {
       readonly kind: "power";
       readonly images: number;
@@ -10,24 +11,28 @@ export type DataOptions =
     };
 
 export const usage = `usage: npm run faults:data -- [--kills N] [--seed N]
+       npm run faults:data -- --disk [--breaks N] [--seed N]
        npm run faults:data -- --power [--images N] [--recorded MS] [--seed N] [--mutant NAME]
 `;
 
 /** Parses the command line; returns undefined when it is invalid. */
 export function readOptions(args: readonly string[]): DataOptions | undefined {
   const isPower = args[0] === "--power";
-  const numbers = isPower
-    ? new Map([
-        ["--images", 1_000],
-        ["--recorded", 1_500],
-        ["--seed", 1],
-      ])
-    : new Map([
-        ["--kills", 200],
-        ["--seed", 1],
-      ]);
+  const isDisk = args[0] === "--disk";
+  const numbers = new Map(
+    (isPower
+      ? [
+          ["--images", 1_000],
+          ["--recorded", 1_500],
+          ["--seed", 1],
+        ]
+      : [
+          [isDisk ? "--breaks" : "--kills", isDisk ? 60 : 200],
+          ["--seed", 1],
+        ]) as [string, number][],
+  );
   let mutant: string | undefined;
-  for (let i = isPower ? 1 : 0; i < args.length; i += 2) {
+  for (let i = isPower || isDisk ? 1 : 0; i < args.length; i += 2) {
     const [flag = "", value] = [args[i], args[i + 1]];
     if (value === undefined) return undefined;
     if (isPower && flag === "--mutant") mutant = value;
@@ -37,6 +42,7 @@ export function readOptions(args: readonly string[]): DataOptions | undefined {
   }
   const number = (flag: string) => numbers.get(flag) ?? 1;
   const seed = number("--seed");
+  if (isDisk) return { kind: "disk", breaks: number("--breaks"), seed };
   if (!isPower) return { kind: "kills", kills: number("--kills"), seed };
   return {
     kind: "power",

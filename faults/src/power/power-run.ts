@@ -127,14 +127,21 @@ async function judgeAll(
   const disk = new RecordedDisk();
   const violations: string[] = [];
   const syncs = new Map<bigint, { readonly at: bigint; readonly file: bigint }>();
+  const logs = new Set(
+    events.flatMap((event) =>
+      event.kind === "opened" && event.path === "/milepost.db-wal" ? [event.file] : [],
+    ),
+  );
   let surely = 0n;
   let longestTail = 0;
   let judged = 0;
   for (const [i, event] of events.entries()) {
     disk.follow(event);
     if (event.kind === "sync_begun") syncs.set(event.sync, event);
-    // A sync of the write-ahead log, or of the file after it, makes durable all that was acknowledged before it began.
-    if (event.kind === "sync_ended") surely = syncs.get(event.sync)?.at ?? surely;
+    // A sync of the write-ahead log makes durable all that was acknowledged before it began.
+    if (event.kind === "sync_ended" && logs.has(event.file)) {
+      surely = syncs.get(event.sync)?.at ?? surely;
+    }
     for (let n = moments.get(i) ?? 0; n > 0 && violations.length < mostViolations; n--) {
       const until = events[i + 1]?.at ?? event.at;
       const known = facts.filter(({ at }) => at < until);
