@@ -23,9 +23,9 @@ export const mutants: readonly Mutant[] = [
     shownBy: "redis-paused",
     changes: [
       {
-        file: "/redis/dist/redis-channel-log.js",
-        find: 'if (key === undefined)\n            args.push("");',
-        replace: 'if (key !== "")\n            args.push("");',
+        file: "/redis/dist/append-group.js",
+        find: 'if (key === undefined)\n                    args.push("");',
+        replace: 'if (key !== "")\n                    args.push("");',
       },
     ],
   },
