@@ -36,6 +36,11 @@ export const maxClockToleranceMs = 300_000;
 const defaultToleranceMs = 5_000;
 /** Longest wait for the begin of a token, in milliseconds. A later begin counts as a mistake of the issuer. */
 const maxNotBeforeMs = 86_400_000;
+/**
+ * Longest wait that a client with an early token is told, in milliseconds. The clock of this gateway may be the one that
+ * is wrong: it may be set right any moment, and another gateway may accept the token now.
+ */
+const maxEarlyWaitMs = 10_000;
 const maxPatterns = 100;
 const defaultTypes = ["jwt", "at+jwt"];
 export const defaultClaimNames: ClaimNames & {
@@ -118,14 +123,15 @@ function readTimes(claims: Claims, policy: TokenPolicy, now: number): number {
   return expiresAt;
 }
 
-function early(retryAfterMs: number, isNotBefore: boolean): MilepostError {
-  if (retryAfterMs > maxNotBeforeMs) {
+function early(beginsInMs: number, isNotBefore: boolean): MilepostError {
+  if (beginsInMs > maxNotBeforeMs) {
     const name = isNotBefore ? "nbf" : "iat";
     return refused(
       `the token's claim ${name} lies more than a day in the future; it counts seconds since 1970`,
     );
   }
-  const message = `the token is valid in ${Math.ceil(retryAfterMs / 1000)} s; try again then`;
+  const message = `the token is valid in ${Math.ceil(beginsInMs / 1000)} s by the clock of this gateway; try again then`;
+  const retryAfterMs = Math.min(beginsInMs, maxEarlyWaitMs);
   return new MilepostError("token_not_yet_valid", message, { retryAfterMs });
 }
 
