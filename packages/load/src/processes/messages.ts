@@ -37,7 +37,7 @@ export type ReaderOrder =
   | { readonly type: "measured" }
   /**
    * Everything was published: `totals` has the number of publications of each channel, `uncertain` those of unknown
-   * outcome, as channel and number. The process reports once it has all, or nothing has come for 2 seconds.
+   * outcome, as channel and number. The process reports once it has all, or nothing has come for 15 seconds.
    */
   | {
       readonly type: "finish";

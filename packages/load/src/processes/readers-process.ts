@@ -11,8 +11,11 @@ import { reasonOf } from "./refusal-words.ts";
 
 /** Connections that are being opened at the same time at most; later ones wait, and their latency with them. */
 const maxOpening = 500;
-/** Time without any delivery after which the rest counts as missing, in milliseconds. */
-const patienceMs = 2_000;
+/**
+ * Time without any delivery after which the rest counts as missing, in milliseconds. A gateway that cannot hear its store
+ * delivers afterwards.
+ */
+const patienceMs = 15_000;
 /** Longest wait for the rest, in milliseconds. */
 const longestWaitMs = 30_000;
 /** Time that a connection may take to be subscribed, in milliseconds. */
