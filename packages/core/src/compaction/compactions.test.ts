@@ -143,7 +143,9 @@ describe("compaction of logs", () => {
     expect((await content(t)).numbers).toEqual(upTo(256));
     expect(t.faults).toContainEqual(
       expect.objectContaining({
-        fields: { err: expect.objectContaining({ message: "cannot compact set:1" }) },
+        fields: expect.objectContaining({
+          err: expect.objectContaining({ message: "cannot compact set:1" }),
+        }),
       }),
     );
     await publish(t, 257, 320);
