@@ -12,8 +12,17 @@ import { type RedisServer, startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 const logKeys = ["meta", "stream", "state"].map((part) => `milepost:{a}:${part}`);
-/** Arguments of an append for its log: epoch, what it keeps, tag and bus channel. */
-const logArgs = ["epoch", "10", "60000", "1000", "", "tag", "milepost:{a}:bus:a", ""];
+/** Arguments of `append.lua` for one entry of one log. */
+const logArgs = [
+  "1",
+  "PUBLISH",
+  "1",
+  "epoch",
+  "10 60000 1000 0",
+  "milepost:{a}:bus:a",
+  "tag",
+  "- e\n1",
+];
 const patience = { timeout: 10_000, interval: 20 };
 /** Deadlines with which a link notices within a second what takes 3 s by default. */
 const deadlines = { ...defaultDeadlines, canaryIntervalMs: 50, canaryMs: 1_000, openMs: 1_000 };
@@ -148,19 +157,7 @@ test("[G6] one call that a full server refuses shows at once that the store is f
   await using own = await linked(server, 60_000);
   await using client = await admin(server);
   await client.command(...fillMemory);
-  const append = () =>
-    own.link.run(scripts.append, logKeys, [
-      "1",
-      "e",
-      "-",
-      "1",
-      "PUBLISH",
-      "",
-      "",
-      "",
-      "",
-      ...logArgs,
-    ]);
+  const append = () => own.link.run(scripts.append, logKeys, logArgs);
   await expect(append()).rejects.toMatchObject({ code: "store_unavailable" });
   expect(own.link.watch.health).toEqual(full);
   expect(own.errors).toEqual([expect.stringContaining("Redis takes no writes: OOM")]);
