@@ -50,7 +50,7 @@ describe.each(Object.entries(sdkOptions))("the SDK over %s", (way, options) => {
     });
     expect(client.metrics().transport).toBe(transport);
     const negotiated = sockets.map(({ protocol, extensions }) => [protocol, extensions]);
-    const dialect = way.includes("msgpack") ? "milepost.v1.msgpack" : "milepost.v1.json";
+    const dialect = `milepost.v1.${way.includes("msgpack") ? "msgpack" : "json"}.short`;
     const extensions = way.includes("compressed") ? "permessage-deflate" : "";
     expect(negotiated).toEqual(transport === "websocket" ? [[dialect, extensions]] : []);
     expect(at.gateway.stats().consumers).toMatchObject({
