@@ -78,7 +78,10 @@ export async function importLog(
   await writer.hash(meta, ttlMs, texts);
 }
 
-/** Returns the entries as the stream has them, with the one at the floor, whose tag scripts need. */
+/**
+ * Returns the entries as the stream has them, with the one at the floor: scripts need its tag, also after the next append
+ * to a log whose entries are all trimmed.
+ */
 function* packedEntries(log: PortableLog): Iterable<Packed & { readonly ts: number }> {
   const { channel, floor, head } = log;
   let before: { readonly offset: number; readonly tag: string } = { offset: 0, tag: noTag };
@@ -86,15 +89,7 @@ function* packedEntries(log: PortableLog): Iterable<Packed & { readonly ts: numb
   for (const entry of log.entries()) {
     const { offset, tag } = entry.position;
     if (before.offset < floor.offset && offset > floor.offset) {
-      const missing: Publication = {
-        channel,
-        position: floor,
-        previousTag: noTag,
-        event: "trimmed",
-        json: "null",
-        ts: entry.ts,
-      };
-      yield { offset: floor.offset, bytes, text: packed(missing), ts: entry.ts };
+      yield trimmedAt(log, bytes, entry.ts);
       before = floor;
     }
     bytes += utf8Length(entry.json);
@@ -102,9 +97,26 @@ function* packedEntries(log: PortableLog): Iterable<Packed & { readonly ts: numb
     yield { offset, bytes, text: packed({ ...entry, previousTag }), ts: entry.ts };
     before = { offset, tag };
   }
-  if (before.offset < head.offset && head.offset > floor.offset) {
+  if (before.offset < floor.offset) {
+    yield trimmedAt(log, bytes, 0);
+    before = floor;
+  }
+  if (before.offset < head.offset) {
     throw new Error(`the log of ${channel} lacks its newest entries; run milepost doctor`);
   }
+}
+
+/** Returns what stands for the trimmed entry at the floor. */
+function trimmedAt({ channel, floor }: PortableLog, bytes: number, ts: number) {
+  const trimmed: Publication = {
+    channel,
+    position: floor,
+    previousTag: noTag,
+    event: "trimmed",
+    json: "null",
+    ts,
+  };
+  return { offset: floor.offset, bytes, text: packed(trimmed), ts };
 }
 
 function packed(publication: Publication): string {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Engine, LogPolicy } from "@milepost/engine";
+import type { Clock, Engine, LogPolicy } from "@milepost/engine";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { lastingKeys, startRedis } from "@milepost/redis/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -35,11 +35,17 @@ const entry = (n: number, rest: object = {}) => ({
   ...rest,
 });
 
-async function open(folder: string): Promise<Engine> {
-  const settings = { redis: "", redisPrefix: "", data: folder, durability: "normal" } as const;
+type Settings = Parameters<typeof openEngine>[0];
+
+async function engineOf(settings: Settings, clock: Clock, seed: number): Promise<Engine> {
   const opened = await openEngine(settings, createLog({ level: "silent" }));
   if (opened === undefined) throw new Error("no engine");
-  return opened.factory({ clock: new ManualClock(Date.now()), random: new SeededRandom(1) });
+  return opened.factory({ clock, random: new SeededRandom(seed) });
+}
+
+function open(folder: string, clock = new ManualClock(Date.now())): Promise<Engine> {
+  const settings = { redis: "", redisPrefix: "", data: folder, durability: "normal" } as const;
+  return engineOf(settings, clock, 1);
 }
 
 /** Fills a store through its ports, and returns what it answers to the questions of `read`. */
@@ -200,9 +206,7 @@ describe.skipIf(isMissing)("a move of the data of a folder into Redis", () => {
     await expect(moveData(to)).rejects.toMatchObject({ code: "not_possible_now" });
     await first.close();
     await moveData(to);
-    const opened = await openEngine(to, createLog({ level: "silent" }));
-    if (opened === undefined) throw new Error("no engine");
-    engine = opened.factory({ clock: systemClock, random: new SeededRandom(2) });
+    engine = await engineOf(to, systemClock, 2);
   });
   afterAll(() => engine.close());
 
@@ -267,6 +271,27 @@ describe.skipIf(isMissing)("a move of the data of a folder into Redis", () => {
       inboxBounds,
     );
     expect(closed.result).toBe("closed");
+  });
+
+  test("[P-MOVE-1] a log whose entries are all too old goes on at its next position", async () => {
+    const old = { ...to, data: join(root, "old"), redisPrefix: "milepost:old" };
+    const clock = new ManualClock(Date.now());
+    const first = await open(old.data, clock);
+    for (let n = 0; n < 3; n++) await first.log.append("old:1", entry(n, { key: `k${n}` }), plain);
+    await clock.advance(2_000);
+    const short = { ...plain, maxAgeMs: 1_000 };
+    const { entries, head } = await first.log.read("old:1", 0, 9, short);
+    expect(entries).toEqual([]);
+    // The next transaction writes what the read has trimmed.
+    await first.log.append("other:1", entry(0), plain);
+    await first.close();
+    await moveData(old);
+    const moved = await engineOf(old, systemClock, 3);
+    const { publication } = await moved.log.append("old:1", entry(9), plain);
+    expect(publication.previousTag).toBe(head.tag);
+    const after = await moved.log.read("old:1", head.offset, 9, plain);
+    expect(after).toMatchObject({ entries: [publication], floor: head });
+    await moved.close();
   });
 
   test("[P-MOVE-1] every key that a move writes has a time to live", async () => {
