@@ -163,9 +163,7 @@ export async function importData(
       );
     }
   });
-  await inOrder("inboxes", data.inboxes(), (inbox) =>
-    importInbox(writer, link, keys, inbox, now()),
-  );
+  await inOrder("inboxes", data.inboxes(), (inbox) => importInbox(writer, keys, inbox, now()));
   const inboxes = new RedisInbox(link, keys, clock);
   await part("roles", data.roles(), ({ owner, roles, leftMs }) =>
     inboxes.setRoles(owner, roles, leftMs),
@@ -286,7 +284,8 @@ async function importDeadLetters(
   const length = all.reduce((sum, letter) => sum + letter.length, 0);
   const number = Math.max(0, ...all.map((letter) => letter.number));
   const counted = { number, length, dropped: data.droppedDeadLetters };
-  if (number > 0 || counted.dropped > 0) await writer.hash(counts, ttlMs, texts(counted));
+  const isCounted = number > 0 || counted.dropped > 0;
+  await writer.hash(counts, ttlMs, isCounted ? texts(counted) : []);
 }
 
 async function importDeliveries(

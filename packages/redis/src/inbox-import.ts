@@ -1,7 +1,6 @@
 import type { PortableInbox } from "@milepost/engine";
 import type { KeyWriter } from "./key-writer.ts";
 import type { Keys } from "./keys.ts";
-import type { RedisLink } from "./redis-link.ts";
 
 const dayMs = 86_400_000;
 /** Time for which an inbox is kept before its first use gives it the time of its bounds, in milliseconds. */
@@ -10,7 +9,6 @@ const keptMs = 30 * dayMs;
 /** Writes an inbox as `inbox.lua` keeps it: with its places, revisions, pending changes and closed ids. */
 export async function importInbox(
   writer: KeyWriter,
-  link: RedisLink,
   keys: Keys,
   { owner, contents }: PortableInbox,
   now: number,
@@ -20,7 +18,6 @@ export async function importInbox(
   const [facts = "", pending = "", closed = "", due = ""] = names.slice(6);
   const { place, revision, parts } = contents;
   const all = [...parts.items.values()];
-  await link.remove(names.slice(0, -1));
   await writer.hash(
     items,
     keptMs,

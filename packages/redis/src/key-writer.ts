@@ -13,7 +13,7 @@ export class KeyWriter {
     this.#link = link;
   }
 
-  /** Writes a hash in place of what is there. Writes nothing for no fields. */
+  /** Writes a hash in place of what is there. Without fields there is no key afterwards. */
   hash(key: string, ttlMs: number, fields: Iterable<readonly [string, string]>): Promise<void> {
     return this.#write(key, "hash", ttlMs, fields);
   }
@@ -36,8 +36,9 @@ export class KeyWriter {
     return this.#write(key, "stream", ttlMs, entries);
   }
 
-  string(key: string, ttlMs: number, value: string): Promise<void> {
-    return this.#write(key, "string", ttlMs, [[value]]);
+  /** Writes a string in place of what is there. Without a value there is no key afterwards. */
+  string(key: string, ttlMs: number, value: string | undefined): Promise<void> {
+    return this.#write(key, "string", ttlMs, value === undefined ? [] : [[value]]);
   }
 
   /** Adds fields to a hash that other writers use, too. */
@@ -78,6 +79,7 @@ export class KeyWriter {
       if (part.length >= maxArguments || length >= maxLength) await send();
     }
     await send();
+    if (isFirst) await this.#link.remove([key]);
   }
 }
 

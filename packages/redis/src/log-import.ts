@@ -40,7 +40,7 @@ export async function importLog(
     }
   };
   await writer.stream(stream, ttlMs, entries());
-  if (state !== undefined) await writer.string(stored, ttlMs, `${state.projection}\n${state.json}`);
+  await writer.string(stored, ttlMs, state && `${state.projection}\n${state.json}`);
   for (const key of log.keys()) {
     const header = `${head.epoch} ${key.offset} ${key.tag} ${noTag} ${key.ts} - ${key.event}`;
     const text = `${(now + key.leftMs).toFixed(0)} ${header}`;

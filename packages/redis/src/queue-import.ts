@@ -66,10 +66,8 @@ export async function importQueue(
     workers.map((one) => [at(one.liveUntil), workerName(one.name)]),
   );
   const sum = workers.reduce((total, one) => total + one.slots, 0);
-  if (workers.length > 0) {
-    const own = workers.map((one) => [workerName(one.name), String(one.slots)] as const);
-    await writer.hash(slots, keptMs, [...own, ["#", String(sum)]]);
-  }
+  const own = workers.map((one) => [workerName(one.name), String(one.slots)] as const);
+  await writer.hash(slots, keptMs, own.length === 0 ? [] : [...own, ["#", String(sum)]]);
   for (const ticket of tickets) await importTicket(writer, keys, name, ticket, at);
   for (const hour of hours) {
     const key = keys.queueHour(name, Math.floor(hour.at / hourMs));

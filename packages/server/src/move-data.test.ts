@@ -315,4 +315,20 @@ describe.skipIf(isMissing)("a move of the data of a folder into Redis", () => {
     await expect(moveData(admin)).rejects.toMatchObject({ code: "already_exists" });
     expect(parts).toContain("logs");
   });
+
+  test("[P-MOVE-2] a forced move leaves no delivery waiting that was sent since the move before", async () => {
+    const again = { ...to, data: join(root, "again"), redisPrefix: "milepost:again" };
+    const first = await open(again.data);
+    await first.deliveries.add("d1", "content", 0, deliveryBounds);
+    await first.close();
+    await moveData(again);
+    const second = await open(again.data);
+    const [taken] = await second.deliveries.take(1, 1_000);
+    if (taken !== undefined) await second.deliveries.settle(taken, undefined, deliveryBounds);
+    await second.close();
+    await moveData({ ...again, force: true });
+    const moved = await engineOf(again, systemClock, 3);
+    expect(await moved.deliveries.take(9, 1_000)).toEqual([]);
+    await moved.close();
+  });
 });
