@@ -66,7 +66,7 @@ export interface PortableInbox {
  * left out.
  */
 export interface PortableData {
-  /** Identity of the data: the same for every reading of the same store. */
+  /** Identity of the data: the same for every reading of a store that no gateway has used in between. */
   readonly id: string;
   /** Time of the store, in milliseconds since 1970. */
   readonly now: number;

@@ -331,4 +331,16 @@ describe.skipIf(isMissing)("a move of the data of a folder into Redis", () => {
     expect(await moved.deliveries.take(9, 1_000)).toEqual([]);
     await moved.close();
   });
+
+  test("[P-MOVE-2] an interrupted move is not repeated once a gateway has used the folder again", async () => {
+    const used = { ...to, data: join(root, "used"), redisPrefix: "milepost:used" };
+    await (await open(used.data)).close();
+    const onPart = () => {
+      throw new Error("interrupted");
+    };
+    await expect(moveData({ ...used, onPart })).rejects.toThrow("interrupted");
+    await expect(moveData({ ...used, onPart })).rejects.toThrow("interrupted");
+    await (await open(used.data)).close();
+    await expect(moveData(used)).rejects.toMatchObject({ code: "already_exists" });
+  });
 });

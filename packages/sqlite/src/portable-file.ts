@@ -78,7 +78,9 @@ class FileData implements PortableFile {
     database
       .prepare("INSERT INTO meta VALUES ('identity', ?) ON CONFLICT DO NOTHING")
       .run(randomUUID());
-    this.id = text(database.prepare("SELECT value FROM meta WHERE name = 'identity'").get()?.value);
+    const identity = database.prepare("SELECT value FROM meta WHERE name = 'identity'").get();
+    const opened = this.#number("SELECT value FROM meta WHERE name = 'opened'");
+    this.id = `${text(identity?.value)} ${opened}`;
   }
 
   *logs(): Iterable<PortableLog> {

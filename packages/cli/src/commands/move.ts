@@ -24,7 +24,7 @@ export function moveCommand(terminal: Terminal): Command {
     .option("--force", "write over a prefix of Redis that has keys already; its other keys stay")
     .addHelpText(
       "after",
-      "\nThe folder stays as it is. A move that was interrupted is repeated by the same command. Nothing in Redis may be used before it has ended.",
+      "\nThe folder stays as it is. A move that was interrupted is repeated by the same command, unless a gateway has used the folder since. Nothing in Redis may be used before it has ended.",
     )
     .action(async ({ to, data, config: file, force }: MoveFlags) => {
       const { env } = terminal;

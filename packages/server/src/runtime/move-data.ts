@@ -24,7 +24,7 @@ export interface MoveOptions {
  * ended: readers resume with `recovered: true`. The folder stays as it is.
  *
  * Rejects with `not_possible_now` while a gateway uses the folder, and with `already_exists` when Redis has keys with the
- * prefix. A move that was interrupted is repeated.
+ * prefix. A move that was interrupted is repeated, unless a gateway has used the folder since.
  */
 export async function moveData(options: MoveOptions): Promise<void> {
   const { data, redis, redisPrefix, redisTls, rules, force = false, onPart } = options;
