@@ -202,13 +202,16 @@ async function requireFree(
       "already_exists",
       `Redis has keys with the prefix ${prefix} already; choose another with MILEPOST_REDIS_PREFIX, or write over them with --force`,
     );
-  let isSeen = true;
-  for (let slot = 0; slot < lookedAt && isSeen; slot++) {
-    const answer = await look([keys.slot(slot)], "scan", keys.pattern());
-    if (answer === 1) throw used();
-    isSeen = answer !== "unseen";
+  const slots = link.publishCommand === "SPUBLISH" ? lookedAt : 1;
+  let cursor: unknown = "0";
+  for (let slot = 0; slot < slots && cursor !== "unseen"; slot++) {
+    cursor = "0";
+    do {
+      cursor = await look([keys.slot(slot)], "scan", keys.pattern(), String(cursor));
+      if (cursor === 1) throw used();
+    } while (cursor !== "0" && cursor !== "unseen");
   }
-  if (isSeen) return;
+  if (cursor !== "unseen") return;
   // The user may not look through all keys, as the documented one may not. Then those are looked for that any use leaves.
   for (const names of keys.usual()) if ((await look(names, "exists")) === 1) throw used();
   for (const { channel } of data.logs()) {
