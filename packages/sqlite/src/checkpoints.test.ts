@@ -61,6 +61,17 @@ describe("checkpoints", () => {
     await close();
   });
 
+  test("[P-DATA-12] a thread that cannot start is replaced by checkpoints within commits", async () => {
+    // No thread starts with a value that cannot be passed to it.
+    const { file, checkpoints, commit, close } = newFile((() => {}) as unknown as string);
+    while (checkpoints.count === 0) {
+      commit();
+      await nextTick();
+    }
+    expect((await stat(file)).size).toBeGreaterThan(1_000_000);
+    await close();
+  });
+
   test("[P-DATA-12] a thread that fails is replaced by checkpoints within commits", async () => {
     const { file, checkpoints, commit, close } = newFile(join(root, "none", "none.db"));
     while (checkpoints.count === 0) {

@@ -79,7 +79,12 @@ export class Checkpoints {
       return;
     }
     this.#isRunning = true;
-    this.#thread().postMessage("checkpoint");
+    try {
+      this.#thread().postMessage("checkpoint");
+    } catch {
+      // The system has no thread to give, or Node may not start any.
+      this.#fail();
+    }
   }
 
   /** Ends the thread. A checkpoint that runs ends first. */
@@ -108,13 +113,13 @@ export class Checkpoints {
       this.count++;
       this.#isRunning = false;
     });
-    // Without a thread, checkpoints run as SQLite itself makes them.
     worker.on("error", () => this.#fail());
     worker.on("exit", () => this.#fail());
     this.#worker = worker;
     return worker;
   }
 
+  /** Makes checkpoints run within commits from now on, as SQLite itself makes them. */
   #fail(): void {
     this.#hasFailed = true;
     this.#isRunning = false;
