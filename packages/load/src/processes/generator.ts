@@ -45,7 +45,10 @@ export class Generator<Order extends object, News extends { readonly type: strin
       };
       this.#listeners.add(listener);
     });
-    return Promise.race([arrived, this.#failed]);
+    const next = Promise.race([arrived, this.#failed]);
+    // A run waits for it only later, and a failure until then is not one that nobody handles.
+    next.catch(() => {});
+    return next;
   }
 
   [Symbol.dispose](): void {
