@@ -89,8 +89,8 @@ export interface ReaderResult {
 
 export type ReaderNews =
   | ReaderTick
-  /** Every connection is open or has failed. `perChannel` counts the open ones. */
-  | { readonly type: "opened"; readonly perChannel: readonly (readonly [number, number])[] }
+  /** Every connection is open or has failed. */
+  | { readonly type: "opened" }
   | ReaderResult;
 
 /** What a process that publishes is told. */

@@ -46,37 +46,23 @@ const send = (news: ReaderNews) => void process.send?.(news);
 function openAll(given: OpenOrder): void {
   order = given;
   check = new SequenceCheck(given.tokens.length);
-  const isOpen = new Uint8Array(given.tokens.length);
   const next = () => {
     const now = monotonicUs();
     while (started < given.tokens.length && opening < maxOpening) {
       const dueUs = given.startAtUs + started * given.intervalUs;
       if (dueUs > now) break;
-      openOne(given, started++, dueUs, isOpen, settle);
+      openOne(given, started++, dueUs, settle);
     }
     if (started < given.tokens.length) setTimeout(next, 2);
   };
   const settle = () => {
     opening--;
-    if (started < given.tokens.length || opening > 0) return;
-    const perChannel = new Map<number, number>();
-    for (let index = 0; index < isOpen.length; index++) {
-      if (isOpen[index] !== 1) continue;
-      const channel = channelOf(index);
-      perChannel.set(channel, (perChannel.get(channel) ?? 0) + 1);
-    }
-    send({ type: "opened", perChannel: [...perChannel] });
+    if (started === given.tokens.length && opening === 0) send({ type: "opened" });
   };
   next();
 }
 
-function openOne(
-  given: OpenOrder,
-  index: number,
-  dueUs: number,
-  isOpen: Uint8Array,
-  settle: () => void,
-): void {
+function openOne(given: OpenOrder, index: number, dueUs: number, settle: () => void): void {
   opening++;
   let isSubscribed = false;
   let now = 0;
@@ -99,7 +85,6 @@ function openOne(
     {
       subscribed() {
         isSubscribed = true;
-        isOpen[index] = 1;
         clearTimeout(timeout);
         connectLatency.record(monotonicUs() - dueUs);
         check.opened(index);
