@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -342,5 +343,11 @@ describe.skipIf(isMissing)("a move of the data of a folder into Redis", () => {
     await expect(moveData({ ...used, onPart })).rejects.toThrow("interrupted");
     await (await open(used.data)).close();
     await expect(moveData(used)).rejects.toMatchObject({ code: "already_exists" });
+  });
+
+  test("[P-MOVE-2] a folder that does not exist is refused and not made", async () => {
+    const none = { ...to, data: join(root, "none") };
+    await expect(moveData(none)).rejects.toMatchObject({ code: "not_found" });
+    expect(existsSync(none.data)).toBe(false);
   });
 });

@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type {
   DeadLetter,
   DurableState,
@@ -21,7 +23,7 @@ import type {
   TagRun,
 } from "@milepost/engine";
 import { MilepostError, type Position, type Publication } from "@milepost/protocol";
-import { type DataFolder, takeFolder } from "./data-folder.ts";
+import { type DataFolder, databaseName, takeFolder } from "./data-folder.ts";
 import type { Database, Row, Value } from "./driver/database.ts";
 import { openDatabase } from "./driver/open-database.ts";
 import { migrate, requireOurs } from "./schema.ts";
@@ -42,16 +44,13 @@ export interface PortableFile extends PortableData {
  * of a newer release.
  */
 export function openPortable(path: string): PortableFile {
+  // Taking a folder makes it, and a wrong name must leave nothing behind.
+  if (!existsSync(join(path, databaseName))) throw noData(path);
   const folder = takeFolder(path);
   try {
     const database = openDatabase(folder.file);
     try {
-      if (requireOurs(database) === 0) {
-        throw new MilepostError(
-          "not_found",
-          `there are no data in ${path}; name the folder with --data`,
-        );
-      }
+      if (requireOurs(database) === 0) throw noData(path);
       migrate(database);
       return new FileData(folder, database);
     } catch (error) {
@@ -62,6 +61,13 @@ export function openPortable(path: string): PortableFile {
     folder.release();
     throw error;
   }
+}
+
+function noData(path: string): MilepostError {
+  return new MilepostError(
+    "not_found",
+    `there are no data in ${path}; name the folder with --data`,
+  );
 }
 
 class FileData implements PortableFile {
