@@ -1,4 +1,5 @@
-import { rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
@@ -58,6 +59,18 @@ describe("checkpoints", () => {
     // Everything happens in one turn, so that the thread cannot report.
     for (let n = 0; n < 600; n++) commit();
     expect((await stat(`${file}-wal`)).size).toBeLessThan(64 * 2 ** 20);
+    await close();
+  });
+
+  test("[P-DATA-10] a thread that starts while the file is moved away leaves the write-ahead log alone", async () => {
+    const { file, checkpoints, commit, close } = newFile();
+    await rename(file, `${file}.away`);
+    while (checkpoints.count === 0) {
+      commit();
+      await nextTick();
+    }
+    expect(existsSync(`${file}-wal`)).toBe(true);
+    await rename(`${file}.away`, file);
     await close();
   });
 

@@ -16,9 +16,12 @@ const closeWithinMs = 5_000;
 
 /** Program of the thread. It is text, since a thread cannot load TypeScript, which tests run. */
 const program = `
+const { statSync } = require("node:fs");
 const { parentPort, workerData } = require("node:worker_threads");
 process.emitWarning = () => {};
 const { name, path, file } = workerData;
+// Opening a file that was moved away makes an empty one, and SQLite deletes the write-ahead log of an empty file.
+statSync(file);
 const Library = name === "node:sqlite" ? require(name).DatabaseSync : require(path);
 const database = new Library(file);
 database.exec("PRAGMA synchronous = NORMAL");
