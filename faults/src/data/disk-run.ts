@@ -40,8 +40,8 @@ interface Break {
 }
 
 /**
- * Breaks the disk of one gateway so many times, at moments that the seed chooses: it is full, or nearly so, it is read-only, or
- * the file is moved away. The gateway runs on, must say that it is degraded, and must heal by itself. The disk is a file system
+ * Breaks the disk of one gateway so many times, at moments that the seed chooses: it is full, or nearly so, or the file
+ * is moved away. The gateway runs on, must say that it is degraded, and must heal by itself. The disk is a file system
  * in memory, so the run needs the right to mount one.
  */
 export async function runDisk(times: number, seed: number): Promise<DiskVerdict> {
@@ -54,10 +54,11 @@ export async function runDisk(times: number, seed: number): Promise<DiskVerdict>
   await writeFile(config, JSON.stringify({ rules }));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const gateway = await Gateway.startOn(join(disk, "data"), port, config);
+  let gateway: Gateway | undefined;
   const made: Record<string, number> = {};
   const silent: string[] = [];
   try {
+    gateway = await Gateway.startOn(join(disk, "data"), port, config);
     const verdict = await runDisturbed(url, times, seed, async () => {
       const broken = random.pick(breaksOf(disk, random));
       made[broken.name] = (made[broken.name] ?? 0) + 1;
@@ -75,7 +76,7 @@ export async function runDisk(times: number, seed: number): Promise<DiskVerdict>
     const accused = silent.map((says) => ({ id: "P-DATA-10", says, t: 0, line: 0 }));
     return { ...verdict, violations: [...accused, ...verdict.violations], breaks: made };
   } finally {
-    await gateway.kill();
+    await gateway?.kill();
     execFileSync("umount", ["-l", disk]);
     await rm(place, { recursive: true, force: true });
   }
