@@ -158,10 +158,11 @@ async function bench(terminal: Terminal, profile: string, flags: BenchFlags): Pr
   } finally {
     progress.end();
   }
-  if (flags.out !== undefined) await writeFile(flags.out, `${JSON.stringify(report)}\n`);
-  if (flags.svg !== undefined) await writeFile(flags.svg, load.chartOf(report));
   if (flags.json) terminal.out(jsonLine(report));
   else for (const line of load.summaryOf(report)) terminal.out(line);
+  // A file that cannot be written must not cost the figures of a long run.
+  if (flags.out !== undefined) await writeFile(flags.out, `${JSON.stringify(report)}\n`);
+  if (flags.svg !== undefined) await writeFile(flags.svg, load.chartOf(report));
   if (!load.isClean(report)) throw new CommandFailure("the run had failures; see above");
 }
 
