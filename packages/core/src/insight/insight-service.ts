@@ -4,9 +4,8 @@ import { endingOf } from "../channels/ending-of.ts";
 import type { Hub } from "../hub/hub.ts";
 import { orThrow } from "../input/input.ts";
 import { operationChannel } from "../operations/operation-log.ts";
-import { explainChannel, placeOf, unreachableRules } from "../rules/explain-channel.ts";
+import { explainIn, placeOf, unreachableIn } from "../rules/explain-channel.ts";
 import type { Principal } from "../rules/principal.ts";
-import type { Rule } from "../rules/rule.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { requireService } from "../rules/service-scopes.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
@@ -32,8 +31,6 @@ export interface InsightParts {
   readonly log: Pick<ChannelLog, "peek" | "read">;
   readonly engine: Pick<Engine, "leases" | "operations">;
   readonly rules: RuleBook;
-  /** Rules of the deployment, as they were given. */
-  readonly deployed: readonly Rule[];
   readonly clock: Clock;
   readonly limits: CoreLimits;
   readonly limited: RecentLimits;
@@ -74,7 +71,7 @@ export class InsightService implements Insight {
 
   async channel(principal: Principal, channel: string): Promise<ChannelInsight> {
     requireService(principal, "inspect");
-    const { rules, hub, log, node, deployed } = this.#parts;
+    const { rules, hub, log, node } = this.#parts;
     const { name, policy } = rules.of(orThrow(parseReadableName(channel)));
     const found = await log.peek(name, policy);
     // A read would begin a log that does not exist.
@@ -96,16 +93,16 @@ export class InsightService implements Insight {
         max_age_ms: maxAgeMs,
         ...(maxBytes === undefined ? {} : { max_bytes: maxBytes }),
       },
-      rule: explainChannel(deployed, name).place,
+      rule: explainIn(rules, name).place,
     };
   }
 
   rules(principal: Principal): RuleList {
     requireService(principal, "inspect");
-    const { rules, deployed } = this.#parts;
-    const hidden = unreachableRules(deployed);
+    const { rules: all } = this.#parts.rules;
+    const hidden = unreachableIn(all);
     return {
-      rules: rules.rules.map((placed) => {
+      rules: all.map((placed) => {
         const place = placeOf(placed);
         const by = hidden.find(
           ({ origin, index }) => origin === place.origin && index === place.index,
@@ -117,14 +114,15 @@ export class InsightService implements Insight {
 
   explain(principal: Principal, channel: string): RuleExplanation {
     requireService(principal, "inspect");
-    const { rule, place, captures, tried, rollUp, unreadable } = explainChannel(
-      this.#parts.deployed,
+    const { rule, place, captures, tried, rollUp, unreadable } = explainIn(
+      this.#parts.rules,
       channel,
     );
+    const { schema: _, ...told } = rule;
     return {
       channel,
       holds: place,
-      rule: JSON.parse(JSON.stringify(rule)),
+      rule: JSON.parse(JSON.stringify(told)),
       captures: { ...captures },
       tried,
       ...(rollUp === undefined ? {} : { roll_up: rollUp }),

@@ -387,7 +387,6 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     log: engine.log,
     engine,
     rules,
-    deployed: options.rules ?? [],
     clock,
     limits,
     limited,

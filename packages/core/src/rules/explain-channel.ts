@@ -38,8 +38,12 @@ export interface UnreachableRule extends RulePlace {
  * invalid name, and `bad_message` for invalid rules.
  */
 export function explainChannel(rules: readonly Rule[], channel: string): ChannelExplanation {
+  return explainIn(new RuleBook(rules), channel);
+}
+
+/** Explains which rule of a book applies to a name, and why. Throws `invalid_channel` for an invalid name. */
+export function explainIn(book: RuleBook, channel: string): ChannelExplanation {
   const name = orThrow(parseReadableName(channel));
-  const book = new RuleBook(rules);
   const all = book.rules;
   const index = book.indexOf(name);
   const holds = all[index];
@@ -70,7 +74,11 @@ export function explainChannel(rules: readonly Rule[], channel: string): Channel
  * rule that hides it.
  */
 export function unreachableRules(rules: readonly Rule[]): readonly UnreachableRule[] {
-  const all = placedRules(rules);
+  return unreachableIn(placedRules(rules));
+}
+
+/** Returns those of all rules of a node that are the deployment's and can never apply. */
+export function unreachableIn(all: readonly PlacedRule[]): readonly UnreachableRule[] {
   return all.flatMap((placed, i) => {
     if (placed.origin !== "deployment") return [];
     const by = all.slice(0, i).find((earlier) => earlier.pattern.covers(placed.pattern));

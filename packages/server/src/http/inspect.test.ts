@@ -1,4 +1,6 @@
+import { defineContract } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { startGateway } from "../testing/test-gateway.ts";
 
 const kept = { maxEntries: 10, maxAgeMs: 3_600_000 };
@@ -74,6 +76,27 @@ describe("looking into a node over HTTP", () => {
       { pattern: "slow:*" },
     ]);
     expect(await server.call("GET", "/v1/rules/not a name")).toMatchObject({ status: 400 });
+  });
+
+  test("[P-CONS-9] [P-CONS-10] a rule of the contract is named as the one that holds, and its schemas are left out", async () => {
+    const schema = { note: z.object({ text: z.string() }) };
+    await using server = await startGateway({
+      rules: [{ ...rules[0], schema }],
+      contract: defineContract({ channels: { "room:{room}": { events: {}, retention: kept } } }),
+    });
+    const rule = { pattern: "room:{room}", origin: "contract", index: 0 };
+    expect((await server.call("GET", "/v1/rules/room:1")).body).toMatchObject({
+      holds: rule,
+      rule: { retention: kept },
+      captures: { room: "1" },
+    });
+    expect((await server.call("GET", "/v1/channels/room:1")).body).toMatchObject({
+      retention: { max_entries: 10 },
+      rule,
+    });
+    const { body } = await server.call("GET", "/v1/rules/chat:1");
+    expect(body).toMatchObject({ holds: { origin: "deployment" } });
+    expect(body.rule).not.toHaveProperty("schema");
   });
 
   test("[P-CONS-11] whoever reaches a limit is named with the limit and the number of times", async () => {
