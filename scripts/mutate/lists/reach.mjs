@@ -88,6 +88,12 @@ export const reachMutants = [
     ],
     ['requireService(principal, "push");', "", "any API key may add push subscriptions"],
     ["(seesAll || record.by === name)", "true", "a key sees the webhooks of other keys"],
+    [
+      "!(isWebhook && ownIds.has(to.id))",
+      "false",
+      "a key sees the messages to other keys' webhooks",
+    ],
+    ["if (mayRetry && ", "if (", "a key retries the messages to other keys' webhooks"],
   ]),
   ...faultsIn(`${reach}/delivery-loop.ts`, [
     [

@@ -100,8 +100,14 @@ export interface Reaching {
   addWebhook(principal: Principal, input: AddWebhook): Promise<AddedWebhook>;
   listWebhooks(principal: Principal): Promise<readonly WebhookView[]>;
   removeWebhook(principal: Principal, id: string): Promise<void>;
-  /** Lists up to 500 (default 100) messages that wait to be sent, for the scope `webhooks`; the next due first. */
+  /**
+   * Lists up to 500 (default 100) messages that wait to be sent, for the scope `webhooks`; the next due first. A key sees those
+   * to the webhooks that it added; one without scopes, or with `inspect` besides, sees all.
+   */
   deliveries(principal: Principal, limit?: number): Promise<DeliveryList>;
-  /** Makes a waiting message due at once; rejects with `not_found` if none waits under this id, or it is being sent. */
+  /**
+   * Makes a waiting message due at once. Rejects with `not_found` if none that the key may see waits under this id, or it is
+   * being sent.
+   */
   retry(principal: Principal, id: string): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { Clock, Engine, Random, TargetBounds } from "@milepost/engine";
 import { MilepostError, sha256Hex } from "@milepost/protocol";
 import type { Principal, ServicePrincipal } from "../rules/principal.ts";
-import { requireService } from "../rules/service-scopes.ts";
+import { isInScope, requireService } from "../rules/service-scopes.ts";
 import { readErrand } from "./errand.ts";
 import type {
   AddedWebhook,
@@ -140,28 +140,51 @@ export class ReachService implements Reaching {
   }
 
   async deliveries(principal: Principal, limit = listedDeliveries): Promise<DeliveryList> {
-    requireService(principal, "webhooks");
+    const service = requireService(principal, "webhooks");
     if (!Number.isInteger(limit) || limit < 1 || limit > maxListedDeliveries) {
       throw new MilepostError(
         "bad_message",
         `limit must be an integer from 1 to ${maxListedDeliveries}`,
       );
     }
-    const { deliveries } = this.#context.engine;
-    const now = this.#now();
-    const [found, waiting] = await Promise.all([
-      deliveries.list(maxListedDeliveries),
-      deliveries.count(),
+    const [messages, waiting] = await Promise.all([
+      this.#messagesFor(service),
+      this.#context.engine.deliveries.count(),
     ]);
-    const views = found.flatMap(({ id, content, attempts, dueInMs, isTaken }): DeliveryView[] => {
+    return { deliveries: messages.slice(0, limit), waiting };
+  }
+
+  async retry(principal: Principal, id: string): Promise<void> {
+    const service = requireService(principal, "webhooks");
+    const mayRetry =
+      isInScope(service, "inspect") ||
+      (await this.#messagesFor(service)).some((message) => message.id === id);
+    if (mayRetry && (await this.#context.engine.deliveries.hasten(id))) return;
+    throw new MilepostError(
+      "not_found",
+      "no message waits under this id, or a node is sending it now; list them again",
+    );
+  }
+
+  /** Returns the messages that wait and that the service may see: those to its own webhooks, and all if it may inspect. */
+  async #messagesFor(service: ServicePrincipal): Promise<readonly DeliveryView[]> {
+    const [found, own] = await Promise.all([
+      this.#context.engine.deliveries.list(maxListedDeliveries),
+      isInScope(service, "inspect") ? undefined : this.#webhooksOf(service),
+    ]);
+    const ownIds = own && new Set(own.map(({ id }) => id));
+    const now = this.#now();
+    return found.flatMap(({ id, content, attempts, dueInMs, isTaken }): DeliveryView[] => {
       const errand = readErrand(content);
       // The other errands are looks of the gateway at operations, and send nothing.
       if (errand?.do !== "send") return [];
       const { thing, to } = errand;
+      const isWebhook = to.owner === webhookOwner;
+      if (ownIds !== undefined && !(isWebhook && ownIds.has(to.id))) return [];
       return [
         {
           id,
-          to: to.owner === webhookOwner ? "webhook" : "push",
+          to: isWebhook ? "webhook" : "push",
           target: to.id,
           user: thing.user,
           about: thing.kind,
@@ -172,22 +195,13 @@ export class ReachService implements Reaching {
         },
       ];
     });
-    return { deliveries: views.slice(0, limit), waiting };
-  }
-
-  async retry(principal: Principal, id: string): Promise<void> {
-    requireService(principal, "webhooks");
-    if (await this.#context.engine.deliveries.hasten(id)) return;
-    throw new MilepostError(
-      "not_found",
-      "no message waits under this id, or a node is sending it now; list them again",
-    );
   }
 
   /** Returns the webhooks that the service may see: those of its name, and all if its key has no scopes or may inspect. */
-  async #webhooksOf({ name, scopes }: ServicePrincipal) {
+  async #webhooksOf(service: ServicePrincipal) {
     const targets = await this.#context.engine.targets.list(webhookOwner);
-    const seesAll = scopes === undefined || scopes.allow("inspect");
+    const { name } = service;
+    const seesAll = isInScope(service, "inspect");
     return targets.flatMap((target) => {
       const record = recordOf<WebhookRecord>(target);
       const isVisible = record !== undefined && (seesAll || record.by === name);

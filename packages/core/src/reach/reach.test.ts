@@ -494,6 +494,34 @@ describe("targets", () => {
     expect(await reach.listWebhooks(r.t.service)).toEqual([]);
   });
 
+  test("[P-REACH-13] a key sees and retries the waiting messages to its own webhooks; a key with inspect, all of them", async () => {
+    await using r = reaching();
+    const { reaching: reach } = r.t.core;
+    const [mine, other] = [scoped("webhooks"), scoped("webhooks", "push")];
+    const { id: own } = await reach.addWebhook(mine, { url: hook });
+    await r.subscribe();
+    r.sender.answer = () => ({ kind: "later", reason: "answered 503" });
+    await run(r.t, done);
+    const targets = async (key: ServicePrincipal) =>
+      (await reach.deliveries(key)).deliveries.map(({ to, target }) => [to, target]);
+    expect(await targets(mine)).toEqual([["webhook", own]]);
+    expect(await targets(other)).toEqual([]);
+    for (const key of [r.t.service, scoped("webhooks", "inspect")]) {
+      expect((await targets(key)).map(([to]) => to).sort()).toEqual(["push", "webhook"]);
+    }
+    const waiting = (await reach.deliveries(r.t.service)).deliveries;
+    const idOf = (to: string) => waiting.find((one) => one.to === to)?.id ?? "";
+    const code = "not_found";
+    await expect(reach.retry(other, idOf("webhook"))).rejects.toMatchObject({ code });
+    await expect(reach.retry(mine, idOf("push"))).rejects.toMatchObject({ code });
+    await reach.retry(mine, idOf("webhook"));
+    await reach.retry(r.t.service, idOf("push"));
+    for (const key of [r.t.user("ada"), scoped("inspect")]) {
+      await expect(reach.deliveries(key)).rejects.toMatchObject({ code: "forbidden" });
+      await expect(reach.retry(key, idOf("push"))).rejects.toMatchObject({ code: "forbidden" });
+    }
+  });
+
   test("[P-REACH-10] a user has at most 10 push subscriptions and a deployment 100 webhooks", async () => {
     await using r = reaching();
     for (let n = 0; n < 10; n++) await r.subscribe({}, `${browser}/${n}`);
