@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { highWaterBytes } from "../send-queue/send-queue.ts";
 import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 import { ChannelNumbers } from "./channel-numbers.ts";
+import { positionCheckMs } from "./hub.ts";
 
 const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };
 const open = { subscribe: "authenticated", publish: "granted", retention } as const;
@@ -107,6 +108,30 @@ test("[P-SHORT-2] [G4] a log that begins anew has another number, and entries of
   expect(seen(short).map(({ type }) => type)).toContain("gap");
   expect(new Set(told(short).map(({ prefix }) => prefix)).size).toBe(told(short).length);
   expect(told(short)).toHaveLength(2);
+});
+
+test("[P-SHORT-2] the number of a channel that nobody reads any more stands for another channel of the same reader, once it is told", async () => {
+  await using t = testCore({ rules });
+  const [short, json] = [
+    await reading(t, ["log:a", "log:b"], "short"),
+    await reading(t, ["log:a", "log:b"], "json"),
+  ];
+  await t.publish("log:a", "n", 1);
+  await t.clock.settle();
+  for (const socket of [short, json]) socket.send({ type: "unsubscribe", id: 1, channel: "log:a" });
+  await t.clock.advance(positionCheckMs);
+  await t.publish("log:b", "n", 2);
+  await t.clock.settle();
+  for (const socket of [short, json])
+    socket.send({ type: "subscribe", id: 2, channel: "log:a", since: "start" });
+  await t.clock.settle();
+  expect(events(short.received())).toEqual(events(json.received()));
+  expect(events(short.received()).map(({ data }) => data)).toEqual([1, 2, 1]);
+  expect(told(short)).toMatchObject([
+    { channel: "log:a", number: 1 },
+    { channel: "log:b", number: 1 },
+    { channel: "log:a", number: 2 },
+  ]);
 });
 
 test("[P-SHORT-3] [P-OUT-1] entries that were held and merged for a slow reader have the short form, with since", async () => {
