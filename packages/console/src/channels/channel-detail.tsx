@@ -22,7 +22,7 @@ interface ChannelInsight {
 
 const pollMs = 2_000;
 
-/** What is known of one channel, its live tail, and the button that deletes its log. */
+/** Facts of one channel, its live tail, and the button that deletes its log. */
 export function ChannelDetail({
   channel,
   onClose,

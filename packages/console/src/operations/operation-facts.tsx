@@ -26,7 +26,7 @@ const pollMs = 3_000;
 /** Number of lines of the log on one page. */
 const lines = 50;
 
-/** What an administrator wants to know of an operation beside its panel: its producer, its commands, timeline and log. */
+/** Facts of an operation that its panel does not show: its producer, its commands, timeline and log. */
 export function OperationFacts({ id }: { readonly id: string }) {
   const holder = usePolled<Holder>(`v1/operations/${encodeURIComponent(id)}/holder`, pollMs);
   const { view } = useOperation(id);

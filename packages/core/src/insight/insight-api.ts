@@ -37,7 +37,7 @@ export interface RuleView {
   readonly index: number;
 }
 
-/** What is known of one channel. */
+/** Description of one channel: its log, its readers and its rule. */
 export interface ChannelInsight {
   readonly channel: string;
   readonly node: string;
@@ -59,7 +59,7 @@ export interface ChannelInsight {
   readonly rule: RuleView;
 }
 
-/** Which rule holds for a name, and why no earlier one does. */
+/** Explanation of which rule holds for a name, and why no earlier one does. */
 export interface RuleExplanation {
   readonly channel: string;
   readonly holds: RuleView;
@@ -83,7 +83,7 @@ export interface LimitReport {
   readonly limited: readonly Limited[];
 }
 
-/** Who holds an operation, and when it was last heard of. */
+/** Holder of an operation, and the latest sign of its producer. */
 export interface OperationHolder {
   readonly operation_id: string;
   /** Name of the API key that created the operation. */

@@ -1,7 +1,7 @@
 /** Name of a limit that somebody reached: of a rate, such as `user_messages`, or of a number, such as `connections_user`. */
 export type ReachedLimit = string;
 
-/** Somebody who reached a limit of this node. */
+/** User, session, address or channel that reached a limit of this node, or the node itself. */
 export interface Limited {
   readonly limit: ReachedLimit;
   /** Who: the name of a publisher as in `user:7`, an address, a channel, or `node`. */

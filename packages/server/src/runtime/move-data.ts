@@ -3,7 +3,7 @@ import { explainChannel, type Rule } from "@milepost/core";
 import { isWildcard } from "@milepost/protocol";
 import type { RedisTls } from "@milepost/redis";
 
-/** What is moved, and where to. */
+/** Source, destination and terms of a move. */
 export interface MoveOptions {
   /** Folder of the data, which no gateway may use. */
   readonly data: string;
