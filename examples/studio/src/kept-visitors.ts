@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { StudioFile } from "./studio-files.ts";
 
@@ -29,8 +37,13 @@ export class KeptVisitors {
     this.#max = max;
     if (folder === undefined) return;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(folder).filter((one) => one.endsWith(".json"))) {
-      const [userId, visitor] = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    const files = readdirSync(folder)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => join(folder, name))
+      .map((file) => ({ file, at: statSync(file).mtimeMs }))
+      .sort((a, b) => a.at - b.at);
+    for (const { file } of files) {
+      const [userId, visitor] = JSON.parse(readFileSync(file, "utf8"));
       this.#visitors.set(userId, visitor);
     }
   }
