@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -79,9 +79,16 @@ function keptSecret(data: string | undefined): string {
   const made = randomBytes(36).toString("base64url");
   if (data === undefined) return made;
   const file = join(data, "secret");
+  const whole = `${file}.${process.pid}`;
   try {
     mkdirSync(data, { recursive: true, mode: 0o700 });
-    writeFileSync(file, made, { mode: 0o600, flag: "wx" });
+    // A process that is killed in between must not leave half a secret.
+    writeFileSync(whole, made, { mode: 0o600 });
+    try {
+      linkSync(whole, file);
+    } finally {
+      rmSync(whole, { force: true });
+    }
     return made;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
