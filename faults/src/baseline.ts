@@ -4,7 +4,7 @@ import type { Gateway } from "./processes/gateway.ts";
 import { openFiles } from "./processes/open-files.ts";
 import type { Redis } from "./processes/redis.ts";
 
-/** What is looked at for leftovers: the gateways and their Redis. */
+/** The gateways and their Redis, in which leftovers are looked for. */
 export interface Remaining {
   readonly nodes: readonly { readonly gateway: Pick<Gateway, "pid" | "filesAtStart"> }[];
   readonly store: Redis;

@@ -23,7 +23,7 @@ export interface PlannedLoad {
   readonly comebackSeconds: number;
 }
 
-/** What a load needs. */
+/** Options of a load. */
 export interface CapacityPlan {
   /** Workers that the number of files asks for, the deliveries, and a comeback of all. */
   readonly byFiles: number;

@@ -7,7 +7,7 @@ export interface FigureRow {
   readonly target: string;
   /** Name of the run that it comes from. */
   readonly run: string;
-  /** What was measured, in words; undefined when the run is missing. */
+  /** Measured value in words; undefined when the run is missing. */
   readonly measured: string | undefined;
   /** True when the target was met, in all its parts. */
   readonly isMet: boolean | undefined;

@@ -4,7 +4,7 @@ import { answerCalls } from "../process/answer-calls.ts";
 import { runPace } from "./pacer.ts";
 import type { ServerMethods } from "./server-process.ts";
 
-/** What this process uses of Bun, in which it runs. */
+/** Part of Bun's interface that this process uses. */
 interface Bun {
   serve(options: {
     readonly port: number;

@@ -7,7 +7,7 @@ import type { Random } from "../random.ts";
 import type { DeployedNode, Deployment } from "./deployment.ts";
 import { stepNoticedMs } from "./stepped-clock.ts";
 
-/** What a fault breaks; faults that break different parts may happen at the same time. */
+/** Part that a fault breaks; faults that break different parts may happen at the same time. */
 export type Part = "redis" | "gateway" | "way" | "edge" | "balancer";
 
 /** Fault of the chaos run; it is over once `run` resolves. Nothing that was acknowledged may be lost by it. */

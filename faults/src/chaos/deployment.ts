@@ -35,7 +35,7 @@ interface Parts {
 }
 
 /**
- * What an operator would deploy: three gateways over one Redis, behind HAProxy. Every program runs as its own process.
+ * Deployment as an operator would make it: three gateways over one Redis, behind HAProxy. Every program runs as its own process.
  * Between the clients and HAProxy, and between each gateway and Redis, a relay does what networks do.
  */
 export class Deployment {

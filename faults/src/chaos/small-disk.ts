@@ -8,7 +8,7 @@ import { Child } from "../processes/child.ts";
 const sizeMb = 512;
 /** Disk in memory that can be filled. It exists in a mount namespace of its own, and is gone with this process. */
 export class SmallDisk {
-  /** Where the disk is mounted, for those within its namespace only; everybody else sees an empty folder. */
+  /** Mount point of the disk, for those within its namespace only; everybody else sees an empty folder. */
   readonly folder: string;
   readonly #holder: Child;
 

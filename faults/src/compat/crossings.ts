@@ -45,7 +45,7 @@ function tokenOf(user: string, session?: string): Promise<string> {
   return tokens.mint({ user, channels, ...(session === undefined ? {} : { session }) });
 }
 
-/** What must hold between gateways of two versions, by its name. Each throws when it does not. */
+/** Checks of what must hold between gateways of two versions, by name. Each throws when it does not. */
 export const crossings: Readonly<Record<string, (crossing: Crossing) => Promise<void>>> = {
   async "a reader goes on at the other version, recovered and without a gap"({ from, to, id }) {
     for (const channel of [`log:${id}`, `latest:${id}`]) {

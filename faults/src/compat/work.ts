@@ -2,11 +2,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { secrets } from "../processes/gateway.ts";
 import { type Answer, ask, type Version } from "./version.ts";
 
-/** What became of the work of one version. */
+/** Outcome of the work of one version. */
 export interface WorkEnd {
-  /** What went wrong, one line each. */
+  /** Failures, one line each. */
   readonly faults: readonly string[];
-  /** How much there was. */
+  /** Amount of work. */
   readonly says: string;
 }
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 
-/** What a network does to the data of a connection. */
+/** Effects of a network on the data of a connection. */
 export interface Weather {
   /** Delay of everything, in milliseconds, and how much more it may be at random. */
   readonly delayMs: number;

@@ -1,4 +1,4 @@
-/** What the engine had acknowledged or delivered, with the moment at which the process knew it. */
+/** Facts that the engine had acknowledged or delivered, each with the moment at which the process knew it. */
 export type Fact = { readonly at: bigint } & Known;
 
 /** Kinds of facts. */

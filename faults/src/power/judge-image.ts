@@ -8,7 +8,7 @@ type Entry = Extract<Fact, { kind: "entry" }>;
 /** Entries that are appended to a log at most, so that it passes positions that it has lost. */
 const passedAtMost = 40;
 
-/** What an image must hold, and what it may hold. */
+/** Facts that an image must hold, and those that it may hold. */
 export interface Expected {
   /** Facts that must be true. */
   readonly required: readonly Fact[];

@@ -25,7 +25,7 @@ interface Syncing {
 }
 
 /**
- * What a loss of power leaves of the changes that no sync has covered.
+ * Remains, after a loss of power, of the changes that no sync has covered.
  *
  * `none` and `all` of them; `prefix`: those up to one moment, the last one torn; `some`: any of them, torn or whole, in any
  * order between two syncs.

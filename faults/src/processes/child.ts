@@ -49,7 +49,7 @@ export class Child {
     return started;
   }
 
-  /** What the program has printed so far, without what is older than its last million characters. */
+  /** Output of the program so far, at most its last million characters. */
   get printed(): string {
     return this.#printed;
   }

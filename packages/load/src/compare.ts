@@ -18,7 +18,7 @@ export interface ComparedFigure {
 /** Comparison of two runs. */
 export interface Comparison {
   readonly figures: readonly ComparedFigure[];
-  /** What makes the two runs hard to compare: another machine, shape or limit. */
+  /** Differences that make the two runs hard to compare: another machine, shape or limit. */
   readonly cautions: readonly string[];
 }
 

@@ -32,7 +32,7 @@ export interface ReaderShare {
   readonly connections: number;
 }
 
-/** What the machine allows. */
+/** Limits of the machine. */
 export interface Resources {
   readonly cores: number;
   /** Files that a process may have open. */

@@ -1,4 +1,4 @@
-/** What a run does: how many connections, how fast, for how long. Every field can be changed by an option. */
+/** Shape of a run: how many connections, how fast, for how long. Every field can be changed by an option. */
 export interface LoadShape {
   /** Connections, each authenticated and with one subscription. */
   readonly connections: number;

@@ -64,7 +64,7 @@ export interface LoadReport {
     readonly latency: LatencyFigures;
   };
   readonly disconnects: readonly Counted[];
-  /** What the gateway's metrics said; absent when they could not be read. */
+  /** Figures from the gateway's metrics; absent when they could not be read. */
   readonly server?: {
     readonly residentBytes: number;
     /** Resident bytes that were added by the connections, divided by them. */

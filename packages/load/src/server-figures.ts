@@ -1,4 +1,4 @@
-/** What the gateway says about its processes in its metrics. */
+/** Figures of the gateway's processes, from its metrics. */
 export interface ServerFigures {
   /** Processor time of all processes of the gateway, in seconds. */
   readonly cpuSeconds: number;

@@ -2,7 +2,7 @@ import { Latencies } from "./latencies.ts";
 import type { ReaderTick } from "./processes/messages.ts";
 import type { Second } from "./report.ts";
 
-/** Where a run is. */
+/** Progress of a run. */
 export interface LoadProgress {
   readonly phase: "tokens" | "connect" | "warm-up" | "measure" | "finish";
   /** Share of the phase that is done, from 0 to 1. */

@@ -36,7 +36,7 @@ export class AppendCalls {
   #entries = 0;
   #length = 0;
   #isScheduled = false;
-  /** Whether the server takes keys of several hash tags in one command; undefined until it was asked. */
+  /** True if the server takes keys of several hash tags in one command; undefined until it was asked. */
   #takesSeveral: boolean | undefined;
   #isAsking = false;
 

@@ -6,7 +6,7 @@ const hourMs = 3_600_000;
 /** Time for which a queue is kept without a call, in milliseconds; see `queue.lua`. */
 const keptMs = 30 * 86_400_000 + 60_000;
 const hoursKeptMs = 49 * hourMs;
-/** What is taken off the number of a ticket that was claimed before; see `queue.lua`. */
+/** Amount that is taken off the number of a ticket that was claimed before; see `queue.lua`. */
 const claimedBefore = 2 ** 52;
 
 /**

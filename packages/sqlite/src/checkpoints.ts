@@ -41,7 +41,7 @@ parentPort.on("message", (wanted) => {
 });
 `;
 
-/** What checkpoints do with one file. */
+/** Operations of checkpoints on one file. */
 export interface CheckpointParts {
   readonly database: Database;
   readonly file: string;

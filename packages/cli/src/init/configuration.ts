@@ -1,6 +1,6 @@
 import { sampleSettings } from "./sample-settings.ts";
 
-/** What a new configuration says beside its secrets; absent settings stay comments. */
+/** Settings of a new configuration beside its secrets; absent ones stay comments. */
 export type Chosen = Readonly<Record<string, unknown>>;
 
 /** Secrets of a new configuration. */

@@ -1,10 +1,10 @@
 import type { Settings } from "@milepost/server";
 
-/** What a new configuration says of one setting. */
+/** Entry of one setting in a new configuration. */
 export interface SampleSetting {
-  /** What the settings from here on are about, if others were before. */
+  /** Subject of the settings from here on, if others were before. */
   readonly title?: string;
-  /** What it does, in lines of a comment. */
+  /** Purpose of the setting, in lines of a comment. */
   readonly says: readonly string[];
   /** Its default, or an example where the default is nothing. It is valid as it stands. */
   readonly sample: unknown;

@@ -25,7 +25,7 @@ export interface NodeView {
   readonly connections: number;
   /** Time at which the node started, in milliseconds since 1970. */
   readonly since: number;
-  /** How the node did at its last heartbeat, up to 2 s ago; absent from nodes that say nothing. */
+  /** Figures of the node at its last heartbeat, up to 2 s ago; absent from nodes that say nothing. */
   readonly report?: NodeReport;
 }
 

@@ -28,11 +28,11 @@ export interface RegisteredNode {
   readonly since: number;
   /** Number of connections the node had at its last refresh. */
   readonly connections: number;
-  /** How the node did at its last refresh; absent from nodes that say nothing. */
+  /** Figures of the node at its last refresh; absent from nodes that say nothing. */
   readonly report?: NodeReport;
 }
 
-/** How a node does, as it tells the other nodes. A node of another version may leave fields out. */
+/** Figures of a node, as it tells them to the other nodes. A node of another version may leave fields out. */
 export interface NodeReport {
   /** `healthy`, `degraded`, `draining` or `unhealthy`. */
   readonly status?: string;

@@ -1,6 +1,6 @@
 import type { Counted } from "../tally.ts";
 
-/** How connections reach the gateway. */
+/** Way in which connections reach the gateway. */
 export interface Route {
   readonly host: string;
   readonly port: number;
@@ -10,7 +10,7 @@ export interface Route {
   readonly tlsName?: string;
 }
 
-/** What a process of readers is told first. */
+/** First message to a process of readers. */
 export interface OpenOrder {
   readonly type: "open";
   readonly route: Route;
@@ -45,7 +45,7 @@ export type ReaderOrder =
       readonly uncertain: readonly (readonly [channel: number, seq: number])[];
     };
 
-/** What a generator process uses of its core. */
+/** Share of its core that a generator process uses. */
 export interface ProcessLoad {
   readonly role: "readers" | "publisher";
   readonly pid: number;
@@ -93,7 +93,7 @@ export type ReaderNews =
   | { readonly type: "opened" }
   | ReaderResult;
 
-/** What a process that publishes is told. */
+/** Message to a process that publishes. */
 export type PublisherOrder =
   | {
       readonly type: "publish";

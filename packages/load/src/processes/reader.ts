@@ -12,7 +12,7 @@ export interface ReaderPlan {
   readonly source: string | null;
 }
 
-/** What a connection reports. */
+/** Callbacks of a connection. */
 export interface ReaderEvents {
   /** The subscription has begun. */
   subscribed(): void;

@@ -9,7 +9,7 @@ export interface Handshake {
   readonly accept: string;
 }
 
-/** What an opening handshake asks for. */
+/** Request of an opening handshake. */
 export interface HandshakeRequest {
   /** Value of the header `Host`. */
   readonly host: string;

@@ -4,7 +4,7 @@ import { connect as connectTls } from "node:tls";
 /** Receives the bytes of one answer: its status and its body. */
 export type OnAnswer = (status: number, body: Buffer) => void;
 
-/** Where an HTTP connection goes. */
+/** Destination of an HTTP connection. */
 export interface Destination {
   /** Address to connect to. Default: 127.0.0.1. */
   readonly host?: string;
