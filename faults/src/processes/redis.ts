@@ -8,7 +8,7 @@ import { redisCommand } from "./redis-command.ts";
 
 const server = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
 
-/** Options of how a Redis keeps its data. */
+/** Folder in which a Redis keeps its data, and the program that starts it. */
 interface Home {
   readonly folder: string;
   /** Program that starts redis-server, with its arguments before those of redis-server; empty: it is started itself. */
