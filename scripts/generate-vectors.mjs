@@ -3,6 +3,7 @@ import { encryptionVectors } from "./vectors/encryption.mjs";
 import { operationFoldVectors } from "./vectors/operation-fold.mjs";
 import { shortFormVectors } from "./vectors/short-form.mjs";
 import { signingVectors } from "./vectors/signing.mjs";
+import { traceContextVectors } from "./vectors/trace-context.mjs";
 
 /**
  * Writes the examples of `vectors/`, by which implementations in other languages are tested. Run it after a build:
@@ -13,6 +14,7 @@ const files = /** @type {[string, object][]} */ ([
   ["encryption.json", await encryptionVectors()],
   ["operation-fold.json", operationFoldVectors()],
   ["short-form.json", shortFormVectors()],
+  ["trace-context.json", traceContextVectors()],
 ]);
 
 /**

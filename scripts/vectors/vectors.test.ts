@@ -6,6 +6,7 @@ import { encryptionVectors } from "./encryption.mjs";
 import { operationFoldVectors } from "./operation-fold.mjs";
 import { shortFormVectors } from "./short-form.mjs";
 import { signingVectors } from "./signing.mjs";
+import { traceContextVectors } from "./trace-context.mjs";
 
 function read(name: string): unknown {
   return JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), "utf8"));
@@ -19,6 +20,10 @@ test("the files in vectors/ are what their scripts write; npm run vectors renews
 test("[P-SHORT-3] [P-SHORT-5] vectors/short-form.json is what the encoder and the client make of its frames", () => {
   const made: unknown = JSON.parse(JSON.stringify(shortFormVectors()));
   expect(read("short-form.json")).toEqual(made);
+});
+
+test("[P-TRC-1] vectors/trace-context.json is what the gateway reads from its headers", () => {
+  expect(read("trace-context.json")).toEqual(traceContextVectors());
 });
 
 test("[P-OP-16] vectors/operation-fold.json is what the reducer makes of its logs; npm run vectors renews it", () => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,6 +17,17 @@ from .signing import SIGNATURE_HEADER, SigningKey, sign_publication, sign_reques
 Json = dict[str, Any]
 #: A key to sign with, or a function that returns it for each request.
 SigningSource = SigningKey | Callable[[], SigningKey]
+#: A function that returns further headers of a request, in the context in which the request was made.
+HeaderSource = Callable[[], Mapping[str, str]]
+#: Headers of a request that only the client itself sets.
+_OWN_HEADERS = frozenset(
+    {
+        "accept", "authorization", "connection", "content-length", "content-type", "host", SIGNATURE_HEADER.lower(),
+        "transfer-encoding",
+    }
+)  # fmt: skip
+_HEADER_NAME = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]{1,100}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 
 _encode = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
@@ -42,6 +54,7 @@ class Gateway:
         timeout: float,
         signing: SigningSource | None,
         sign_publications: bool,
+        headers: HeaderSource | None = None,
     ) -> None:
         if not isinstance(api_key, str) or api_key == "":
             raise ValueError("api_key is missing; is its environment variable set?")
@@ -52,6 +65,18 @@ class Gateway:
         self._timeout = timeout
         self._signing = signing
         self._sign_publications = sign_publications
+        self._headers = headers
+
+    def further_headers(self) -> Json:
+        """Returns the further headers for what is reported in this context. Never raises."""
+        if self._headers is None:
+            return {}
+        try:
+            given = dict(self._headers())
+            return {name: value for name, value in given.items() if _is_header(name, value)}
+        except Exception:
+            # What goes wrong with a trace must not keep a report away.
+            return {}
 
     async def create(self, body: Json) -> Json:
         answer = await self.call("POST", "/v1/operations", body)
@@ -59,9 +84,18 @@ class Gateway:
             raise _not_a_gateway("POST /v1/operations", 200)
         return answer
 
-    async def report(self, operation: str, lease: str, events: list[Json], timeout: float | None = None) -> list[Json]:
+    async def report(
+        self,
+        operation: str,
+        lease: str,
+        events: list[Json],
+        timeout: float | None = None,
+        headers: Json | None = None,
+    ) -> list[Json]:
+        """Reports events. ``headers`` are those of the context in which they were made, if it is not this one."""
         path = f"/v1/operations/{quote(operation, safe='')}/events"
-        answer = await self.call("POST", path, {"lease": lease, "events": events}, timeout=timeout)
+        body = {"lease": lease, "events": events}
+        answer = await self.call("POST", path, body, timeout=timeout, headers=headers)
         results = answer.get("results")
         if not isinstance(results, list):
             raise _not_a_gateway("POST …/events", 200)
@@ -101,10 +135,17 @@ class Gateway:
         return dict(results[0])
 
     async def call(
-        self, method: str, path: str, body: Json | None, *, wait: float = 0, timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        *,
+        wait: float = 0,
+        timeout: float | None = None,
+        headers: Json | None = None,
     ) -> Json:
         """Makes one call and returns its answer, ``{}`` for 204. ``wait`` is the wait that the call itself asks for."""
-        return await self._resigned(lambda: self._once(method, path, body, wait, timeout))
+        return await self._resigned(lambda: self._once(method, path, body, wait, timeout, headers))
 
     async def _resigned(self, once: Callable[[], Any]) -> Json:
         try:
@@ -125,10 +166,19 @@ class Gateway:
             raise MilepostError("bad_signature", f"cannot sign: {cause}") from cause
 
     async def _once(
-        self, method: str, path: str, body: Json | None, wait: float, timeout: float | None
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        wait: float,
+        timeout: float | None,
+        further: Json | None = None,
     ) -> Json:
         text = None if body is None else _text(body).encode()
-        headers = {"Authorization": f"Bearer {self._api_key}", "Accept": "application/json"}
+        # A call that only reads belongs to no span of the work.
+        if further is None:
+            further = {} if method == "GET" else self.further_headers()
+        headers = {**further, "Authorization": f"Bearer {self._api_key}", "Accept": "application/json"}
         if text is not None:
             headers["Content-Type"] = "application/json"
         key = None if method == "GET" else self._signing_key()
@@ -144,6 +194,16 @@ class Gateway:
 
     def close(self) -> None:
         self._http.close()
+
+
+def _is_header(name: Any, value: Any) -> bool:
+    return (
+        isinstance(name, str)
+        and isinstance(value, str)
+        and name.lower() not in _OWN_HEADERS
+        and _HEADER_NAME.fullmatch(name) is not None
+        and _HEADER_VALUE.fullmatch(value) is not None
+    )
 
 
 def _text(body: Any) -> str:

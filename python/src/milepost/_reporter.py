@@ -115,6 +115,8 @@ class Reporter:
         self._foreign_refusals = 0
         self._foreign_refusal: ForeignAnswer | None = None
         self._last_flush = float("-inf")
+        #: Headers of the context in which the first report that waits was made.
+        self._headers: Json | None = None
         self._last_contact = time.monotonic()
         self._complained: set[str] = set()
         self._has_lost = False
@@ -220,6 +222,9 @@ class Reporter:
             self._task = asyncio.get_running_loop().create_task(self._main())
 
     def _on_signal(self) -> None:
+        """Runs in the context of the report that signalled, so that the headers are those of its span."""
+        if self._headers is None:
+            self._headers = self._settings.gateway.further_headers()
         if self._phase == "closed":
             # A late report, such as the answer to a command.
             self._phase = "closing"
@@ -376,11 +381,16 @@ class Reporter:
             self._drain_locked()
             batch = [] if self._wants_probe else self._outbox.take(self._batch_limit, _MAX_BATCH_BYTES)
         events = [{"event": one.event, "data": one.data, "key": one.key} for one in batch]
+        # A report without events only extends the lease.
+        headers, self._headers = (self._headers, None) if batch else (None, self._headers)
+        report = self._settings.gateway.report
         try:
             results = await self._timed(
-                self._settings.gateway.report(self.operation_id, lease["token"], events, self._call_timeout())
+                report(self.operation_id, lease["token"], events, self._call_timeout(), headers or {})
             )
         except MilepostError as error:
+            if self._headers is None:
+                self._headers = headers
             if batch and self._is_about_report(batch, error):
                 self._on_refused_batch(batch, error)
                 return

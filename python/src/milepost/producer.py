@@ -20,7 +20,7 @@ from . import _model as model
 from . import _reports as reports
 from ._command_loop import CommandLoop
 from ._errors import Cancelled, MilepostError
-from ._gateway import Gateway, Json, SigningSource
+from ._gateway import Gateway, HeaderSource, Json, SigningSource
 from ._problem import Problem, ProblemListener, warn_of_problem
 from ._sender import Callbacks, Sender
 from ._tracked import Tracked
@@ -202,22 +202,25 @@ class Producer:
         on_problem: ProblemListener = warn_of_problem,
         signing: SigningSource | None = None,
         sign_publications: bool = False,
+        headers: HeaderSource | None = None,
     ) -> None:
         """Creates a producer. It calls the gateway only once it has work.
 
         ``max_buffer_bytes`` and ``max_buffer_reports`` bound what waits for the gateway, per operation. Times are in
         seconds: ``flush_interval`` between two sends of reports that are not urgent, ``closing_flush`` for the last
-        reports of ended work, ``timeout`` for one call. ``on_problem`` is called in a thread of milepost.
+        reports of ended work, ``timeout`` for one call. ``on_problem`` is called in a thread of milepost. ``headers``
+        returns further headers of requests, such as ``milepost.opentelemetry.trace_headers``. It is called in a thread of
+        milepost, in the context (``contextvars``) of the first report that is sent. Headers of the package itself win.
         """
         self.gateway = Gateway(
-            url, api_key, timeout=timeout, signing=signing, sign_publications=sign_publications
+            url, api_key, timeout=timeout, signing=signing, sign_publications=sign_publications, headers=headers
         )
         self.max_buffer_bytes = max_buffer_bytes
         self.max_buffer_reports = max_buffer_reports
         self.flush_interval = flush_interval
         self.closing_flush = closing_flush
         self.timeout = timeout
-        self._options = (url, api_key, timeout, signing, sign_publications)
+        self._options = (url, api_key, timeout, signing, sign_publications, headers)
         self._given_id = producer_id
         self.id = producer_id or f"producer-{secrets.token_hex(8)}"
         self._on_problem = on_problem
@@ -444,9 +447,9 @@ class Producer:
         _of_the_parent.append((self.sender, self.gateway, self._commands, self.callbacks))
         if self._given_id is None:
             self.id = f"producer-{secrets.token_hex(8)}"
-        url, api_key, timeout, signing, sign_publications = self._options
+        url, api_key, timeout, signing, sign_publications, headers = self._options
         self.gateway = Gateway(
-            url, api_key, timeout=timeout, signing=signing, sign_publications=sign_publications
+            url, api_key, timeout=timeout, signing=signing, sign_publications=sign_publications, headers=headers
         )
         self._prepare()
 
