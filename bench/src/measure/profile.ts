@@ -8,6 +8,11 @@ export interface HotSpot {
   readonly place: string;
 }
 
+/** Returns the line of a report that shows a hot spot of a server. */
+export function lineOf(server: string, { share, function: name, place }: HotSpot): string {
+  return `${server} ${(share * 100).toFixed(1).padStart(5)} %  ${name}  ${place}`;
+}
+
 /** Entries of a profile that are not work: idle time, and the start and end of the profiler itself. */
 const notWork: ReadonlySet<string> = new Set(["(idle)\t", "(root)\t", "dispatch\t"]);
 

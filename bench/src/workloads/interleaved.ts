@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { lineOf } from "../measure/profile.ts";
 import type { Options } from "../options.ts";
 import type { TargetName } from "../targets/catalog.ts";
 import { summarizeRounds, tableOf } from "./paced-report.ts";
@@ -55,10 +56,5 @@ export async function runInterleaved(
 
 function hotSpotsOf(rounds: readonly (readonly PacedRound[])[]): string[] {
   const last = rounds.at(-1) ?? [];
-  return last.flatMap(({ target, hotSpots = [] }) =>
-    hotSpots.map(
-      (spot) =>
-        `${target} ${(spot.share * 100).toFixed(1).padStart(5)} %  ${spot.function}  ${spot.place}`,
-    ),
-  );
+  return last.flatMap(({ target, hotSpots = [] }) => hotSpots.map((spot) => lineOf(target, spot)));
 }

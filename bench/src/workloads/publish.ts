@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { startRedis } from "@milepost/redis/testing";
 import { monotonicUs } from "../measure/monotonic.ts";
 import { cpuSeconds } from "../measure/process-usage.ts";
-import { describeProfile } from "../measure/profile.ts";
+import { describeProfile, lineOf } from "../measure/profile.ts";
 import { summarize } from "../measure/summary.ts";
 import type { Options } from "../options.ts";
 import { pin } from "../process/pin.ts";
@@ -150,10 +150,7 @@ async function runRound(
     loadCpu: (after.load - before.load) / took,
     notes: [
       ...(report.refusal === undefined ? [] : [`${target}: ${report.refusal}`]),
-      ...spots.map(
-        ({ share, function: name, place }) =>
-          `${target} ${items}: ${(share * 100).toFixed(1).padStart(5)} %  ${name}  ${place}`,
-      ),
+      ...spots.map((spot) => lineOf(`${target} ${items}:`, spot)),
     ],
   };
 }
