@@ -18,6 +18,7 @@ import { sendQueueMutants } from "./lists/send-queue.mjs";
 import { serverMutants } from "./lists/server.mjs";
 import { socketioMutants } from "./lists/socketio.mjs";
 import { steeringMutants } from "./lists/steering.mjs";
+import { storeMutants } from "./lists/stores.mjs";
 
 /** @import { MutantList } from "./mutant.mjs" */
 
@@ -59,4 +60,9 @@ export const lists = [
   { subject: "socketio", mutants: socketioMutants },
   { subject: "bullmq", mutants: bullmqMutants },
   { subject: "load", mutants: loadMutants },
+  {
+    subject: "stores",
+    near: [{ file: "packages/redis/src/append-calls.test.ts" }],
+    mutants: storeMutants,
+  },
 ];

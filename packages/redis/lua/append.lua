@@ -63,6 +63,9 @@ local function open(meta, stream, state, epoch)
   local log
   if field[1] then
     local ends, keys, ttl = tonumber(field[5]), tonumber(field[8]), tonumber(field[7])
+    if not (ends and keys and ttl and field[3] and tonumber(field[2]) and tonumber(field[4])) then
+      return nil, 'ERR ' .. meta .. ' is not the metadata of a log'
+    end
     if ends > now or keys > now then
       log = {
         epoch = field[1], offset = tonumber(field[2]), tag = field[3], ts = tonumber(field[4]), ends = ends, bytes = tonumber(field[6] or 0),
@@ -85,6 +88,14 @@ local function store(stream, log, tag, text, bytes)
   if type(stored) == 'table' and stored.err then return nil, stored.err end
   log.offset, log.offset_text, log.tag, log.bytes, log.bytes_text = log.offset + 1, offset, tag, log.bytes + bytes, bytes_text
   return packed
+end
+
+-- Returns why a stream cannot take the next entry of its log; nil where it can. An entry whose copy cannot be stored must not be
+-- stored either, and an entry of a stream cannot be taken back.
+local function unfit(stream, log)
+  local later = redis.pcall('XRANGE', stream, whole(log.offset + 1), '+', 'COUNT', 1)
+  if later.err then return later.err end
+  if later[1] then return 'ERR ' .. stream .. ' has entries of another program' end
 end
 
 local function raise(stream, log, policy, by_age)
@@ -158,8 +169,8 @@ local function known_by(dedupe_key, group)
   local known, log = redis.pcall('GET', dedupe_key), group.log
   if not known then return nil end
   if type(known) == 'table' then return nil, known.err end
-  local ends, header = string.match(known, '^(%S+) (.*)$')
-  local epoch, offset = string.match(header, '^(%S+) (%S+)')
+  local ends, header, epoch, offset = string.match(known, '^(%d+) ((%S+) (%d+) .*)$')
+  if not ends then return nil, 'ERR ' .. dedupe_key .. ' is not a dedupe key' end
   offset = tonumber(offset)
   if tonumber(ends) <= now or epoch ~= log.epoch then return nil end
   complete(group.meta, log)
@@ -245,6 +256,7 @@ while arg < #ARGV do
     above_policy, above_bus, copies = policy_of(ARGV[arg + 1]), ARGV[arg + 2], {}
     above_meta, above_stream, above_state = KEYS[key], KEYS[key + 1], KEYS[key + 2]
     if log then above, refusal = open(above_meta, above_stream, above_state, ARGV[arg]) end
+    if above then refusal = unfit(above_stream, above) end
     arg, key = arg + 3, key + 3
   end
   if not refusal and policy.compacted then complete(meta, log) end

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { LogPolicy } from "@milepost/engine";
+import { type LogPolicy, rollUpName } from "@milepost/engine";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { MilepostError } from "@milepost/protocol";
 import { createClient } from "@redis/client";
 import { afterAll, test as anyTest, describe, expect } from "vitest";
 import { AppendCalls } from "./append-calls.ts";
+import type { GroupOutcome } from "./append-group.ts";
 import { connectRedis, redisEngine } from "./index.ts";
 import { Keys } from "./keys.ts";
 import { RedisClock } from "./redis-clock.ts";
@@ -26,6 +27,13 @@ afterAll(async () => {
 const policy: LogPolicy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 60_000 };
 const entry = (n: number) => ({ event: "e", json: String(n), publisher: "p" });
 let made = 0;
+
+/** Returns `stored` or the code of the refusal, for each append. */
+function outcomesOf(settled: readonly PromiseSettledResult<unknown>[]): readonly string[] {
+  return settled.map((outcome) =>
+    outcome.status === "fulfilled" ? "stored" : (outcome.reason as MilepostError).code,
+  );
+}
 
 /** One node's engine over a link that counts the calls of the append script. */
 async function node(prefix = `milepost:calls${++made}`) {
@@ -106,12 +114,114 @@ describe("appends of a tick", () => {
         one.log.append(name, entry(2), policy),
       ),
     );
-    const codes = settled.map((outcome) =>
-      outcome.status === "fulfilled" ? "stored" : (outcome.reason as MilepostError).code,
-    );
-    expect(codes).toEqual([
+    expect(outcomesOf(settled)).toEqual([
       ...["stored", "store_unavailable", "store_unavailable", "stored", "store_unavailable"],
     ]);
+  });
+
+  test("fail only where their own dedupe key is another program's", async () => {
+    await using one = await node();
+    await Promise.all(["a", "b"].map((name) => one.log.append(name, entry(0), policy)));
+    const keyed = (key: string, n: number) => ({ ...entry(n), key });
+    await admin.set(new Keys(one.prefix).dedupe("b", policy, "p", "foreign"), "something else");
+    const settled = await Promise.allSettled([
+      one.log.append("a", keyed("own", 1), policy),
+      one.log.append("b", keyed("own", 1), policy),
+      one.log.append("b", keyed("foreign", 2), policy),
+      one.log.append("b", keyed("next", 3), policy),
+    ]);
+    expect(outcomesOf(settled)).toEqual(["stored", "stored", "store_unavailable", "stored"]);
+    const { entries } = await one.log.read("b", 0, 10, policy);
+    expect(entries.map(({ json }) => json)).toEqual(["0", "1", "3"]);
+  });
+
+  test("fail only where the metadata of their log are another program's", async () => {
+    await using one = await node();
+    await Promise.all(["a", "b"].map((name) => one.log.append(name, entry(0), policy)));
+    await admin.hSet(new Keys(one.prefix).log("foreign", policy)[0], { epoch: "e", offset: "no" });
+    const settled = await Promise.allSettled(
+      ["a", "foreign", "b"].map((name) => one.log.append(name, entry(1), policy)),
+    );
+    expect(outcomesOf(settled)).toEqual(["stored", "store_unavailable", "stored"]);
+  });
+
+  test("[P-WILD-2] store nothing where the copy in the roll-up cannot be stored", async () => {
+    await using one = await node();
+    const rolled: LogPolicy = { ...policy, rollUp: { segments: 1, policy } };
+    const name = rollUpName("c:1", 1);
+    const [, stream] = new Keys(one.prefix).log(name, policy);
+    for (const spoil of [
+      () => admin.set(stream, "something else"),
+      () => admin.xAdd(stream, "1000-0", { another: "program" }),
+    ]) {
+      await one.log.append("c:1", entry(1), rolled);
+      await one.log.append("other", entry(1), policy);
+      const before = await one.log.read("c:1", 0, 10, rolled);
+      await admin.del(stream);
+      await spoil();
+      const settled = await Promise.allSettled([
+        one.log.append("other", entry(2), policy),
+        one.log.append("c:1", entry(2), rolled),
+        one.log.append("c:1", entry(3), rolled),
+      ]);
+      expect(outcomesOf(settled)).toEqual(["stored", "store_unavailable", "store_unavailable"]);
+      expect(await one.log.read("c:1", 0, 10, rolled)).toEqual(before);
+      await admin.del(stream);
+    }
+  });
+});
+
+describe("an answer that does not fit", () => {
+  /** Appends to the channels a and b over a link that gives one answer. */
+  async function outcomesOver(answers: unknown, onOutcome: (outcome: GroupOutcome) => void) {
+    const errors: unknown[] = [];
+    const appends = new AppendCalls({
+      // A cluster has a call for each channel; this server takes them in one.
+      link: { publishCommand: "PUBLISH", run: async () => answers } as unknown as RedisLink,
+      keys: new Keys("m"),
+      clock: new RedisClock(new ManualClock(), () => 0),
+      random: new SeededRandom(1),
+      onOutcome,
+      onError: (error) => errors.push(error),
+    });
+    await Promise.allSettled(["a", "b"].map((c) => appends.append(c, entry(0), policy)));
+    const settled = await Promise.allSettled(
+      ["a", "b"].map((c) => appends.append(c, entry(1), policy)),
+    );
+    return { outcomes: outcomesOf(settled), errors };
+  }
+  const summary = "epoch 1 before 1 0 0 - -";
+
+  for (const [says, answers] of [
+    ["lacks a channel", [summary]],
+    ["is no list", "OK"],
+    ["is absent", null],
+  ] as const) {
+    anyTest(`[G2] that ${says} fails every append of its call`, async () => {
+      const { outcomes } = await outcomesOver(answers, () => {});
+      expect(outcomes).toEqual(["store_unavailable", "store_unavailable"]);
+    });
+  }
+
+  for (const [says, answer] of [
+    ["names no position", "epoch"],
+    ["says of no entry why it was not stored", "- 0 - 0 0 0 - -"],
+    ["has an entry that cannot be read", [summary, 1, 1, "not an entry"]],
+    ["is a number", 7],
+  ] as const) {
+    anyTest(`[G2] of one channel that ${says} fails the appends of that channel only`, async () => {
+      const { outcomes } = await outcomesOver([answer, summary], () => {});
+      expect(outcomes).toEqual(["store_unavailable", "stored"]);
+    });
+  }
+
+  anyTest("fails no append where only the look at its outcome fails", async () => {
+    const failure = new Error("the look has failed");
+    const { outcomes, errors } = await outcomesOver([summary, summary], () => {
+      throw failure;
+    });
+    expect(outcomes).toEqual(["stored", "stored"]);
+    expect(errors).toContain(failure);
   });
 });
 
@@ -165,6 +275,7 @@ describe("a server that refuses keys of several hash tags", () => {
       clock: new RedisClock(clock, () => 0),
       random: new SeededRandom(1),
       onOutcome: () => {},
+      onError: () => {},
     });
     const all = () => Promise.all(["a", "b", "a"].map((c) => appends.append(c, entry(1), policy)));
     await all();

@@ -1,5 +1,6 @@
 import type { Appended, LogPolicy, NewEntry, Random } from "@milepost/engine";
-import { AppendGroup, type GroupAnswer, type GroupOutcome } from "./append-group.ts";
+import { MilepostError } from "@milepost/protocol";
+import { AppendGroup, type GroupOutcome } from "./append-group.ts";
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";
@@ -18,6 +19,8 @@ export interface AppendCallsParts {
   readonly random: Random;
   /** Called after the appends of a group were answered. */
   readonly onOutcome: (outcome: GroupOutcome) => void;
+  /** Called with an error of `onOutcome`, which fails no append. */
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -85,20 +88,37 @@ export class AppendCalls {
   }
 
   #send(groups: readonly AppendGroup[]): void {
-    const { link, keys: names, clock, random, onOutcome } = this.#parts;
+    const { link, keys: names, clock, random } = this.#parts;
     const keys: string[] = [];
     const args = [clock.now(), link.publishCommand as string];
     for (const group of groups) group.write(names, random, keys, args);
     link.run(scripts.append, keys, args).then(
-      (answers) => {
-        for (const [index, group] of groups.entries()) {
-          onOutcome(group.settle((answers as readonly GroupAnswer[])[index] ?? ""));
-        }
-      },
+      (answers) => this.#settle(groups, answers),
       (error: unknown) => {
         for (const group of groups) group.fail(error);
       },
     );
+  }
+
+  /** Settles every append of a call. Nobody knows what an answer that does not fit has stored, so it fails them. */
+  #settle(groups: readonly AppendGroup[], answers: unknown): void {
+    if (!Array.isArray(answers) || answers.length !== groups.length) {
+      for (const group of groups) group.fail(misunderstood(answers));
+      return;
+    }
+    const { onOutcome, onError } = this.#parts;
+    for (const [index, group] of groups.entries()) {
+      const outcome = group.settle(answers[index]);
+      if (outcome === undefined) {
+        group.fail(misunderstood(answers[index]));
+        continue;
+      }
+      try {
+        onOutcome(outcome);
+      } catch (error) {
+        onError(error);
+      }
+    }
   }
 
   /** Asks the server, by a call without entries, whether it takes keys of several hash tags. */
@@ -121,6 +141,15 @@ export class AppendCalls {
         this.#isAsking = false;
       });
   }
+}
+
+function misunderstood(answer: unknown): MilepostError {
+  const cause = new Error(`the answer is ${JSON.stringify(answer)?.slice(0, 200)}`);
+  return new MilepostError(
+    "store_unavailable",
+    "Redis answered an append in a form that this version does not know; retry with the same key",
+    { cause },
+  );
 }
 
 function isCrossSlot(error: unknown): boolean {

@@ -39,8 +39,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Answer of the script for a group: its summary, alone or with position, outcome and text of each entry that was not stored. */
-export type GroupAnswer = string | readonly [summary: string, ...others: (string | number)[]];
+/** Answer of the script for a group. */
+interface GroupAnswer {
+  readonly summary: readonly string[];
+  /** Position in the group, outcome and text of each entry that was not stored, one after the other. */
+  readonly others: readonly unknown[];
+}
 
 /** Entries that are appended to one log in one step, in order. */
 export class AppendGroup {
@@ -115,28 +119,36 @@ export class AppendGroup {
     }
   }
 
-  /** Settles the appends with the script's answer for the group. */
-  settle(answer: GroupAnswer): GroupOutcome {
+  /**
+   * Settles the appends with the script's answer for the group. Returns undefined for an answer that cannot be understood;
+   * some of the appends are not settled then.
+   */
+  settle(answer: unknown): GroupOutcome | undefined {
     const { channel, policy } = this;
-    const others = typeof answer === "string" ? undefined : answer;
-    const summary = (typeof answer === "string" ? answer : answer[0]).split(" ");
+    const { summary, others } = groupAnswer(answer) ?? {};
+    if (summary === undefined || others === undefined) return undefined;
     const [epoch = "", first = "", before = "", at = "", trimmed, byBytes, entries, bytes] =
       summary;
     const ts = Number(at);
     let offset = Number(first);
     let previousTag = before;
-    let next = 1;
+    let next = 0;
     let isBehind = false;
     for (const [index, { entry, tag, resolve, reject }] of this.#waiting.entries()) {
-      if (others !== undefined && others[next] === index + 1) {
-        const outcome = others[next + 1] as number;
+      if (others[next] === index + 1) {
+        const outcome = Number(others[next + 1]);
         const text = String(others[next + 2]);
         next += 3;
-        if (outcome === 1) resolve({ publication: unpackEntry(channel, text), duplicate: true });
-        else reject(refusalOf(outcome, channel, text));
+        if (outcome === 1) {
+          const publication = unpackEntry(channel, text);
+          if (!isOffset(publication.position.offset)) return undefined;
+          resolve({ publication, duplicate: true });
+        } else reject(refusalOf(outcome, channel, text));
         isBehind ||= outcome === 3;
         continue;
       }
+      // A group of which nothing was stored has the offset 0.
+      if (!isOffset(offset)) return undefined;
       const { event, json } = entry;
       const publication: Publication = {
         channel,
@@ -165,6 +177,21 @@ export class AppendGroup {
   fail(error: unknown): void {
     for (const { reject } of this.#waiting) reject(error);
   }
+}
+
+/** Number of parts of a summary. */
+const summaryParts = 8;
+
+/** Reads the answer of the script; undefined for anything that is none. */
+function groupAnswer(answer: unknown): GroupAnswer | undefined {
+  const [text, ...others] = Array.isArray(answer) ? (answer as readonly unknown[]) : [answer];
+  if (typeof text !== "string") return undefined;
+  const summary = text.split(" ");
+  return summary.length === summaryParts ? { summary, others } : undefined;
+}
+
+function isOffset(offset: number): boolean {
+  return Number.isSafeInteger(offset) && offset > 0;
 }
 
 function refusalOf(outcome: number, channel: string, text: string): MilepostError {

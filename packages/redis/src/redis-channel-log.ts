@@ -62,7 +62,8 @@ export class RedisChannelLog implements ChannelLog {
     this.#clock = clock;
     this.#random = random;
     this.#onError = onError;
-    this.#appends = new AppendCalls({ link, keys, clock, random, onOutcome: this.#onOutcome });
+    const onOutcome = this.#onOutcome;
+    this.#appends = new AppendCalls({ link, keys, clock, random, onOutcome, onError });
   }
 
   append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
