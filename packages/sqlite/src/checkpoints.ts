@@ -9,8 +9,12 @@ const pagesAtOnce = 1_000;
 const pagesAtMost = 4_000;
 /** Pages of the write-ahead log from which on the thread of the gateway copies everything, so that the log stays bounded. */
 const pagesAtWorst = 12_000;
+/** Numbers of a log whose index cannot be read: it may have any length, so it is copied at once. */
+const unknownLog = { pages: pagesAtWorst, copied: 0 };
 /** Number of commits between two looks at the log. */
 const commitsBetween = 8;
+/** Longest time for which a commit waits for the checkpoint of the thread, in milliseconds. */
+const waitMs = 1_000;
 /** Longest time for which a close waits for a checkpoint that runs, in milliseconds. */
 const closeWithinMs = 5_000;
 
@@ -19,7 +23,7 @@ const program = `
 const { statSync } = require("node:fs");
 const { parentPort, workerData } = require("node:worker_threads");
 process.emitWarning = () => {};
-const { name, path, file } = workerData;
+const { name, path, file, running } = workerData;
 // Opening a file that was moved away makes an empty one, and SQLite deletes the write-ahead log of an empty file.
 statSync(file);
 const Library = name === "node:sqlite" ? require(name).DatabaseSync : require(path);
@@ -37,6 +41,8 @@ parentPort.on("message", (wanted) => {
   } catch {
     // The next one tries again, and the commits tell when the disk takes nothing any more.
   }
+  Atomics.store(running, 0, 0);
+  Atomics.notify(running, 0);
   parentPort.postMessage("done");
 });
 `;
@@ -57,6 +63,8 @@ export class Checkpoints {
   readonly #parts: CheckpointParts;
   readonly #checkpoint;
   #worker: Worker | undefined;
+  /** 1 while the thread makes a checkpoint, and shared with it. */
+  readonly #running = new Int32Array(new SharedArrayBuffer(4));
   #isRunning = false;
   #hasFailed = false;
   #commits = 0;
@@ -71,8 +79,10 @@ export class Checkpoints {
   /** Begins a checkpoint if it is time for one. Call it after a commit, while no transaction is open. */
   committed(): void {
     if (++this.#commits % commitsBetween !== 0) return;
-    const { pages, copied } = this.#parts.index.look();
+    const { pages, copied } = this.#parts.index.look() ?? unknownLog;
     if (pages >= pagesAtWorst) {
+      // SQLite makes one checkpoint at a time, so another one that runs would leave the log to grow.
+      Atomics.wait(this.#running, 0, 1, waitMs);
       this.#checkpointHere();
       return;
     }
@@ -82,6 +92,7 @@ export class Checkpoints {
       return;
     }
     this.#isRunning = true;
+    Atomics.store(this.#running, 0, 1);
     try {
       this.#thread().postMessage("checkpoint");
     } catch {
@@ -109,7 +120,8 @@ export class Checkpoints {
 
   #thread(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const workerData = { ...libraryInThread(), file: this.#parts.file };
+    const running = this.#running;
+    const workerData = { ...libraryInThread(), file: this.#parts.file, running };
     const worker = new Worker(program, { eval: true, workerData });
     worker.unref();
     worker.on("message", () => {
@@ -126,6 +138,7 @@ export class Checkpoints {
   #fail(): void {
     this.#hasFailed = true;
     this.#isRunning = false;
+    Atomics.store(this.#running, 0, 0);
     this.#worker = undefined;
   }
 

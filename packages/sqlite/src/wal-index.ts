@@ -20,9 +20,16 @@ export class WalIndex {
     this.#descriptor = openSync(path, "r");
   }
 
-  /** Returns the number of pages in the log, and how many of these checkpoints have copied into the file. */
-  look(): { readonly pages: number; readonly copied: number } {
-    readSync(this.#descriptor, this.#read, 0, readBytes, 0);
+  /**
+   * Returns the number of pages in the log, and how many of these checkpoints have copied into the file; undefined when the disk
+   * does not give the index.
+   */
+  look(): { readonly pages: number; readonly copied: number } | undefined {
+    try {
+      if (readSync(this.#descriptor, this.#read, 0, readBytes, 0) < readBytes) return undefined;
+    } catch {
+      return undefined;
+    }
     const number = (at: number) => this.#read.getUint32(at, this.#isLittle);
     return { pages: number(framesAt), copied: number(copiedAt) };
   }
