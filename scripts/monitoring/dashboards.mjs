@@ -260,6 +260,11 @@ export const dashboards = [
         "Latency",
         [
           panel("Publish to socket", "ms", quantiles("publish_to_socket_milliseconds")),
+          panel(
+            "Publish to page, as pages report it",
+            "ms",
+            quantiles("publish_to_client_milliseconds"),
+          ),
           panel("Calls of the store", "ms", quantiles("store_call_milliseconds")),
         ],
       ],

@@ -92,6 +92,10 @@ export interface BuiltInMethods {
     params: { readonly visible: boolean };
     result: { readonly visible: boolean };
   };
+  "connection.latency": {
+    params: { readonly ages?: readonly number[] };
+    result: { readonly now: number; readonly counted: number };
+  };
   "presence.get": {
     params: { readonly channel: string };
     result: PresenceList & { readonly channel: string };

@@ -25,7 +25,8 @@ export function reporterOf(channel: Pick<Channel, "name">): Reporter {
   return internalsOf(channel)?.channels.parts.reporter ?? new Reporter(undefined);
 }
 
-function internalsOf(channel: object): ClientInternals | undefined {
+/** Returns the internals of the client that created `channel`; undefined for any other object, such as a test's fake. */
+export function internalsOf(channel: object): ClientInternals | undefined {
   return (channel as { readonly [internals]?: ClientInternals })[internals];
 }
 

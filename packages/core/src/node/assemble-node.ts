@@ -21,6 +21,7 @@ import { InboxService } from "../inbox/inbox-service.ts";
 import { JsonSchemas } from "../input/json-schemas.ts";
 import { InsightService } from "../insight/insight-service.ts";
 import { RecentLimits } from "../insight/recent-limits.ts";
+import { LatencyReports } from "../latency/latency-reports.ts";
 import { probeConnections } from "../limits/connection-probe.ts";
 import { ConnectionSlots } from "../limits/connection-slots.ts";
 import { RefusalCounts } from "../limits/refusal-counts.ts";
@@ -276,6 +277,12 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   availability.onChange(({ connected }) => {
     if (connected) registration.doubt();
   });
+  const latency = new LatencyReports({
+    clock,
+    now: () => store.now?.() ?? clock.now(),
+    perSecond: limits.maxLatencySamplesPerSecond,
+    instruments,
+  });
   const signatures = new Signatures({
     singleUse: engine.singleUse,
     clock,
@@ -423,6 +430,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     queues,
     inbox,
     digests,
+    latency,
     questions,
     questionKeeper,
     visibility,

@@ -2,6 +2,7 @@ import type { Engine } from "@milepost/engine";
 import type { ChannelService } from "../channels/channels-api.ts";
 import type { Digests } from "../digest/digest-api.ts";
 import type { Inboxes } from "../inbox/inbox-api.ts";
+import type { LatencyReporter, LatencyReports } from "../latency/latency-reports.ts";
 import type { Operations } from "../operations/operations-api.ts";
 import type { PresenceService } from "../presence/presence-service.ts";
 import type { QuestionService } from "../questions/questions-api.ts";
@@ -17,11 +18,12 @@ export interface MethodServices {
   readonly presence: PresenceService;
   readonly inbox: Inboxes;
   readonly digests: Digests;
+  readonly latency: Pick<LatencyReports, "take">;
   readonly engine: Pick<Engine, "name" | "isDurable">;
 }
 
 /** Connection that requests a built-in method. */
-export interface MethodCaller {
+export interface MethodCaller extends LatencyReporter {
   /** Called when the client says whether its page is visible. */
   onVisibility(isVisible: boolean): void;
 }

@@ -1,5 +1,6 @@
 import type { BuiltInMethods } from "@milepost/model";
 import { endChannel } from "./channels-end.ts";
+import { reportLatency } from "./connection-latency.ts";
 import { reportVisibility } from "./connection-visible.ts";
 import { getDigest, reportSeen } from "./digest-methods.ts";
 import { getStore } from "./gateway-store.ts";
@@ -34,6 +35,7 @@ export const methods: Readonly<Record<string, Method>> = {
   "inbox.read": readInbox,
   "inbox.snooze": snoozeInbox,
   "connection.visible": reportVisibility,
+  "connection.latency": reportLatency,
   "queues.join": joinQueue,
   "queues.get": getTicket,
   "queues.leave": leaveQueue,

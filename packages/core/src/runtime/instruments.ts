@@ -346,6 +346,20 @@ export const coreInstruments = {
     unit: "ms",
     buckets: latencyBuckets,
   },
+  publishToClient: {
+    kind: "histogram",
+    name: "milepost_publish_to_client_milliseconds",
+    help: "Time from the append of an entry until it reached the page, as clients that agreed to it report it; nobody checks what they measured.",
+    unit: "ms",
+    buckets: latencyBuckets,
+  },
+  latencySamplesRefused: {
+    kind: "counter",
+    name: "milepost_latency_samples_refused_total",
+    help: "Ages of entries that clients reported and that were not counted: too many, longer than the connection exists, or from one that does not last.",
+    unit: "ages",
+    labels: [["reason", ["rate", "impossible", "passing"]]],
+  },
   resets: {
     kind: "counter",
     name: "milepost_resets_total",

@@ -60,6 +60,11 @@ export const defaultLimits = {
    */
   maxDeliverySpansPerSecond: 100,
   /**
+   * Maximum number of ages of entries, reported by clients that agreed to it, that this node counts within a second. Further
+   * ones are refused.
+   */
+  maxLatencySamplesPerSecond: 1_000,
+  /**
    * Maximum number of bytes that may wait for one connection, in its send queue and its transport. Beyond it,
    * the connection is closed.
    */
