@@ -1,5 +1,6 @@
 export * from "./bytes.ts";
 export * from "./channel-name.ts";
+export * from "./choose-subprotocol.ts";
 export * from "./chunk.ts";
 export * from "./chunk-reader.ts";
 export * from "./client-message.ts";

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { chooseSubprotocol } from "./choose-subprotocol.ts";
 import { encodeEvent, joinFrame } from "./json-dialect.ts";
 import { decodeMsgpack } from "./msgpack-decode.ts";
 import type { Publication } from "./publication.ts";
@@ -9,7 +10,6 @@ import {
   encodeShortMsgpackEvent,
   numberMessage,
 } from "./short-form.ts";
-import { chooseSubprotocol } from "./subprotocol.ts";
 
 const known: ChannelNumber = { number: 7, channel: "chat:42", epoch: "b3kV9a", ts: 1_700_000_000 };
 const usual: Publication = {

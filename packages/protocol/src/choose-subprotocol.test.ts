@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseSubprotocol } from "./subprotocol.ts";
+import { chooseSubprotocol } from "./choose-subprotocol.ts";
 
 const json = "milepost.v1.json";
 const msgpack = "milepost.v1.msgpack";
