@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isSettled, mayFollow } from "./commands.ts";
-import { type CommandPhase, commandAllowedIn, commandTransitions } from "./operation-command.ts";
+import {
+  type CommandPhase,
+  commandAllowedIn,
+  commandTransitions,
+  isSettled,
+  mayFollow,
+} from "./operation-command.ts";
 import { operationBounds } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
 import { happened } from "./testing/any-operation-entry.ts";

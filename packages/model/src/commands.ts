@@ -1,24 +1,9 @@
 import { definedFields } from "@milepost/protocol";
 import { isBuiltInCommand } from "./accepts.ts";
 import { putItem } from "./item-list.ts";
-import {
-  type CommandPhase,
-  commandTransitions,
-  type OperationCommand,
-} from "./operation-command.ts";
+import { isSettled, mayFollow, type OperationCommand } from "./operation-command.ts";
 import type { OperationEvents } from "./operation-event.ts";
 import { operationBounds } from "./operation-state.ts";
-
-/** True if a command may move from one phase to another. Phases only move forward. */
-export function mayFollow(from: CommandPhase, to: CommandPhase): boolean {
-  const next: readonly CommandPhase[] = commandTransitions[from];
-  return next.includes(to);
-}
-
-/** True if a phase is final. */
-export function isSettled(phase: CommandPhase): boolean {
-  return commandTransitions[phase].length === 0;
-}
 
 /**
  * Returns the unsettled command that a new one of this name repeats: pressing cancel twice is one command. Only the

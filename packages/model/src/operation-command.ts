@@ -43,3 +43,14 @@ export const commandTransitions = {
   refused: [],
   timed_out: [],
 } as const satisfies Record<CommandPhase, readonly CommandPhase[]>;
+
+/** True if a command may move from one phase to another. Phases only move forward. */
+export function mayFollow(from: CommandPhase, to: CommandPhase): boolean {
+  const next: readonly CommandPhase[] = commandTransitions[from];
+  return next.includes(to);
+}
+
+/** True if a phase is final. */
+export function isSettled(phase: CommandPhase): boolean {
+  return commandTransitions[phase].length === 0;
+}
