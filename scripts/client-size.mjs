@@ -3,32 +3,38 @@ import { rolldown } from "rolldown";
 import { root, sourcesByName } from "./workspaces.mjs";
 
 /**
- * Measures the size of the client for a browser: bundled with what a page imports of it, minified and gzipped.
- * Code that is loaded only on demand does not count, except in the page that has everything in one file. Fails above
- * the limits. They are the sizes reached so far: lower them when the size falls. `--parts` prints what each module
- * adds before it is minified.
+ * Measures the size of the client for a browser: bundled with a page that imports it, minified and gzipped. Code that
+ * is loaded on demand does not count, except the file that a page names with `loads`, and in the page that has
+ * everything in one file. Fails above the limits. They are the sizes reached so far: lower them when the size falls.
+ * `--parts` prints what each module adds before it is minified.
  */
 const pages = [
   {
     name: "core",
-    code: 'export { createClient } from "@milepost/client/core";',
-    maxBytes: 12_575,
+    exports: { "@milepost/client/core": "createClient" },
+    maxBytes: 12_535,
   },
   {
     name: "with operations",
-    code: 'export { createClient } from "@milepost/client";',
-    maxBytes: 22_345,
+    exports: { "@milepost/client": "createClient" },
+    maxBytes: 15_260,
+  },
+  {
+    name: "with operations, all that shows one",
+    exports: { "@milepost/client": "createClient" },
+    loads: "operation-code.ts",
+    maxBytes: 22_310,
   },
   {
     name: "with operations and a chat",
-    code: 'export { createClient } from "@milepost/client"; export { openChat } from "@milepost/client/chat";',
-    maxBytes: 23_615,
+    exports: { "@milepost/client": "createClient", "@milepost/client/chat": "openChat" },
+    maxBytes: 16_765,
   },
   {
     name: "everything in one file",
-    code: 'export { createClient } from "@milepost/client";',
+    exports: { "@milepost/client": "createClient" },
     inOneFile: true,
-    maxBytes: 32_365,
+    maxBytes: 33_310,
   },
 ];
 
@@ -36,15 +42,23 @@ const pages = [
 const sources = sourcesByName();
 
 /**
- * @param {string} code
- * @param {boolean} inOneFile true to include the code that is loaded on demand
+ * @param {Record<string, string>} exports the export that the page uses of each module
+ * @param {boolean} inOneFile true to include all code that is loaded on demand
+ * @param {string} [loads] file that is loaded on demand and counts
  */
-async function measure(code, inOneFile) {
+async function measure(exports, inOneFile, loads) {
   const page = "\0page";
+  const names = Object.values(exports);
+  // A page exports nothing, so what it shares with code that is loaded later stays in its own file.
+  const code = [
+    ...Object.entries(exports).map(([module, name]) => `import { ${name} } from "${module}";`),
+    `globalThis.page = [${names.join(", ")}];`,
+  ].join("\n");
   const bundle = await rolldown({
     input: page,
     platform: "browser",
-    treeshake: { moduleSideEffects: false },
+    preserveEntrySignatures: false,
+    treeshake: { moduleSideEffects: (id) => id === page },
     plugins: [
       {
         name: "page",
@@ -59,7 +73,11 @@ async function measure(code, inOneFile) {
     codeSplitting: !inOneFile,
   });
   const chunks = output.filter((file) => file.type === "chunk");
-  const loaded = new Set(chunks.filter(({ isEntry }) => isEntry));
+  const loaded = new Set(
+    chunks.filter(
+      ({ isEntry, facadeModuleId }) => isEntry || (loads && facadeModuleId?.endsWith(loads)),
+    ),
+  );
   // The loop also visits the chunks that it adds to the set.
   for (const { imports } of loaded) {
     for (const chunk of chunks) if (imports.includes(chunk.fileName)) loaded.add(chunk);
@@ -77,8 +95,8 @@ async function measure(code, inOneFile) {
   return { bytes, parts };
 }
 
-for (const { name, code, maxBytes, inOneFile = false } of pages) {
-  const { bytes, parts } = await measure(code, inOneFile);
+for (const { name, exports, maxBytes, inOneFile = false, loads } of pages) {
+  const { bytes, parts } = await measure(exports, inOneFile, loads);
   const isTooLarge = bytes > maxBytes;
   console.log(`${name}: ${bytes} of ${maxBytes} bytes${isTooLarge ? " - TOO LARGE" : ""}`);
   if (isTooLarge) process.exitCode = 1;

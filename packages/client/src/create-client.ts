@@ -6,10 +6,11 @@ import { type ConnectionMetrics, MetricsRecorder } from "./connection/metrics.ts
 import { MetricsTicker } from "./connection/metrics-ticker.ts";
 import type { AnyContract, AnyFormOfContract, ContractOf, ContractOption } from "./contract.ts";
 import { CoreClient } from "./core-client.ts";
-import { LiveOperation } from "./operation/live-operation.ts";
-import { LiveOperationList } from "./operation/live-operation-list.ts";
+import { LazyHandle, type LazyHandleParts } from "./operation/lazy-handle.ts";
+import { LazyOperation } from "./operation/lazy-operation.ts";
 import type { InputOptions, OperationHandle, OperationListHandle } from "./operation/operation.ts";
 import { systemClock } from "./runtime/clock.ts";
+import { lazyCode } from "./runtime/lazy-code.ts";
 import { Reporter } from "./runtime/reporter.ts";
 import { Schedule } from "./runtime/schedule.ts";
 import { lazyUpgrade } from "./transport/lazy-upgrade.ts";
@@ -31,6 +32,9 @@ export function createClient<C extends AnyFormOfContract = AnyContract>(
   return new MilepostClient(options) as unknown as Client<ContractOf<C>>;
 }
 
+/** Code of operations, which all clients of a page share. */
+export const operationCode = lazyCode(() => import("./operation/operation-code.ts"));
+
 const commandTimeoutMs = 60_000;
 /**
  * Number of remembered operation handles. Once it is reached, the client removes the handles that the
@@ -43,14 +47,16 @@ class MilepostClient
   implements Omit<Client, "channel" | "operation" | "request">
 {
   readonly notifications: NotificationFeed;
-  readonly #list: LiveOperationList;
+  readonly #list: OperationListHandle;
   readonly #metrics: MetricsTicker;
-  readonly #operations = new Map<string, WeakRef<LiveOperation>>();
+  readonly #lazy: LazyHandleParts<typeof import("./operation/operation-code.ts")>;
+  readonly #operations = new Map<string, WeakRef<OperationHandle>>();
 
   constructor(options: ClientOptions) {
     const { clock = systemClock } = options;
     const reporter = new Reporter(options.onError);
-    const metrics = new MetricsTicker(new MetricsRecorder(clock), new Schedule(clock), reporter);
+    const schedule = new Schedule(clock);
+    const metrics = new MetricsTicker(new MetricsRecorder(clock), schedule, reporter);
     const transports = new TransportFallback(transportsOf(options));
     super(options, {
       transports,
@@ -66,8 +72,18 @@ class MilepostClient
       subscribe: (...subscription: Parameters<CoreClient["subscribe"]>) =>
         this.subscribe(...subscription),
     };
-    this.#list = new LiveOperationList(parts);
+    this.#lazy = { code: operationCode, schedule, reporter };
+    this.#list = new LazyHandle(this.#lazy, (code) => new code.LiveOperationList(parts));
     this.notifications = new NotificationFeed(parts);
+  }
+
+  /**
+   * Connects, and meanwhile loads the code of operations. A page that needs it only after weeks has it then, although a
+   * deployment may have removed the file.
+   */
+  override connect(): void {
+    super.connect();
+    operationCode.load().catch(() => {});
   }
 
   metrics(): ConnectionMetrics {
@@ -90,7 +106,7 @@ class MilepostClient
         if (handle.deref() === undefined) this.#operations.delete(other);
       }
     }
-    const handle = new LiveOperation(id, {
+    const handle = new LazyOperation(id, this.#lazy, {
       reporter: this.reporter,
       identity: this,
       subscribe: (name, handlers, options) => this.subscribe(name, handlers, options),

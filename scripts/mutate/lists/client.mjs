@@ -321,4 +321,47 @@ export const clientMutants = [
     ["if (this.#all.has(listener)) this", "this", "a listener is called after it was removed"],
     ["if (this.size > 0) return;", "", "the first listener that goes stops the others"],
   ]),
+  ...faultsIn(`${client}/operation/lazy-handle.ts`, [
+    [
+      "const loadAgainMs = 5_000;",
+      "const loadAgainMs = 500_000;",
+      "a view whose code could not be loaded waits for minutes",
+    ],
+    [
+      "      if (isOver) return;\n      stop = this.live",
+      "      stop = this.live",
+      "a listener that left while the code was loaded is subscribed for ever",
+    ],
+    ["        reporter.report(error);\n", "", "nobody learns that the code could not be loaded"],
+    [
+      "        if (isOver) return;\n        reporter",
+      "        reporter",
+      "the code is loaded again although nobody waits for it",
+    ],
+    [
+      "if (this.live === undefined) await this.#parts.code.load();",
+      "",
+      "a command that is sent before the code is loaded fails",
+    ],
+    [
+      "this.#live ??= loaded && this.#create(loaded);",
+      "this.#live = loaded && this.#create(loaded);",
+      "each look at an operation makes another one",
+    ],
+  ]),
+  ...faultsIn(`${client}/runtime/lazy-code.ts`, [
+    ["      loading = undefined;\n", "", "code that could not be loaded once is never loaded"],
+    [
+      "loading ??= load();",
+      "loading = load();",
+      "each view loads the code of operations once more",
+    ],
+  ]),
+  ...faultsIn(`${client}/create-client.ts`, [
+    [
+      "operationCode.load().catch(() => {});",
+      "",
+      "a page that shows its first operation after a deployment cannot load the code",
+    ],
+  ]),
 ];

@@ -3,13 +3,13 @@ import { MilepostError } from "@milepost/protocol";
 import { followIdentity, type Identity } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
 import { ListedChannel, type OperationListParts } from "./listed-channel.ts";
-import type { OperationListHandle, OperationListView } from "./operation.ts";
+import type { OperationListView } from "./operation.ts";
 
 /**
  * Operation list, folded from the session's and the user's channel: an operation may belong to either alone. The
  * client subscribes to the channels while the list has listeners.
  */
-export class LiveOperationList implements OperationListHandle {
+export class LiveOperationList {
   readonly #parts: OperationListParts;
   readonly #listeners: ChangeListeners;
   #channels: readonly ListedChannel[] = [];
@@ -31,10 +31,6 @@ export class LiveOperationList implements OperationListHandle {
   get view(): OperationListView {
     this.#view ??= this.#refresh();
     return this.#view;
-  }
-
-  getSnapshot(): OperationListView {
-    return this.view;
   }
 
   subscribe(listener: () => void): () => void {

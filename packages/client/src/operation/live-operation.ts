@@ -20,13 +20,7 @@ import { ChangeListeners } from "../runtime/listeners.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import { CommandError } from "./command-error.ts";
 import { CommandPhases } from "./command-phases.ts";
-import type {
-  CommandOptions,
-  InputOptions,
-  MissedEntries,
-  OperationHandle,
-  OperationView,
-} from "./operation.ts";
+import type { CommandOptions, InputOptions, MissedEntries, OperationView } from "./operation.ts";
 
 /** Parts of the client that an operation uses. */
 export interface OperationParts {
@@ -42,11 +36,11 @@ export interface OperationParts {
 }
 
 /**
- * Handle of an operation, whose state is folded from the operation's channel. The client subscribes while the
- * handle has listeners. When listeners return, it resumes after the last position.
+ * Operation whose state is folded from its channel. The client subscribes while it has listeners. When listeners
+ * return, it resumes after the last position.
  */
-export class LiveOperation implements OperationHandle {
-  readonly id: string;
+export class LiveOperation {
+  readonly #id: string;
   readonly #parts: OperationParts;
   readonly #listeners: ChangeListeners;
   /** Last known state. It is kept when the gateway no longer knows the operation. */
@@ -61,7 +55,7 @@ export class LiveOperation implements OperationHandle {
   #view: OperationView | undefined;
 
   constructor(id: string, parts: OperationParts) {
-    this.id = id;
+    this.#id = id;
     this.#parts = parts;
     this.#listeners = new ChangeListeners(parts.reporter, () => this.#follow());
   }
@@ -75,36 +69,12 @@ export class LiveOperation implements OperationHandle {
     return this.#view;
   }
 
-  getSnapshot(): OperationView {
-    return this.view;
-  }
-
   subscribe(listener: () => void): () => void {
     return this.#listeners.add(listener);
   }
 
-  cancel(options?: CommandOptions): Promise<OperationCommand> {
-    return this.#command("cancel", options);
-  }
-
-  pause(options?: CommandOptions): Promise<OperationCommand> {
-    return this.#command("pause", options);
-  }
-
-  resume(options?: CommandOptions): Promise<OperationCommand> {
-    return this.#command("resume", options);
-  }
-
-  retry(options?: CommandOptions): Promise<OperationCommand> {
-    return this.#command("retry", options);
-  }
-
-  command(name: string, options?: CommandOptions): Promise<OperationCommand> {
-    return this.#command(name, options);
-  }
-
   async input(data: unknown, options: InputOptions = {}): Promise<SentInput> {
-    const params = { operation_id: this.id, data };
+    const params = { operation_id: this.#id, data };
     return (await this.#parts.request("operations.input", params, options)) as SentInput;
   }
 
@@ -112,14 +82,14 @@ export class LiveOperation implements OperationHandle {
     return this.#until((state) => (isFinal(state.status) ? state : undefined), signal);
   }
 
-  async #command(name: string, options: CommandOptions = {}): Promise<OperationCommand> {
+  async command(name: string, options: CommandOptions = {}): Promise<OperationCommand> {
     // The subscription starts before the command is sent, so that no phase of the command is missed.
     const stop = this.subscribe(() => {});
     const phases = new CommandPhases(options, this.#parts.reporter);
     this.#phases.add(phases);
     try {
       const { args } = options;
-      const params = { operation_id: this.id, command: name, ...definedFields({ args }) };
+      const params = { operation_id: this.#id, command: name, ...definedFields({ args }) };
       const sent = await this.#parts.request("operations.command", params, options);
       const { command_id: id } = sent as RequestedCommand;
       phases.follow(id, this.#state?.commands ?? []);
@@ -183,7 +153,7 @@ export class LiveOperation implements OperationHandle {
     this.#error = undefined;
     const since = this.#subscription?.position;
     this.#subscription = this.#parts.subscribe(
-      `operation:${this.id}`,
+      `operation:${this.#id}`,
       {
         onEvent: ({ event, data, ts, position }) => {
           const offset = readPosition(position)?.offset;

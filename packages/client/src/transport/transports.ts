@@ -1,5 +1,6 @@
 import { MilepostError } from "@milepost/protocol";
 import type { ClientOptions } from "../client.ts";
+import { lazyCode } from "../runtime/lazy-code.ts";
 import { lazyTransport } from "./lazy-transport.ts";
 import { isBrowser } from "./sdk.ts";
 import { type Transport, type TransportName, transportNames } from "./transport.ts";
@@ -26,7 +27,7 @@ function transportOf(name: TransportName, options: ClientOptions): Transport | u
       const isShared = options.share === true && options.ticket === undefined;
       if (!isShared || !webSocket || !fetch || !isBrowser()) return webSocket;
       return lazyTransport(name, async () =>
-        (await httpTransports()).shared(webSocket, fetch, options),
+        (await httpTransports.load()).shared(webSocket, fetch, options),
       );
     }
     case "sse":
@@ -34,24 +35,20 @@ function transportOf(name: TransportName, options: ClientOptions): Transport | u
       return (
         fetch &&
         lazyTransport(name, async () =>
-          (await httpTransports()).httpTransport(name, fetch, options),
+          (await httpTransports.load()).httpTransport(name, fetch, options),
         )
       );
   }
 }
 
-/** Code of the fallback transports, once it is loaded. */
-let loaded: typeof import("./http-transports.ts") | undefined;
-
-async function httpTransports() {
-  loaded ??= await import("./http-transports.ts");
-  return loaded;
-}
+/** Code of the fallback transports. */
+const httpTransports = lazyCode(() => import("./http-transports.ts"));
 
 /** Creates the return to a better transport; undefined, and a load of its code, while that is not loaded. */
 export function createUpgrade(
   ...parts: ConstructorParameters<typeof TransportUpgrade>
 ): Upgrade | undefined {
-  if (loaded === undefined) httpTransports().catch(() => {});
+  const { loaded } = httpTransports;
+  if (loaded === undefined) httpTransports.load().catch(() => {});
   return loaded && new loaded.TransportUpgrade(...parts);
 }
