@@ -10,6 +10,7 @@ export const slowTests = existing([
   "fuzz/src/fuzz.test.ts",
   "packages/core/src/hub/continuity.test.ts",
   "packages/core/src/operations/estimate-shares.test.ts",
+  "packages/core/src/operations/step-estimates.test.ts",
   "packages/redis/src/cluster-link.test.ts",
   "packages/redis/src/create-cluster.test.ts",
   "packages/redis/src/durable-lost-tail.test.ts",

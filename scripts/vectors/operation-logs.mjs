@@ -97,6 +97,7 @@ const stories = [
         at: 1_100,
         basis: 7,
         remaining: { p50_ms: 40, p90_ms: 80 },
+        usual_steps: [{ id: "scan", p90_ms: 30 }],
         marks: [[1, 0, 40, 80]],
       }),
       on("paused"),

@@ -192,6 +192,7 @@ const dataOf = /** @type {Record<string, MakeData>} */ ({
       remaining: { p50_ms: random.upTo(1_000), p90_ms: 1_000 },
       none: "new_kind",
       slower_than_usual: true,
+      usual_steps: [{ id: "b", p90_ms: random.upTo(500) }],
       marks: [
         [1, 0],
         [2, random.upTo(9), 5, 7],

@@ -44,6 +44,7 @@ export { readAccepts, readAudience, readQuestionOptions } from "./question-field
 export * from "./queue-api.ts";
 export * from "./queue-position.ts";
 export * from "./reduce-operation.ts";
+export { slowSteps, stepWorkedMs, workedUntil } from "./step-time.ts";
 export {
   type ErrorData,
   type GenerationProgressData,

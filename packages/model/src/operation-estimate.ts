@@ -17,6 +17,13 @@ export type EstimateMark =
 /** Maximum number of marks of a run. */
 export const maxEstimateMarks = 16;
 
+/** Time that a step usually stays below: nine of ten runs of the kind did. */
+export interface UsualStep {
+  readonly id: string;
+  /** Without pauses, waits and stalls, in milliseconds. */
+  readonly p90_ms: number;
+}
+
 /**
  * Estimate of the time left of an operation. `remaining` counts from `at`; readers count it down by themselves, and stop
  * while the operation is paused or stalled. While the operation waits, it includes the wait.
@@ -32,5 +39,7 @@ export interface OperationEstimate {
   readonly none?: "new_kind";
   /** True if the operation takes longer than 90 % of the runs of its kind. */
   readonly slower_than_usual?: true;
+  /** Usual times of steps that are not over. {@link slowSteps} compares the running ones with them. */
+  readonly usual_steps?: readonly UsualStep[];
   readonly marks?: readonly EstimateMark[];
 }

@@ -97,6 +97,7 @@ const complete: Record<OperationEventName, Record<string, unknown>> = {
     basis: 3,
     none: "new_kind",
     slower_than_usual: true,
+    usual_steps: [{ id: "scan", p90_ms: 5 }],
     marks: [
       [1, 0],
       [2, 10, 20, 30],

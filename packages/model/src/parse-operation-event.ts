@@ -19,7 +19,12 @@ import {
   refused,
   textOf,
 } from "@milepost/protocol";
-import { type EstimatedRange, type EstimateMark, maxEstimateMarks } from "./operation-estimate.ts";
+import {
+  type EstimatedRange,
+  type EstimateMark,
+  maxEstimateMarks,
+  type UsualStep,
+} from "./operation-estimate.ts";
 import type {
   OperationEvent,
   OperationEventName,
@@ -260,6 +265,7 @@ const readers: {
       basis: fields.required("basis", readCount),
       none: fields.optional("none", oneOf(["new_kind"])),
       slower_than_usual: fields.optional("slower_than_usual", readTrue),
+      usual_steps: fields.optional("usual_steps", listOf(readUsualStep, 0, operationBounds.steps)),
       marks: fields.optional("marks", listOf(readMark, 0, maxEstimateMarks)),
     }),
 };
@@ -276,6 +282,11 @@ function readProgress(fields: Fields) {
 
 const readRange: Reader<EstimatedRange> = objectOf((fields) => ({
   p50_ms: fields.required("p50_ms", readMilliseconds),
+  p90_ms: fields.required("p90_ms", readMilliseconds),
+}));
+
+const readUsualStep: Reader<UsualStep> = objectOf((fields) => ({
+  id: fields.required("id", readId),
   p90_ms: fields.required("p90_ms", readMilliseconds),
 }));
 

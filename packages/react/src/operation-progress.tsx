@@ -1,7 +1,8 @@
 "use client";
-import type { OperationState, StepState } from "@milepost/model";
+import { type OperationState, type StepState, slowSteps } from "@milepost/model";
 import { type ReactNode, useId } from "react";
 import type { PanelTexts } from "./panel-texts.ts";
+import { useNow } from "./use-now.ts";
 
 /** Progress of an operation: its place in line, the bar and the steps. */
 export function OperationProgress({
@@ -50,30 +51,33 @@ export function OperationProgress({
       {state.message !== undefined && state.message !== "" && (
         <p className="mp-message">{state.message}</p>
       )}
-      {state.steps.length > 0 && <Steps steps={state.steps} texts={texts} />}
+      {state.steps.length > 0 && <Steps state={state} texts={texts} />}
     </>
   );
 }
 
 function Steps({
-  steps,
+  state,
   texts,
 }: {
-  readonly steps: readonly StepState[];
+  readonly state: OperationState;
   readonly texts: PanelTexts;
 }): ReactNode {
   const label = useId();
+  const isTimed = state.status === "running" && state.estimate?.usual_steps !== undefined;
+  const slow = slowSteps(state, useNow(isTimed));
   return (
     <>
       <span id={label} className="mp-hidden">
         {texts.steps}
       </span>
       <ol className="mp-steps" aria-labelledby={label}>
-        {steps.map((step) => (
+        {state.steps.map((step) => (
           <li
             key={step.id}
             className="mp-step"
             data-status={step.status}
+            data-slow={slow.includes(step.id) ? "" : undefined}
             aria-current={step.status === "running" ? "step" : undefined}
           >
             <span className="mp-step-mark" aria-hidden="true">
@@ -84,6 +88,7 @@ function Steps({
               {step.counter === undefined
                 ? texts.step[step.status]
                 : texts.counter(step.counter.done, step.counter.total, step.counter.unit)}
+              {slow.includes(step.id) && `, ${texts.stepSlow}`}
             </span>
           </li>
         ))}

@@ -5,6 +5,8 @@ import type { OperationCommandName, OperationState, OperationStatus } from "@mil
 export interface PanelTexts {
   readonly connection: (state: ConnectionState, secondsToRetry: number) => string;
   readonly status: Readonly<Record<OperationStatus, string>>;
+  /** Text behind that of a running step that takes longer than in nine of ten runs. */
+  readonly stepSlow: string;
   readonly step: Readonly<Record<OperationState["steps"][number]["status"], string>>;
   /**
    * Button texts of each command: `label` while no command is pending, and `pending` while the outcome is open.
@@ -76,6 +78,7 @@ export const englishTexts: PanelTexts = {
     cancelled: "Cancelled",
     lost: "Lost",
   },
+  stepSlow: "slower than usual",
   step: {
     pending: "to do",
     running: "running",

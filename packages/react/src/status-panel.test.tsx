@@ -34,6 +34,26 @@ describe("the status panel", () => {
     expect(steps.map(({ textContent }) => textContent)).toEqual(["✓Scandone", "○Embedto do"]);
   });
 
+  it("[P-EST-15] the status panel says when a running step takes longer than usual, and no longer when it has ended", async () => {
+    const estimate = { at: 1, basis: 9, usual_steps: [{ id: "scan", p90_ms: 6_000 }] };
+    const { say, clock } = await show(
+      fold(
+        created,
+        started,
+        { event: "estimate", data: estimate },
+        { event: "step", data: { id: "scan" } },
+      ),
+    );
+    const scan = () => screen.getAllByRole("listitem")[0]?.textContent;
+    expect(scan()).toBe("▶Scanrunning");
+    await act(() => clock.advance(5_000));
+    expect(scan()).toBe("▶Scanrunning");
+    await act(() => clock.advance(5_000));
+    expect(scan()).toBe("▶Scanrunning, slower than usual");
+    await say(5, "step", { id: "scan", status: "done" });
+    expect(scan()).toBe("✓Scandone");
+  });
+
   it("the status panel has a progress bar with its value in numbers and words, and marks the current step", async () => {
     const { panel } = await show(
       fold(created, started, {

@@ -440,6 +440,7 @@ EVENTS: Mapping[str, Reader] = {
             "remaining": _object({"p50_ms": _positive, "p90_ms": _positive}, {}),
             "none": _one_of("new_kind"),
             "slower_than_usual": _true,
+            "usual_steps": _list(_object({"id": _id, "p90_ms": _positive}, {}), 0, 200),
             "marks": _list(_estimate_mark, 0, 16),
         },
     ),

@@ -4,6 +4,7 @@ import {
   type OperationList,
   type OperationState,
   type OperationSummary,
+  slowSteps,
 } from "@milepost/model";
 import { printable } from "@milepost/server";
 import type { Api } from "../api.ts";
@@ -95,6 +96,7 @@ export function linesOf(state: OperationState, now: number): readonly string[] {
   const bar = `[${"#".repeat(filled)}${".".repeat(barLength - filled)}]`;
   const open = (state.questions ?? []).filter((question) => question.status === "open");
   const first = Math.max(0, steps.length - shownSteps);
+  const slow = slowSteps(state, now);
   return [
     `${title} (${id})`,
     `${bar} ${Math.floor(percent)}%  ${status}${timeWords(state, now)}`,
@@ -105,9 +107,10 @@ export function linesOf(state: OperationState, now: number): readonly string[] {
       ? []
       : [`${children.total} parts: ${statusWords(children.statuses)}`]),
     ...(first === 0 ? [] : [`  … ${first} steps before`]),
-    ...steps.slice(first).map(({ title: name, status: done, counter }) => {
+    ...steps.slice(first).map(({ id: step, title: name, status: done, counter }) => {
       const count = counter === undefined ? "" : ` ${counter.done}${totalOf(counter.total)}`;
-      return `  ${marks[done]} ${name}${count}`;
+      const late = slow.includes(step) ? ", slower than usual" : "";
+      return `  ${marks[done]} ${name}${count}${late}`;
     }),
     ...open.map(({ id: question, prompt }) => `? ${prompt ?? "a private question"} (${question})`),
     ...state.log

@@ -26,15 +26,17 @@ const longestMs = 10 * 365 * 86_400_000;
  * A pure function for every learned time: the runs of a kind, the waits of a queue. `samples` are past cases, newest
  * first. `tally` counts how earlier ranges of this function came out; with it the shares stay nominal (see
  * {@link levelsAfter}). `chance` is a random number from 0 up to 1: where many past cases took exactly the same time,
- * it decides on which side of that time the range ends, so that the shares are right there too.
+ * it decides on which side of that time the range ends, so that the shares are right there too. `assumed`: see
+ * {@link forecast}.
  */
 export function estimateRange(
   samples: readonly Sample[],
   known: Sample["known"],
   tally: Tally,
   chance: number,
+  assumed?: readonly number[],
 ): DurationRange | undefined {
-  const found = forecast(samples, known);
+  const found = forecast(samples, known, assumed);
   if (found === undefined) return undefined;
   const levels = levelsAfter(tally);
   const p50_ms = readOff(found, levels.p50, chance);

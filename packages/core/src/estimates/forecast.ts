@@ -25,12 +25,17 @@ export interface Forecast {
 
 /**
  * Returns the distribution of how long a case will take of which `known` is known; undefined for fewer than
- * {@link minSamples} samples. `samples` are newest first.
+ * {@link minSamples} samples. `samples` are newest first. `assumed` are the slopes along what is known, as far as the
+ * samples say nothing else: 1 for a value to which the time is proportional, and 0 by default.
  *
  * Newer samples weigh more, and so do those of which the like was known. The centre follows what is known by a regression,
  * and the newest samples where these tell more than all: after a sudden change, or on a drift.
  */
-export function forecast(samples: readonly Sample[], known: Sample["known"]): Forecast | undefined {
+export function forecast(
+  samples: readonly Sample[],
+  known: Sample["known"],
+  assumed: readonly number[] = [],
+): Forecast | undefined {
   const used = samples.slice(0, maxSamples);
   if (used.length < minSamples) return undefined;
   const query = used.length < minForSlopes ? [] : logsOf(known);
@@ -39,17 +44,28 @@ export function forecast(samples: readonly Sample[], known: Sample["known"]): Fo
     // A value that the sample does not have is taken for the one in question, so that it says nothing.
     x: query.map(({ index, log }) => logOf(sample.known[index]) ?? log),
   }));
-  const slopes = regress(rows, halfLifeOfSlopes);
-  const along = (x: readonly number[]) =>
-    x.reduce((sum, each, j) => sum + each * (slopes[j] ?? 0), 0);
-  const residuals = rows.map(({ x, y }) => y - along(x));
+  const priors = query.map(({ index }) => assumed[index] ?? 0);
+  const unexplained = rows.map(({ x, y }) => ({ x, y: y - dot(priors, x) }));
+  const slopes = regress(unexplained, halfLifeOfSlopes).map((one, j) => one + (priors[j] ?? 0));
+  const residuals = rows.map(({ x, y }) => y - dot(slopes, x));
   const levels = levelsOf(residuals);
   const deviations = residuals.map((residual, i) => ({
     value: residual - (levels.before[i] ?? 0),
     weight: 2 ** (-i / halfLife) * likenessOf(rows[i]?.x ?? [], query),
   }));
   deviations.sort((a, b) => a.value - b.value);
-  return { centre: along(query.map(({ log }) => log)) + levels.now, deviations };
+  return {
+    centre:
+      dot(
+        slopes,
+        query.map(({ log }) => log),
+      ) + levels.now,
+    deviations,
+  };
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, each, j) => sum + each * (b[j] ?? 0), 0);
 }
 
 function logOf(value: number | undefined): number | undefined {

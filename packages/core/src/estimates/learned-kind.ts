@@ -1,8 +1,10 @@
 import { nothingTold, type Tally } from "./calibration.ts";
 import { type DurationRange, estimateRange } from "./estimate-range.ts";
 import type { LearnedRun } from "./learned-run.ts";
+import { type StepsSoFar, stepsAt } from "./learned-step.ts";
 import { type Mark, markOfCreation, markOfStart } from "./marks.ts";
 import { maxSamples, minSamples, type Sample } from "./samples.ts";
+import { StepTimesOfKind } from "./step-times.ts";
 
 /** Finished runs of one kind of operation, from which a deployment estimates the next. */
 export interface LearnedKind {
@@ -12,12 +14,26 @@ export interface LearnedKind {
   readonly tallies: readonly (Tally | undefined)[];
 }
 
+/** The time left is taken for proportional to what the steps will take, unless the runs tell otherwise. */
+const alongSteps = [0, 0, 1];
+
+const stepTimes = new WeakMap<LearnedKind, StepTimesOfKind>();
+
+/** Returns what the runs of a kind tell about its steps. Computed once for each kind as it is. */
+export function stepTimesOf(kind: LearnedKind): StepTimesOfKind {
+  const known = stepTimes.get(kind) ?? new StepTimesOfKind(kind.runs);
+  stepTimes.set(kind, known);
+  return known;
+}
+
 /** Progress of a run at the moment its time left is estimated. */
 export interface RunSoFar {
   readonly mark: Mark;
   /** Time that the run has taken, without pauses and stalls, in milliseconds. */
   readonly elapsedMs: number;
   readonly size?: number;
+  /** Steps of the run; absent if it does not show which are to come. */
+  readonly steps?: StepsSoFar;
 }
 
 export const unknownKind: LearnedKind = { runs: [], tallies: [] };
@@ -32,23 +48,23 @@ export function isNewKind({ runs }: LearnedKind): boolean {
  * runs passed this mark. From the creation on, it includes the wait that is usual before the work begins.
  */
 export function remainingAt(
-  { runs, tallies }: LearnedKind,
-  { mark, elapsedMs, size }: RunSoFar,
+  kind: LearnedKind,
+  { mark, elapsedMs, size, steps }: RunSoFar,
   chance: number,
 ): DurationRange | undefined {
+  const times = steps === undefined ? undefined : stepTimesOf(kind);
   const samples: Sample[] = [];
-  for (const run of runs) {
+  for (const run of kind.runs) {
     const elapsed = run.elapsedMs[mark];
     if (elapsed === undefined) continue;
-    const tookMs = tookFrom(run, mark, elapsed);
-    samples.push({ tookMs, known: [passed(mark, elapsed), run.size] });
+    const worked = mark === markOfCreation ? 0 : elapsed;
+    const rest = run.steps.length === 0 ? undefined : times?.restOf(stepsAt(run.steps, worked));
+    const known = [passed(mark, elapsed), run.size, rest];
+    samples.push({ tookMs: tookFrom(run, mark, elapsed), known });
   }
-  return estimateRange(
-    samples,
-    [passed(mark, elapsedMs), size],
-    tallies[mark] ?? nothingTold,
-    chance,
-  );
+  const rest = steps && times?.restOf(steps);
+  const known = [passed(mark, elapsedMs), size, rest];
+  return estimateRange(samples, known, kind.tallies[mark] ?? nothingTold, chance, alongSteps);
 }
 
 /**

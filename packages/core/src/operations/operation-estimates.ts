@@ -6,6 +6,7 @@ import {
   type OperationEstimate,
   type OperationState,
 } from "@milepost/model";
+import { definedFields } from "@milepost/protocol";
 import { nothingTold, type Tally, tallied } from "../estimates/calibration.ts";
 import type { DurationRange } from "../estimates/estimate-range.ts";
 import {
@@ -13,15 +14,18 @@ import {
   type LearnedKind,
   remainingAt,
   remainingBeyond,
+  stepTimesOf,
   tookFrom,
 } from "../estimates/learned-kind.ts";
 import type { LearnedKinds } from "../estimates/learned-kinds.ts";
 import type { LearnedRun } from "../estimates/learned-run.ts";
+import type { StepsSoFar } from "../estimates/learned-step.ts";
 import { type Mark, markAt, markOfCreation, markOfStart, marks } from "../estimates/marks.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import { isWaitNews, withWait } from "./estimated-wait.ts";
 import type { OperationAt, OperationLog } from "./operation-log.ts";
 import type { OperationNotifier } from "./operation-notifier.ts";
+import { learnedStepsOf, stepsSoFarOf } from "./operation-steps.ts";
 
 const publisher = "gateway:operations";
 /** Shortest time between two estimates of a run that takes longer than was told, as a share of its time and at least. */
@@ -79,6 +83,7 @@ export class OperationEstimates {
       ...(found === undefined ? {} : { remaining: atLeast(found, elapsedMs) }),
       basis: kind.runs.length,
       slower_than_usual: true,
+      ...usualStepsOf(kind, state),
       ...marksOf(state),
     });
   }
@@ -117,15 +122,16 @@ export class OperationEstimates {
     }
     const mark = reason.why === "waits" ? markOfStart : reason.mark;
     const elapsedMs = elapsedAt(state, at);
-    const size = state.size ?? state.counter?.total;
     const chance = this.#context.random.fraction();
-    const asked = { mark, elapsedMs, ...(size === undefined ? {} : { size }) };
+    const size = sizeOf(state);
+    const steps = plannedSteps(kind, state, at);
+    const asked = { mark, elapsedMs, ...definedFields({ size, steps }) };
     const found = remainingAt(kind, asked, chance);
     if (reason.why === "waits") {
       if (found === undefined) return undefined;
       const remaining = withWait(state, found);
       return isWaitNews(state, remaining, at)
-        ? { at, remaining, basis, ...marksOf(state) }
+        ? { at, remaining, basis, ...usualStepsOf(kind, state), ...marksOf(state) }
         : undefined;
     }
     const told: EstimateMark =
@@ -135,6 +141,7 @@ export class OperationEstimates {
       at,
       ...(remaining === undefined ? {} : { remaining }),
       basis,
+      ...usualStepsOf(kind, state),
       marks: [...(state.estimate?.marks ?? []), told],
     };
   }
@@ -190,6 +197,34 @@ function movedOn(state: OperationState, at: number): OperationEstimate | undefin
   return { ...estimate, at, remaining };
 }
 
+function sizeOf({ size, counter }: OperationState): number | undefined {
+  return size ?? counter?.total;
+}
+
+/** Returns the steps of an operation, if they show what is to come. */
+function plannedSteps(
+  kind: LearnedKind,
+  state: OperationState,
+  at: number,
+): StepsSoFar | undefined {
+  if (state.steps.length === 0) return undefined;
+  const steps = stepsSoFarOf(state, at);
+  const listed = new Set(state.steps.map(({ id }) => id));
+  return stepTimesOf(kind).isPlan(listed, steps.pending) ? steps : undefined;
+}
+
+/** Returns the usual times of the steps that the operation may still have. They stay as they were at its first estimate. */
+function usualStepsOf(
+  kind: LearnedKind,
+  state: OperationState,
+): Pick<OperationEstimate, "usual_steps"> {
+  const over = state.steps.filter(({ status }) => status !== "pending" && status !== "running");
+  const ids = new Set(over.map(({ id }) => id));
+  const told = state.estimate?.usual_steps ?? stepTimesOf(kind).usualSteps(sizeOf(state));
+  const usual_steps = told.filter(({ id }) => !ids.has(id));
+  return usual_steps.length === 0 ? {} : { usual_steps };
+}
+
 function elapsedAt(state: OperationState, at: number): number {
   return Math.round(activeMs(state, at));
 }
@@ -218,7 +253,8 @@ function lessonOf(
     if (mark !== markOfCreation) elapsedMs[mark] = elapsed;
   }
   const totalMs = elapsedAt(after, updated_at);
-  const run: LearnedRun = { totalMs, ...(size === undefined ? {} : { size }), elapsedMs };
+  const steps = learnedStepsOf(after);
+  const run: LearnedRun = { totalMs, ...definedFields({ size }), elapsedMs, steps };
   const outcomes = new Map<Mark, Tally>();
   for (const [mark, , p50_ms, p90_ms] of before.estimate?.marks ?? []) {
     const elapsed = elapsedMs[mark];

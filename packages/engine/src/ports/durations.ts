@@ -1,7 +1,7 @@
 /** Longest name of a kind that {@link Durations} takes, in characters. */
 export const maxDurationKind = 256;
 /** Longest record of one case, in characters. */
-export const maxDurationRecord = 256;
+export const maxDurationRecord = 1_024;
 /** Maximum number of counts of one kind. */
 export const maxDurationCounts = 64;
 

@@ -159,6 +159,7 @@ const dataOf: Record<OperationEventName, fc.Arbitrary<object>> = {
       basis: count,
       remaining: fc.record({ p50_ms: count, p90_ms: count }),
       slower_than_usual: fc.constant(true),
+      usual_steps: fc.array(fc.record({ id, p90_ms: count }), { maxLength: 3 }),
     },
     ["at", "basis"],
   ),
