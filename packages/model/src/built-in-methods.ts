@@ -1,5 +1,6 @@
 import type { PresenceList } from "@milepost/protocol";
 import type { Digest, SeenReport, SeenUpTo } from "./digest.ts";
+import type { EstimateFilter, EstimateReport } from "./estimate-api.ts";
 import type { InboxFilter, InboxList, InboxMarked } from "./inbox.ts";
 import type {
   OperationAtPosition,
@@ -117,6 +118,8 @@ export interface BuiltInMethods {
     params: { readonly channel: string; readonly typing: boolean };
     result: { readonly channel: string; readonly typing: boolean };
   };
+  /** For a service with the scope `operations`. */
+  "estimates.get": { params: EstimateFilter; result: EstimateReport };
   "queues.join": { params: JoinQueue & { readonly queue: string }; result: JoinedTicket };
   /** Without a ticket, the user's own live one. */
   "queues.get": {

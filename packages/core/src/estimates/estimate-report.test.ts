@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Principal } from "../rules/principal.ts";
 import { testCore } from "../testing/index.ts";
 import { randomOf, runQuarters } from "../testing/quarter-runs.ts";
 
@@ -41,4 +42,23 @@ test("[P-EST-12] the report has the times of each kind, and the shares of estima
     code: "bad_message",
   });
   await expect(t.core.estimates.report(t.user("ada"))).rejects.toMatchObject({ code: "forbidden" });
+});
+
+test("[P-EST-12] a service asks for the report by estimates.get, and a user is refused", async () => {
+  await using t = testCore();
+  for (let i = 0; i < 6; i++) await runQuarters(t, "index", [1_000, 1_000, 1_000, 1_000]);
+  const ask = async (principal: Principal, params?: object) => {
+    const socket = t.connect({ principal });
+    await t.clock.settle();
+    socket.take();
+    socket.send({ type: "request", id: 1, method: "estimates.get", ...(params && { params }) });
+    await t.clock.settle();
+    return socket.take()[0];
+  };
+  const report = await t.core.estimates.report(t.service);
+  expect(report.kinds).toMatchObject([{ kind: "index", estimates: { count: 5 } }]);
+  expect(await ask(t.service)).toMatchObject({ id: 1, result: report });
+  expect(await ask(t.service, { kind: "none" })).toMatchObject({ result: { kinds: [] } });
+  expect(await ask(t.service, { limit: 0 })).toMatchObject({ error: { code: "bad_message" } });
+  expect(await ask(t.user("ada"))).toMatchObject({ error: { code: "forbidden" } });
 });

@@ -14,6 +14,7 @@ import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { DigestService } from "../digest/digest-service.ts";
+import { EstimateReports } from "../estimates/estimate-report.ts";
 import { DeliverySpans } from "../hub/delivery-spans.ts";
 import { Hub } from "../hub/hub.ts";
 import { inboxOf } from "../inbox/inbox-item.ts";
@@ -428,6 +429,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     methods,
     operations,
     queues,
+    estimates: new EstimateReports(engine.durations, queues),
     inbox,
     digests,
     latency,

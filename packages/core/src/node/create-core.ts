@@ -2,7 +2,6 @@ import { encodeId } from "@milepost/protocol";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import { Connection } from "../connection/connection.ts";
 import { forwardUpstream, handleUpstream } from "../connection/upstream.ts";
-import { EstimateReports } from "../estimates/estimate-report.ts";
 import { FeedConnection } from "../feed/feed-connection.ts";
 import { Feeds } from "../feed/feeds.ts";
 import { type Principal, personOf } from "../rules/principal.ts";
@@ -81,7 +80,7 @@ export function createCore(options: CoreOptions): Core {
     queues: context.queues,
     inbox: context.inbox,
     digests: context.digests,
-    estimates: new EstimateReports(context.engine.durations, context.queues),
+    estimates: context.estimates,
     questions: context.questions,
     deadLetters,
     connections: connectionAdmin,

@@ -6,6 +6,7 @@ import type { RevocationCache } from "../cluster/revocation-cache.ts";
 import type { Compactions } from "../compaction/compactions.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { DigestService } from "../digest/digest-service.ts";
+import type { Estimates } from "../estimates/estimate-report.ts";
 import type { InboxService } from "../inbox/inbox-service.ts";
 import type { InsightService } from "../insight/insight-service.ts";
 import type { RefusalCounts } from "../limits/refusal-counts.ts";
@@ -28,6 +29,7 @@ export interface NodeContext extends ConnectionContext {
   readonly signatures: Signatures;
   readonly operations: OperationService;
   readonly queues: QueueService;
+  readonly estimates: Estimates;
   readonly inbox: InboxService;
   readonly digests: DigestService;
   readonly questions: Questioning;

@@ -92,6 +92,7 @@ type QueueInstrument =
   | "queuePositionsPushed"
   | "queueTicketsWatched"
   | "queueEstimates"
+  | "queueOutcomes"
   | "queueWaits"
   | "queueServices";
 
@@ -475,7 +476,8 @@ export class QueueService implements Queues {
     if (!isRepeat) {
       const { instruments } = this.#context;
       if (ticket.claims === 1) {
-        this.#estimates.served(name, ticket.id);
+        const outcome = this.#estimates.served(name, ticket.id);
+        if (outcome !== undefined) instruments.queueOutcomes.of(name)[outcome].add(1);
         instruments.queueWaits.observe((ticket.claimedAt ?? ticket.joinedAt) - ticket.joinedAt);
       }
       instruments.queueTickets.running.add(1);

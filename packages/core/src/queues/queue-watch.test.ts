@@ -4,7 +4,8 @@ import type { QueueTicket } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { UserPrincipal } from "../rules/principal.ts";
-import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { RecordingMeter, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { randomOf } from "../testing/quarter-runs.ts";
 import type { QueueRule } from "./queue-rule.ts";
 
 const preview: QueueRule = {
@@ -460,5 +461,35 @@ describe("workers", () => {
     expect(wait?.p50_ms).toBeLessThan(62_000);
     expect(wait?.p90_ms).toBeGreaterThan(wait?.p50_ms ?? 0);
     expect(wait?.p90_ms).toBeLessThan(100_000);
+  });
+
+  test("[P-QUE-20] where estimated waits came out is counted for each queue, as in its figures", async () => {
+    const meter = new RecordingMeter();
+    const other: QueueRule = { ...preview, queue: "render" };
+    await using t = testCore({ meter, limits, queues: [{ ...preview, capacity: 1 }, other] });
+    const { queues } = t.core;
+    const { normal } = randomOf(5);
+    for (let i = 0; i < 120; i++) {
+      await queues.join(t.service, "preview", { user: `u${i}` });
+      // Three wait on average, so that most estimates are of a wait for others.
+      if (i < 3) continue;
+      const claimed = await queues.claim(t.service, "preview", { worker: "w", lease_ms: 3_600_000 });
+      await t.clock.advance(10_000 * Math.exp(0.4 * normal()));
+      const fence = claimed?.lease.fence ?? 0;
+      await queues.finish(t.service, "preview", claimed?.id ?? "", { fence });
+    }
+    const { count, below_p50, below_p90 } = (await queues.view(t.service, "preview")).total
+      .estimates;
+    const counted = (outcome: string, queue = "preview") =>
+      meter.count("milepost_queue_estimate_outcomes_total", { queue, outcome });
+    expect(count).toBeGreaterThan(100);
+    const below50 = counted("below_p50");
+    const inside = counted("inside");
+    expect(below50 + inside + counted("above_p90")).toBe(count);
+    expect(below50 / count).toBeCloseTo(below_p50 ?? -1, 2);
+    expect((below50 + inside) / count).toBeCloseTo(below_p90 ?? -1, 2);
+    for (const outcome of ["below_p50", "inside", "above_p90"]) {
+      expect(counted(outcome, "render")).toBe(0);
+    }
   });
 });

@@ -39,6 +39,14 @@ interface Estimate {
   readonly isAtOnce: boolean;
 }
 
+interface OpenEstimate extends Estimate {
+  readonly at: number;
+  readonly told: WaitRange;
+}
+
+/** Where a wait lay that had been estimated: below the p50, from there to the p90, or above. */
+export type WaitOutcome = "below_p50" | "inside" | "above_p90";
+
 /** Parts of the node that {@link WaitEstimates} uses. */
 export interface WaitEstimatesContext {
   readonly store: Pick<QueueStore, "state" | "statistics">;
@@ -57,7 +65,7 @@ export class WaitEstimates {
   readonly #paces = new RecentNames<QueuePace>(maxQueues);
   readonly #errors = new RecentNames<number[]>(maxQueues);
   /** Estimates whose truth is not known yet, by ticket. */
-  readonly #open = new Map<string, Estimate & { readonly at: number }>();
+  readonly #open = new Map<string, OpenEstimate>();
 
   constructor(context: WaitEstimatesContext) {
     this.#context = context;
@@ -73,21 +81,29 @@ export class WaitEstimates {
   async ofNew(queue: string, ticket: string, position: number): Promise<WaitRange | undefined> {
     const estimate = estimateOf(await this.#pace(queue), position);
     if (estimate === undefined) return undefined;
-    // A wait for nobody says how fast workers claim, and nothing of the pace of the queue.
-    if (!estimate.isAtOnce) {
-      this.#open.set(ticket, { ...estimate, at: this.#context.clock.monotonic() });
-    }
+    const told = this.#range(queue, estimate);
+    this.#open.set(ticket, { ...estimate, at: this.#context.clock.monotonic(), told });
     const [oldest] = this.#open.keys();
     if (this.#open.size > maxOpen && oldest !== undefined) this.#open.delete(oldest);
-    return this.#range(queue, estimate);
+    return told;
   }
 
-  /** Learns from the wait of a ticket that is served for the first time. */
-  served(queue: string, ticket: string): void {
+  /**
+   * Learns from the wait of a ticket that is served for the first time. Returns where it lay; undefined if this node did not
+   * estimate it.
+   */
+  served(queue: string, ticket: string): WaitOutcome | undefined {
     const estimate = this.#open.get(ticket);
-    if (estimate === undefined) return;
+    if (estimate === undefined) return undefined;
     this.#open.delete(ticket);
-    const truth = Math.max(1, this.#context.clock.monotonic() - estimate.at);
+    const waited = this.#context.clock.monotonic() - estimate.at;
+    // A wait for nobody says how fast workers claim, and nothing of the pace of the queue.
+    if (!estimate.isAtOnce) this.#learn(queue, estimate, Math.max(1, waited));
+    const { p50_ms, p90_ms } = estimate.told;
+    return waited <= p50_ms ? "below_p50" : waited <= p90_ms ? "inside" : "above_p90";
+  }
+
+  #learn(queue: string, estimate: Estimate, truth: number): void {
     const errors = this.#errors.get(queue) ?? [];
     const error = Math.log(truth / estimate.medianMs) / estimate.sigma;
     errors.push(Math.min(Math.max(error, -maxError), maxError));

@@ -1,6 +1,7 @@
 import type { Engine } from "@milepost/engine";
 import type { ChannelService } from "../channels/channels-api.ts";
 import type { Digests } from "../digest/digest-api.ts";
+import type { Estimates } from "../estimates/estimate-report.ts";
 import type { Inboxes } from "../inbox/inbox-api.ts";
 import type { LatencyReporter, LatencyReports } from "../latency/latency-reports.ts";
 import type { Operations } from "../operations/operations-api.ts";
@@ -14,6 +15,7 @@ export interface MethodServices {
   readonly channels: ChannelService;
   readonly operations: Operations;
   readonly queues: Queues;
+  readonly estimates: Estimates;
   readonly questions: QuestionService;
   readonly presence: PresenceService;
   readonly inbox: Inboxes;

@@ -3,6 +3,7 @@ import { endChannel } from "./channels-end.ts";
 import { reportLatency } from "./connection-latency.ts";
 import { reportVisibility } from "./connection-visible.ts";
 import { getDigest, reportSeen } from "./digest-methods.ts";
+import { getEstimates } from "./estimates-get.ts";
 import { getStore } from "./gateway-store.ts";
 import { getHistory } from "./history-get.ts";
 import { listInbox, readInbox, snoozeInbox } from "./inbox-methods.ts";
@@ -24,6 +25,7 @@ export const methods: Readonly<Record<string, Method>> = {
   "operations.command": commandOperation,
   "operations.commands": commandOperations,
   "operations.input": sendInput,
+  "estimates.get": getEstimates,
   "history.get": getHistory,
   "channels.end": endChannel,
   "gateway.store": getStore,

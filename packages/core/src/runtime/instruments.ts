@@ -542,6 +542,16 @@ export const coreInstruments = {
     help: "Tickets for which a wait was estimated when they joined.",
     unit: "tickets",
   },
+  queueOutcomes: {
+    kind: "counter",
+    name: "milepost_queue_estimate_outcomes_total",
+    help: "Waits that were estimated and came out at the same node, by queue and by where they lay; all queues beyond 50 are other.",
+    unit: "tickets",
+    labels: [
+      ["queue", { most: maxKinds }],
+      ["outcome", ["below_p50", "inside", "above_p90"]],
+    ],
+  },
   queuePositionsPushed: {
     kind: "counter",
     name: "milepost_queue_positions_pushed_total",
