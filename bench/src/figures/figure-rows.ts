@@ -100,8 +100,7 @@ const plans: readonly Plan[] = [
   {
     ...{ id: "F5", what: "delivery, across nodes, 5,000/s", target: "20 ms, at most 100 ms" },
     run: "across-nodes",
-    read: (rows: readonly PlaceLike[]) =>
-      placeOf(rows, found(rows, (row) => row.place !== "the same node").place, 100),
+    read: (rows: readonly PlaceLike[]) => placeOf(rows, "another node", 100),
   },
   {
     ...{ id: "F6", what: "reconnect with 3 missed", target: "100 ms, at most 500 ms" },
@@ -203,11 +202,16 @@ const plans: readonly Plan[] = [
     ...{ id: "T6", what: "latency at 5,000 deliveries/s" },
     ...{ target: "p99 ≤ 5 ms on a node, ≤ 20 ms across", run: "across-nodes" },
     read: (rows: readonly PlaceLike[]) => {
-      const same = found(rows, ({ place }) => place === "the same node").p99.median;
-      const other = found(rows, ({ place }) => place !== "the same node").p99.median;
+      const p99 = (name: string) => rows.find(({ place }) => place === name)?.p99.median;
+      const [memory, same = Number.NaN, other = Number.NaN] = [
+        p99("in memory"),
+        p99("the same node"),
+        p99("another node"),
+      ];
+      const alone = memory === undefined ? "" : `${memory.toFixed(1)} ms in memory, `;
       return {
-        words: `${same.toFixed(1)} ms, ${other.toFixed(1)} ms`,
-        isMet: same <= 5 && other <= 20,
+        words: `${alone}${same.toFixed(1)} ms, ${other.toFixed(1)} ms`,
+        isMet: (memory ?? 0) <= 5 && same <= 5 && other <= 20,
       };
     },
   },

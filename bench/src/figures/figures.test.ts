@@ -42,6 +42,23 @@ test("a figure is met only if all parts of its target are, and a run that was no
   expect(figureRows(new Map()).every(({ isMet }) => isMet === undefined)).toBe(true);
 });
 
+test("latency on a node is met only if it is met in memory too, and the floor of the run is no place of its own", () => {
+  const place = (name: string, p99: number) => ({ place: name, p99: median(p99), lost: 0 });
+  const t6 = (memory: number) =>
+    figureRows(
+      new Map([
+        fileOf("across-nodes", [
+          place("floor over Redis", 90),
+          place("in memory", memory),
+          place("the same node", 4),
+          place("another node", 15),
+        ]),
+      ]),
+    ).find(({ id }) => id === "T6");
+  expect(t6(3)).toMatchObject({ isMet: true, measured: "3.0 ms in memory, 4.0 ms, 15.0 ms" });
+  expect(t6(6)?.isMet).toBe(false);
+});
+
 test("every figure names a run that npm run bench -- figures makes", () => {
   const names: readonly string[] = figureRuns.map(({ name }) => name);
   for (const { run } of figureRows(new Map())) expect(names).toContain(run);

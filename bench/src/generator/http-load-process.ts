@@ -1,4 +1,5 @@
 import { HttpConnection, publishRequest } from "@milepost/load/wire";
+import { Histogram, type HistogramData } from "../measure/histogram.ts";
 import { monotonicUs } from "../measure/monotonic.ts";
 import { makePayload } from "../payload.ts";
 import { answerCalls } from "../process/answer-calls.ts";
@@ -7,6 +8,11 @@ import { answerCalls } from "../process/answer-calls.ts";
 export interface HttpLoadReport {
   readonly requests: number;
   readonly published: number;
+  /**
+   * Microseconds from the moment a publication was due until it was sent, waiting for a connection that is free included;
+   * absent where none has such a moment.
+   */
+  readonly lateness?: HistogramData;
   /** First answer that was not a success; absent when all were. */
   readonly refusal?: string;
 }
@@ -19,6 +25,8 @@ interface Aim {
   readonly seconds: number;
 }
 
+/** Time before a publication is due at which a load with few publications a second stops to sleep, in milliseconds. */
+const awakeMs = 2;
 /** Longest wait for the last answers, in milliseconds. */
 const graceMs = 1_000;
 const channels = 100;
@@ -49,7 +57,8 @@ const methods = {
 
   /**
    * Publishes to `channels` channels in turn at a fixed rate, whether or not requests before have been answered. Each
-   * payload carries the moment at which it was due, and the numbers of each channel begin with `firstSeq`.
+   * payload carries the moment at which it was due, and the numbers of each channel begin with `firstSeq`. With 100 a second
+   * or fewer, the generator stays awake for the last 2 ms, since a timer may be a millisecond late.
    */
   async pace({
     rate,
@@ -65,7 +74,9 @@ const methods = {
   }): Promise<HttpLoadReport> {
     let next = 0;
     const total = rate * aim.seconds;
-    return await run(aim, (connections) => {
+    const lateness = new Histogram();
+    const isExact = rate <= 100;
+    const report = await run(aim, (connections) => {
       const free = [...connections];
       const begun = monotonicUs();
       const send = () => {
@@ -79,20 +90,26 @@ const methods = {
             due,
           );
           free.pop()?.send(publishRequest(line, aim.apiKey, false));
+          lateness.record(monotonicUs() - due);
           next++;
         }
-        if (next < total) timer = setTimeout(send, 1);
+        clearTimeout(timer);
+        clearImmediate(turn);
+        if (next >= total) return;
+        const waitMs = (begun + (next * 1e6) / rate - monotonicUs()) / 1_000;
+        if (!isExact || free.length === 0) timer = setTimeout(send, 1);
+        else if (waitMs > awakeMs) timer = setTimeout(send, waitMs - awakeMs);
+        else turn = setImmediate(send);
       };
       let timer = setTimeout(send, 0);
+      let turn: NodeJS.Immediate | undefined;
       return (connection) => {
         free.push(connection);
         // A request that is overdue goes out at once, not at the next tick.
-        if (begun + (next * 1e6) / rate < monotonicUs()) {
-          clearTimeout(timer);
-          send();
-        }
+        if (begun + (next * 1e6) / rate < monotonicUs()) send();
       };
     });
+    return { ...report, lateness: lateness.toData() };
   },
 };
 

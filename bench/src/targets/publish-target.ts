@@ -15,17 +15,23 @@ export const publishTargets = {
   "redis-floor": "floor with XADD and PUBLISH",
   "milepost-redis": "Milepost over Redis",
   ws: "ws + node:http, HS256",
+  "ws-all": "ws + node:http, every reader",
+  "redis-ws-all": "ws + node:http, XADD and PUBLISH, every reader",
 } as const;
 
 export type PublishTargetName = keyof typeof publishTargets;
 
 /** Channel of reader number `{i}`. */
 export const ownChannel = "bench:own:{i}";
+/** Channel that all readers read, where they share one. */
+export const sharedChannel = "bench:all";
 
 /** Starts a server that takes publications; resolves with its port. Targets over Redis need the URL of one. */
 export async function startPublishTarget(name: PublishTargetName, redisUrl = ""): Promise<number> {
   if (name === "floor") return listen(createServer(bareHandler(bareStore())));
   if (name === "ws") return await startWsWithHttp();
+  if (name === "ws-all") return await startWsToAll();
+  if (name === "redis-ws-all") return await startWsToAll(redisUrl);
   if (name === "redis-floor") {
     return listen(createServer(bareHandler(await bareRedisStore(redisUrl))));
   }
@@ -39,11 +45,15 @@ export async function startPublishTarget(name: PublishTargetName, redisUrl = "")
   return port;
 }
 
-/** Returns how readers connect to a target, each with a token and one channel of its own. */
-export function readersOf(name: PublishTargetName, port: number): ConnectPlan {
+/** Returns how readers connect to a target, each with a token and one channel, its own by default. */
+export function readersOf(
+  name: PublishTargetName,
+  port: number,
+  channel: string = ownChannel,
+): ConnectPlan {
   const plan = { port, tokenSecret: secrets.tokenSecret, readyMark: '"subscribed"' };
-  if (name === "ws") return { ...plan, path: `/${ownChannel}` };
-  return { ...plan, path: `/ws?channels=${ownChannel}`, subprotocol: "milepost.v1.json" };
+  if (!name.startsWith("milepost")) return { ...plan, path: `/${channel}` };
+  return { ...plan, path: `/ws?channels=${channel}`, subprotocol: "milepost.v1.json" };
 }
 
 /** Stores one publication; returns or resolves with its position. */
@@ -60,10 +70,14 @@ function bareStore(): Store {
 const script = `redis.call('XADD', KEYS[1], 'MAXLEN', '~', 1000, '*', 'e', ARGV[1] .. '\\n' .. ARGV[2])
 return redis.call('PUBLISH', KEYS[2], ARGV[2])`;
 
-async function bareRedisStore(url: string): Promise<Store> {
+function redisClient(url: string) {
   // As the gateway does: with the client's default timeout, each command costs several times as much.
   const commandOptions = { timeout: undefined as unknown as number };
-  const client = await createClient({ url, commandOptions }).connect();
+  return createClient({ url, commandOptions }).connect();
+}
+
+async function bareRedisStore(url: string): Promise<Store> {
+  const client = await redisClient(url);
   const sha = await client.scriptLoad(script);
   let offset = 0;
   return async (channel, event, data) => {
@@ -121,12 +135,46 @@ function answer(response: ServerResponse, results: readonly unknown[]): void {
 async function startWsWithHttp(): Promise<number> {
   const readers = new Map<string, WebSocket>();
   const store = bareStore();
-  const http = createServer(
-    bareHandler((channel, event, data) => {
+  return await listenForReaders(
+    (channel, event, data) => {
       readers.get(channel)?.send(data);
       return store(channel, event, data);
-    }),
+    },
+    (channel, reader) => {
+      readers.set(channel, reader);
+      reader.on("close", () => readers.delete(channel));
+    },
   );
+}
+
+/** Starts the same with every publication sent to every reader; with Redis, once the script's PUBLISH brings it back. */
+async function startWsToAll(redisUrl?: string): Promise<number> {
+  const readers = new Set<WebSocket>();
+  const sendAll = (data: string) => {
+    for (const reader of readers) reader.send(data);
+  };
+  const stored = redisUrl === undefined ? bareStore() : await bareRedisStore(redisUrl);
+  if (redisUrl !== undefined) {
+    const listening = await redisClient(redisUrl);
+    await listening.subscribe(`milepost:floor:${sharedChannel}`, sendAll);
+  }
+  return await listenForReaders(
+    (channel, event, data) => {
+      if (redisUrl === undefined) sendAll(data);
+      return stored(channel, event, data);
+    },
+    (_, reader) => {
+      readers.add(reader);
+      reader.on("close", () => readers.delete(reader));
+    },
+  );
+}
+
+async function listenForReaders(
+  store: Store,
+  onReader: (channel: string, reader: WebSocket) => void,
+): Promise<number> {
+  const http = createServer(bareHandler(store));
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -138,9 +186,7 @@ async function startWsWithHttp(): Promise<number> {
       return;
     }
     server.handleUpgrade(request, socket, head, (reader) => {
-      const channel = (request.url ?? "").slice(1);
-      readers.set(channel, reader);
-      reader.on("close", () => readers.delete(channel));
+      onReader((request.url ?? "").slice(1), reader);
       reader.send('{"type":"subscribed"}');
     });
   });

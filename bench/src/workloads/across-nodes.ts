@@ -1,34 +1,52 @@
 import { startRedis } from "@milepost/redis/testing";
-import { createTokens } from "@milepost/server";
-import { WebSocket } from "ws";
-import { Histogram } from "../measure/histogram.ts";
-import { monotonicUs } from "../measure/monotonic.ts";
+import type { GeneratorMethods } from "../generator/generator-process.ts";
+import type { HttpLoadMethods } from "../generator/http-load-process.ts";
+import { Histogram, type HistogramData } from "../measure/histogram.ts";
 import { cpuSeconds } from "../measure/process-usage.ts";
 import { summarize } from "../measure/summary.ts";
 import type { Options } from "../options.ts";
-import { HttpProducer } from "../targets/http-producer.ts";
-import { secrets, serveNode } from "../targets/served-node.ts";
+import { Child } from "../process/child.ts";
+import type { PublishServerMethods } from "../targets/publish-process.ts";
+import { readersOf, sharedChannel } from "../targets/publish-target.ts";
+import { type ServedNode, secrets, serveNode } from "../targets/served-node.ts";
 import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
 
-const readers = 50;
+const readerCount = 50;
 const perSecond = 100;
-const warmUpSeconds = 1.5;
-const channel = "bench:all";
-const places = ["the same node", "another node"] as const;
-type Place = (typeof places)[number];
+const warmUpSeconds = 3;
 
-/** Results of one round: publications by HTTP on one node, read by WebSocket on the same or another node. */
+/** Where a publication is read, with what each place is compared to: the least that Node can do there. */
+const places = {
+  "in memory": "floor in memory",
+  "the same node": "floor over Redis",
+  "another node": "floor over Redis",
+  "floor in memory": undefined,
+  "floor over Redis": undefined,
+} as const;
+type Place = keyof typeof places;
+const names = Object.keys(places) as Place[];
+
+/** Servers of a round, of which one takes the publications and one has the readers. */
+interface Stage extends AsyncDisposable {
+  readonly publishTo: number;
+  readonly readFrom: number;
+  readonly pids: readonly number[];
+}
+
+/** Results of one round: publications by HTTP to one server, read by WebSocket from the same or another one. */
 interface Round {
   readonly place: Place;
-  readonly latency: Histogram;
+  readonly latency: HistogramData;
+  /** Delay of the load generator itself. */
+  readonly lateness: HistogramData;
   /** Deliveries that did not arrive, or arrived out of order. */
   readonly lost: number;
   readonly cpu: readonly number[];
 }
 
 /**
- * Runs the workload `across-nodes`: publications by HTTP on one of two nodes over one Redis are read by
- * WebSocket on the same node or on the other.
+ * Runs the workload `across-nodes`: publications by HTTP are read by WebSocket on one node in memory, on one of two nodes
+ * over one Redis, or on the other; and on servers that do the least.
  */
 export async function runAcrossNodes(
   { rounds: count, seconds }: Options,
@@ -36,21 +54,23 @@ export async function runAcrossNodes(
 ): Promise<WorkloadReport> {
   const rounds: Round[] = [];
   for (let round = 0; round < count; round++) {
-    for (const place of rotated(places, round)) {
+    for (const place of rotated(names, round)) {
       onProgress(`across-nodes: round ${round + 1} of ${count}, read on ${place}`);
       rounds.push(await runRound(place, seconds));
     }
   }
-  const rows = places.map((place) => rowOf(place, rounds, seconds));
+  const rows = names.map((place) => rowOf(place, rounds, seconds));
   return {
     workload: "across-nodes",
-    what: `2 nodes over 1 Redis; ${perSecond} publications/s of 136 bytes by HTTP on one node, read by ${readers} readers by WebSocket: ${readers * perSecond} deliveries/s; ${count} rounds of ${seconds} s`,
+    what: `${perSecond} publications/s of 136 bytes by HTTP, one a request, each read by ${readerCount} readers by WebSocket: ${readerCount * perSecond} deliveries/s; one node in memory, or two over one Redis; ${count} rounds of ${seconds} s`,
     table: [
-      ["read on", "p50 ms", "p99 (min-max)", "max", "lost", "CPU of the nodes"],
+      ["read on", "p50 ms", "p99 (min-max)", "max", "x floor", "sent late p99", "lost", "CPU"],
       ...rows.map(({ cells }) => cells),
     ],
     notes: [
       "latency runs from the moment a publication was due until its reader received it; it includes the HTTP request",
+      "sent late: the part of it that passed in the load generator, before the request was sent",
+      "floor: ws beside node:http, which sends each publication to all readers; over Redis, once a script of one XADD and one PUBLISH brings it back",
     ],
     rows: rows.map(({ cells: _, ...row }) => row),
   };
@@ -58,103 +78,130 @@ export async function runAcrossNodes(
 
 function rowOf(place: Place, rounds: readonly Round[], seconds: number) {
   const own = rounds.filter((round) => round.place === place);
-  const all = new Histogram();
-  for (const { latency } of own) all.merge(latency.toData());
-  const p99 = summarize(own.map(({ latency }) => latency.percentile(99) / 1_000));
+  const floors = rounds.filter((round) => round.place === places[place]);
+  const all = merged(own.map(({ latency }) => latency));
+  const p99 = summarize(own.map(({ latency }) => p99Ms(latency)));
+  const late = merged(own.map(({ lateness }) => lateness)).percentile(99);
+  const toFloor =
+    floors.length === 0
+      ? undefined
+      : summarize(
+          own.map(({ latency }, at) => p99Ms(latency) / p99Ms(floors[at]?.latency ?? latency)),
+        );
   const lost = own.reduce((sum, round) => sum + round.lost, 0);
-  const cpu = own.map((round) => round.cpu.map((used) => used / seconds));
+  const shares = own.map((round) => round.cpu.map((used) => used / seconds));
+  const servers = own[0]?.cpu ?? [];
   const cells = [
     place,
     (all.percentile(50) / 1_000).toFixed(1),
     `${p99.median.toFixed(1)} (${p99.min.toFixed(1)}-${p99.max.toFixed(1)})`,
     (all.max / 1_000).toFixed(1),
+    toFloor?.median.toFixed(2) ?? "",
+    (late / 1_000).toFixed(1),
     String(lost),
-    [0, 1].map((i) => percent(summarize(cpu.map((used) => used[i] ?? 0)).median)).join(", "),
+    servers.map((_, i) => percent(summarize(shares.map((one) => one[i] ?? 0)).median)).join(", "),
   ];
-  return { place, p99, p50: all.percentile(50), max: all.max, lost, cells };
+  const compared = toFloor === undefined ? {} : { toFloor };
+  return { place, p99, p50: all.percentile(50), max: all.max, late, ...compared, lost, cells };
+}
+
+function merged(parts: readonly HistogramData[]): Histogram {
+  const all = new Histogram();
+  for (const part of parts) all.merge(part);
+  return all;
+}
+
+function p99Ms(latency: HistogramData): number {
+  return merged([latency]).percentile(99) / 1_000;
 }
 
 function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
+// Child modules have the extension of this module: .ts from source, .js when built.
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+const serverModule = new URL(`../targets/publish-process${extension}`, import.meta.url);
+const loadModule = new URL(`../generator/http-load-process${extension}`, import.meta.url);
+const readersModule = new URL(`../generator/generator-process${extension}`, import.meta.url);
+
 async function runRound(place: Place, seconds: number): Promise<Round> {
-  await using redis = await startRedis();
-  await using written = await serveNode({ MILEPOST_REDIS_URL: redis.url });
-  await using other = await serveNode({ MILEPOST_REDIS_URL: redis.url });
-  const read = place === "the same node" ? written : other;
-  const latency = new Histogram();
-  const from = Math.round(warmUpSeconds * perSecond);
-  const until = from + seconds * perSecond;
-  const seen = new Array<number>(readers).fill(-1);
-  let lost = 0;
-  const take = (reader: number, seq: number, at: number) => {
-    if (seq !== (seen[reader] ?? 0) + 1) lost++;
-    seen[reader] = seq;
-    if (seq >= from && seq < until) latency.record(monotonicUs() - at);
+  await using stage = await setStage(place);
+  // Publishing and reading are processes of their own, so that neither waits for the other.
+  await using load = new Child<HttpLoadMethods>(loadModule);
+  await using readers = new Child<GeneratorMethods>(readersModule);
+  const target = place.startsWith("floor") ? "ws-all" : "milepost";
+  const plan = readersOf(target, stage.readFrom, sharedChannel);
+  await readers.call("connect", { plan, connections: readerCount });
+  // With one connection, publications cannot overtake each other on the way to the server.
+  const aim = { port: stage.publishTo, apiKey: secrets.apiKey, connections: 1, channels: 1 };
+  const pace = (spent: number, firstSeq: number) =>
+    load.call(
+      "pace",
+      { ...aim, rate: perSecond, channel: sharedChannel, seconds: spent, firstSeq },
+      spent * 1_000 + 60_000,
+    );
+  const received = (published: number) =>
+    readers.call("waitFor", { delivered: published * readerCount, patienceMs: 2_000 }, 60_000);
+  const before = await pace(warmUpSeconds, 0);
+  await received(before.published);
+  await readers.call("reset", undefined);
+  const used = stage.pids.map(cpuSeconds);
+  const sent = await pace(seconds, before.published);
+  const cpu = stage.pids.map((pid, i) => cpuSeconds(pid) - (used[i] ?? 0));
+  const got = await received(sent.published);
+  const refusal = before.refusal ?? sent.refusal ?? got.closeReason;
+  if (refusal !== undefined) throw new Error(`a server failed in across-nodes: ${refusal}`);
+  const absent = Math.max(0, perSecond * seconds * readerCount - got.delivered);
+  return {
+    place,
+    latency: got.latency,
+    lateness: sent.lateness ?? new Histogram().toData(),
+    lost: got.missing + got.repeated + absent,
+    cpu,
   };
-  const sockets = await Promise.all(
-    Array.from({ length: readers }, (_, i) =>
-      openReader(read.url, i, (seq, at) => take(i, seq, at)),
-    ),
-  );
-  using producer = new HttpProducer(channel);
-  let before: number[] = [];
-  const began = monotonicUs() + 100_000;
-  const answers: Promise<unknown>[] = [];
-  for (let seq = 0; seq < until; seq++) {
-    const due = began + (seq * 1_000_000) / perSecond;
-    await reached(due);
-    if (seq === from) before = [written, other].map(({ pid }) => cpuSeconds(pid));
-    answers.push(producer.publish(written.url, seq, due));
+}
+
+/** Starts the servers of a place, each in a process of its own; disposing the stage ends them. */
+async function setStage(place: Place): Promise<Stage> {
+  const started: AsyncDisposable[] = [];
+  const clear = async () => {
+    await Promise.all(started.map((one) => one[Symbol.asyncDispose]()));
+  };
+  const keep = <T extends AsyncDisposable>(one: T): T => {
+    started.push(one);
+    return one;
+  };
+  try {
+    const redis = place.endsWith("memory") ? undefined : keep(await startRedis());
+    if (place.startsWith("floor")) {
+      const server = keep(new Child<PublishServerMethods>(serverModule));
+      const name = redis === undefined ? "ws-all" : "redis-ws-all";
+      const port = await server.call("start", { name, redisUrl: redis?.url ?? "" });
+      return stageOf(port, port, [server.pid], clear);
+    }
+    const settings = redis === undefined ? {} : { MILEPOST_REDIS_URL: redis.url };
+    const written = keep(await serveNode(settings));
+    const publishTo = portOf(written);
+    if (redis === undefined) return stageOf(publishTo, publishTo, [written.pid], clear);
+    const other = keep(await serveNode(settings));
+    const readFrom = place === "another node" ? portOf(other) : publishTo;
+    return stageOf(publishTo, readFrom, [written.pid, other.pid], clear);
+  } catch (error) {
+    await clear();
+    throw error;
   }
-  await Promise.all(answers);
-  const cpu = [written, other].map(({ pid }, i) => cpuSeconds(pid) - (before[i] ?? 0));
-  const late = monotonicUs() + 5_000_000;
-  while (seen.some((seq) => seq < until - 1) && monotonicUs() < late) await reached(monotonicUs());
-  lost += seen.reduce((sum, seq) => sum + until - 1 - seq, 0);
-  for (const socket of sockets) socket.terminate();
-  return { place, latency, lost, cpu };
 }
 
-/**
- * Waits until a moment of the monotonic clock, given in microseconds. When the moment has passed or is less
- * than 1 ms away, waits only until the next turn of the event loop.
- */
-function reached(us: number): Promise<void> {
-  const wait = (us - monotonicUs()) / 1_000;
-  return new Promise((resolve) => {
-    if (wait > 1) setTimeout(resolve, wait);
-    else setImmediate(resolve);
-  });
+function stageOf(
+  publishTo: number,
+  readFrom: number,
+  pids: readonly number[],
+  clear: () => Promise<void>,
+): Stage {
+  return { publishTo, readFrom, pids, [Symbol.asyncDispose]: clear };
 }
 
-async function openReader(
-  url: string,
-  index: number,
-  onDelivery: (seq: number, at: number) => void,
-): Promise<WebSocket> {
-  const tokens = createTokens(secrets.tokenSecret, Date);
-  const token = await tokens.mint({
-    // A user may have only a few connections.
-    user: `reader-${index}`,
-    channels: { subscribe: ["bench:*"], publish: [] },
-  });
-  const socket = new WebSocket(`${url.replace("http", "ws")}/ws?channels=${channel}`, {
-    headers: { authorization: `Bearer ${token}` },
-  });
-  await new Promise<void>((resolve, reject) => {
-    socket.once("error", reject);
-    socket.on("message", (data: Buffer) => {
-      const message = JSON.parse(data.toString("utf8")) as {
-        readonly type: string;
-        readonly data?: { readonly seq: string; readonly at: string };
-      };
-      if (message.type === "subscribed") resolve();
-      else if (message.data?.seq !== undefined) {
-        onDelivery(Number(message.data.seq), Number(message.data.at));
-      }
-    });
-  });
-  return socket;
+function portOf({ url }: ServedNode): number {
+  return Number(new URL(url).port);
 }
