@@ -81,8 +81,9 @@ export async function startRedis() {
  * Starts a gateway with these settings and waits until it serves.
  *
  * @param {object} settings
+ * @param {Record<string, string>} [env]
  */
-export async function startGateway(settings) {
+export async function startGateway(settings, env = {}) {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const file = join(folder, `gateway-${port}.json`);
   writeFileSync(file, JSON.stringify(settings));
@@ -92,6 +93,7 @@ export async function startGateway(settings) {
     NODE_ENV: "production",
     MILEPOST_TOKEN_SECRET: tokenSecret,
     MILEPOST_API_KEY: apiKey,
+    ...env,
   });
   const url = `http://127.0.0.1:${port}`;
   await until("the gateway", async () => (await fetch(`${url}/readyz`)).ok);
