@@ -17,7 +17,8 @@ type Surely = "yes" | "maybe";
 
 interface Subscriber {
   readonly channel: string;
-  readonly start: Place;
+  /** Place after which it starts; undefined at the beginning of the log. */
+  readonly start: Place | undefined;
   readonly maxAttempts: number;
   readonly settled: Map<string, Surely>;
   readonly refused: Map<string, Surely>;
@@ -27,6 +28,14 @@ interface Subscriber {
    * second.
    */
   readonly spans: (readonly [Place, Place])[];
+  /** For each epoch, the offset up to which a saved ack has already been applied to every entry. */
+  readonly appliedTo: Map<string, number>;
+}
+
+/** Entries of one channel: their positions in the order in which they were stored, and by epoch and offset. */
+interface Entries {
+  readonly positions: Set<string>;
+  readonly byEpoch: Map<string, Map<number, string[]>>;
 }
 
 /**
@@ -35,31 +44,39 @@ interface Subscriber {
  */
 export class DurableChecks {
   readonly #subscribers = new Map<string, Subscriber>();
-  /** Positions of each channel's entries, in the order in which they were stored. */
-  readonly #entries = new Map<string, string[]>();
+  readonly #entries = new Map<string, Entries>();
 
   entry({ channel, position }: EntryRecord): void {
-    const entries = this.#entries.get(channel);
-    if (entries === undefined) this.#entries.set(channel, [position]);
-    else entries.push(position);
+    const entries = this.#entriesOf(channel);
+    const { epoch, offset } = placeOf(position);
+    entries.positions.add(position);
+    const offsets = entries.byEpoch.get(epoch) ?? new Map<number, string[]>();
+    entries.byEpoch.set(epoch, offsets);
+    offsets.set(offset, [...(offsets.get(offset) ?? []), position]);
+    // A log that lost its tail has new entries at old offsets, which no earlier ack has settled.
+    for (const { channel: of, appliedTo } of this.#subscribers.values()) {
+      const applied = of === channel ? appliedTo.get(epoch) : undefined;
+      if (applied !== undefined && applied >= offset) appliedTo.set(epoch, offset - 1);
+    }
   }
 
   durable({ subscriber, channel, position, max_attempts }: DurableRecord): void {
     this.#subscribers.set(subscriber, {
       channel,
-      start: placeOf(position),
+      start: position === undefined ? undefined : placeOf(position),
       maxAttempts: max_attempts,
       settled: new Map(),
       refused: new Map(),
       letters: new Set(),
       spans: [],
+      appliedTo: new Map(),
     });
   }
 
   handed(record: HandedRecord, accuse: Accuse): void {
     const { subscriber, position, attempt, replayed = false } = record;
     const own = this.#subscriber(subscriber);
-    if (this.#entries.get(own.channel)?.includes(position) !== true) {
+    if (!this.#entriesOf(own.channel).positions.has(position)) {
       accuse("G11", `${subscriber} received ${position}, which was never stored`);
     }
     if (replayed) return;
@@ -88,13 +105,19 @@ export class DurableChecks {
     // Acknowledging an entry that is scheduled for its own retry settles no earlier entries.
     if (refused === "yes") return;
     const { epoch, offset } = placeOf(position);
-    for (const other of this.#entries.get(own.channel) ?? []) {
-      const place = placeOf(other);
-      if (place.epoch !== epoch || place.offset >= offset) continue;
-      const isRefused = own.refused.get(other);
-      if (isRefused === "yes") continue;
-      raise(own.settled, other, isRefused === "maybe" || refused === "maybe" ? "maybe" : surely);
+    const offsets = this.#entriesOf(own.channel).byEpoch.get(epoch);
+    if (offsets === undefined) return;
+    let isCertain = surely === "yes" && refused === undefined;
+    const first = (own.appliedTo.get(epoch) ?? 0) + 1;
+    for (let at = first; at < offset; at++) {
+      for (const other of offsets.get(at) ?? []) {
+        const isRefused = own.refused.get(other);
+        if (isRefused === "yes") continue;
+        if (isRefused === "maybe") isCertain = false;
+        raise(own.settled, other, isRefused === "maybe" || refused === "maybe" ? "maybe" : surely);
+      }
     }
+    if (isCertain && offset > first) own.appliedTo.set(epoch, offset - 1);
   }
 
   letter({ subscriber, position, since }: LetterRecord): void {
@@ -122,9 +145,11 @@ export class DurableChecks {
         accuse("G11", `${position} was due to ${subscriber} long ago and was not delivered`);
       }
     }
-    for (const position of this.#entries.get(own.channel) ?? []) {
+    for (const position of this.#entriesOf(own.channel).positions) {
       const place = placeOf(position);
-      const isAfterStart = place.epoch !== own.start.epoch || place.offset > own.start.offset;
+      const { start } = own;
+      const isAfterStart =
+        start === undefined || place.epoch !== start.epoch || place.offset > start.offset;
       const isYetToCome = place.epoch === head.epoch && place.offset > head.offset;
       if (!isAfterStart || isYetToCome || unsettled.has(position)) continue;
       if (own.settled.has(position) || own.letters.has(position)) continue;
@@ -134,6 +159,14 @@ export class DurableChecks {
         `${subscriber} lost ${position}: it is neither acknowledged, nor a dead letter, nor pending`,
       );
     }
+  }
+
+  #entriesOf(channel: string): Entries {
+    const known = this.#entries.get(channel);
+    if (known !== undefined) return known;
+    const entries: Entries = { positions: new Set(), byEpoch: new Map() };
+    this.#entries.set(channel, entries);
+    return entries;
   }
 
   #subscriber(name: string): Subscriber {

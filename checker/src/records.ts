@@ -262,12 +262,12 @@ export interface OperationRecord {
   readonly commands?: readonly { readonly id: string; readonly phase: string }[];
 }
 
-/** Start of a durable subscriber, right after `position`. */
+/** Start of a durable subscriber, right after `position`; at the beginning of the log without one. */
 export interface DurableRecord {
   readonly type: "durable";
   readonly subscriber: string;
   readonly channel: string;
-  readonly position: string;
+  readonly position?: string;
   readonly max_attempts: number;
 }
 

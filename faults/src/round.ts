@@ -74,12 +74,16 @@ async function runIn(world: World, fault: Fault, seed: number, random: Random): 
     { length: publisherCount },
     (_, i) => new Publisher(`publisher-${i}`, world.url, journal, publishEveryMs),
   );
-  const worker = new Worker(workedOn, {
+  const access = {
     url: `${world.url.replace("http", "ws")}/ws`,
     token: () => tokens.mint({ user: "worker", channels: grant }),
-  });
+  };
+  const worker = new Worker(workedOn, access, journal);
   const reloading = new AbortController();
-  const reloads = reloadAgainAndAgain(readers.slice(0, 2), reloading.signal);
+  // A store that loses acks gets them back from the node that holds the durable subscriber, unless another one took it over.
+  const isTakenOver = fault.takes === undefined;
+  const reloaded = [...readers.slice(0, 2), ...(isTakenOver ? [worker] : [])];
+  const reloads = reloadAgainAndAgain(reloaded, reloading.signal);
 
   await pause(calmMs);
   journal.add({ type: "fault", fault: "store_refuses", phase: "start" });

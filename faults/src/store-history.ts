@@ -219,6 +219,7 @@ function evidenceOf(log: Log, records: readonly JournalRecord[]): Evidence[] {
   records.forEach((record, index) => {
     switch (record.type) {
       case "subscribe":
+      case "durable":
         if (record.channel === channel) readers.add(record.subscriber);
         return;
       case "publish":
@@ -234,6 +235,7 @@ function evidenceOf(log: Log, records: readonly JournalRecord[]): Evidence[] {
       }
       case "subscribed":
       case "reset":
+      case "handed":
         if (readers.has(record.subscriber)) add(record.position, index);
         return;
       case "gap":

@@ -116,7 +116,7 @@ async function runIn(deployment: Deployment, options: ChaosOptions): Promise<Cha
     { length: publisherCount },
     (_, i) => new Publisher(`publisher-${i}`, deployment.url, journal, publishEveryMs),
   );
-  const worker = new Worker(workedOn, { url: socket, token: tokenOf("worker") });
+  const worker = new Worker(workedOn, { url: socket, token: tokenOf("worker") }, journal);
   const reloading = new AbortController();
   const reloads = reloadAgainAndAgain(readers.slice(0, 2), reloading.signal);
   const load = new BackgroundLoad(deployment.url, options.loadConnections, options.loadRate);

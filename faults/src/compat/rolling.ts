@@ -64,7 +64,7 @@ export async function roll(
   );
   const publishers = [0, 1, 2].map((i) => new Publisher(`publisher-${i}`, url, journal, 15));
   const token = () => tokens.mint({ user: "worker", channels: grant });
-  const worker = new Worker("log:a", { url: socketUrl, token });
+  const worker = new Worker("log:a", { url: socketUrl, token }, journal);
   const work = versions.map((version, v) => startWork(version, url, `v${v}`));
   const reloading = new AbortController();
   const reloads = reloadAgainAndAgain(

@@ -31,6 +31,8 @@ const beginnings: readonly Beginning[] = ["start", "now", "state"];
 export interface KillVerdict {
   readonly violations: readonly Violation[];
   readonly stored: number;
+  /** Number of acks of the durable subscriber that were answered. */
+  readonly acknowledged: number;
   readonly gaps: number;
   readonly resets: number;
   /** Longest time from a disturbance until the gateway listened or took publishes again, in milliseconds. */
@@ -93,12 +95,10 @@ export async function runDisturbed(
     { length: publisherCount },
     (_, i) => new Publisher(`publisher-${i}`, url, journal, publishEveryMs),
   );
-  const worker = new Worker(workedOn, {
-    url: socket,
-    token: () => tokens.mint({ user: "worker", channels: grant }),
-  });
+  const token = () => tokens.mint({ user: "worker", channels: grant });
+  const worker = new Worker(workedOn, { url: socket, token }, journal);
   const reloading = new AbortController();
-  const reloads = reloadAgainAndAgain(readers.slice(0, 2), reloading.signal);
+  const reloads = reloadAgainAndAgain([...readers.slice(0, 2), worker], reloading.signal);
   let longestStartMs = 0;
   for (let n = 0; n < times; n++) {
     await pause(random.between(0, longestLifeMs));
@@ -132,6 +132,7 @@ export async function runDisturbed(
       ...(atHead === undefined ? [accuse("G4", "some readers never reached the head")] : []),
     ],
     stored: publishers.reduce((sum, { stored }) => sum + stored, 0),
+    acknowledged: worker.saved,
     gaps: count("gap"),
     resets: count("reset"),
     longestStartMs,

@@ -32,9 +32,9 @@ async function breakDisk({ breaks, seed }: { readonly breaks: number; readonly s
 }
 
 async function judged(what: string, name: string, verdict: KillVerdict): Promise<number> {
-  const { violations, stored, gaps, resets, longestStartMs, records } = verdict;
+  const { violations, stored, acknowledged, gaps, resets, longestStartMs, records } = verdict;
   print(
-    `${what}: ${stored} stored, ${gaps} gaps, ${resets} resets, ${violations.length} violations, longest ${longestStartMs.toFixed(0)} ms`,
+    `${what}: ${stored} stored, ${acknowledged} acknowledged by a durable subscriber, ${gaps} gaps, ${resets} resets, ${violations.length} violations, longest ${longestStartMs.toFixed(0)} ms`,
   );
   if (violations.length === 0) return 0;
   for (const { id, says, line, t } of violations.slice(0, 10)) {

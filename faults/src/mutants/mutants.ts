@@ -71,6 +71,18 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "acks-unsaved",
+    says: "an ack of a durable subscriber is answered although nothing saves it",
+    shownBy: "kill-node",
+    changes: [
+      {
+        file: "/core/dist/durable/durable-reader.js",
+        find: "const saved = await durable.save(this.#key, this.#fence, change, durableBounds);",
+        replace: 'const saved = "saved";',
+      },
+    ],
+  },
+  {
     name: "unswept",
     says: "nothing removes a dead node's entries from the registry",
     shownBy: "kill-node",

@@ -6,9 +6,9 @@ import type { Worker } from "./worker.ts";
 
 const reloadEveryMs = 700;
 
-/** Reloads readers again and again until the signal is aborted. */
+/** Reloads readers, or the worker, again and again until the signal is aborted. */
 export async function reloadAgainAndAgain(
-  readers: readonly Reader[],
+  readers: readonly Pick<Reader | Worker, "reload">[],
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {

@@ -5,7 +5,7 @@ import {
   type ScriptedSocket,
   settle,
 } from "../testing/index.ts";
-import { type DurableOptions, durable } from "./durable.ts";
+import { type DurableDelivery, type DurableOptions, durable } from "./durable.ts";
 
 const at = (offset: number) => `e1.${offset}.t${offset}`;
 
@@ -241,5 +241,62 @@ describe("a durable subscriber of the client", () => {
     await hold();
     await clock.advance(1_000);
     expect(gateway.last.count("ack")).toBe(0);
+  });
+
+  it("[P-ACK-2] [G11] an ack resolves once the gateway has answered it, over lost connections, and covers the entries before", async () => {
+    const { clock, gateway, subscriber, hold, reconnect } = await setUp();
+    const next = subscriber.next();
+    await hold();
+    await gateway.last.say(event(1), event(2), event(3));
+    const saved: number[] = [];
+    const acknowledge = (delivery: DurableDelivery | undefined, offset: number) =>
+      delivery?.ack().then(() => saved.push(offset));
+    void acknowledge((await next).value, 1);
+    const second = (await subscriber.next()).value;
+    void acknowledge((await subscriber.next()).value, 3);
+    await reconnect();
+    await hold();
+    expect(saved).toEqual([]);
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(1)}`]);
+    expect(saved).toEqual([1]);
+    void acknowledge(second, 2);
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(3)}`]);
+    expect(saved).toEqual([1, 2, 3]);
+    await second?.ack();
+  });
+
+  it("[P-ACK-2] an ack rejects when the gateway does not know the delivery, and when the subscriber ends before the answer", async () => {
+    const { clock, gateway, subscriber, hold } = await setUp();
+    const next = subscriber.next();
+    await hold();
+    await gateway.last.say(event(1), event(2), event(3));
+    const unknown = (await next).value?.ack();
+    const third = subscriber.next();
+    await clock.advance(50);
+    await gateway.last.refuse(gateway.last.take("ack"), { code: "invalid_position" });
+    await expect(unknown).rejects.toMatchObject({ code: "invalid_position" });
+    const late = (await third).value?.ack();
+    const position = at(0);
+    const reason = "taken_over";
+    const fourth = (await subscriber.next()).value;
+    await gateway.last.say({ type: "unsubscribed", channel: "job:1", position, reason });
+    await expect(late).rejects.toMatchObject({ code: "not_subscribed" });
+    await expect(fourth?.ack()).rejects.toMatchObject({ code: "not_subscribed" });
+  });
+
+  it("[P-ACK-2] an ack that close() sends resolves with its answer", async () => {
+    const { clock, gateway, subscriber, hold } = await setUp();
+    const next = subscriber.next();
+    await hold();
+    await gateway.last.say(event(1), event(2));
+    const unhandled = (await next).value;
+    const second = (await subscriber.next()).value?.ack();
+    const first = unhandled?.ack();
+    const closed = subscriber.close();
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(2)}`]);
+    await Promise.all([first, second]);
+    await settle();
+    await gateway.last.reply(gateway.last.take("unsubscribe"), { channel: "job:1" });
+    await closed;
   });
 });

@@ -12,8 +12,13 @@ export interface DurableDelivery<Events = Record<string, unknown>> {
   /**
    * Marks the entry as handled. The client acknowledges it to the gateway once all earlier entries are handled.
    * An entry that was nacked before is acknowledged without waiting for earlier ones.
+   *
+   * Resolves once the gateway has saved the ack; it delivers the entry no more then. A lost connection delays that: the client
+   * acknowledges again on the next one. Rejects when the durable subscriber ends before the answer, and with
+   * `invalid_position` when the gateway no longer knows the delivery; whether the entry is delivered again is then unknown.
+   * A rejection that nobody awaits is ignored.
    */
-  ack(): void;
+  ack(): Promise<void>;
   /**
    * Marks the entry as not handled: the gateway delivers it again after a wait, or moves it to the dead-letter
    * queue. `reason` is cut to 1,024 characters.
@@ -99,6 +104,14 @@ interface Entry {
    * settles it.
    */
   hasOwnRetry: boolean;
+  /** Answer to the application's ack; undefined before it acknowledged the entry. */
+  answer: AckAnswer | undefined;
+}
+
+interface AckAnswer {
+  readonly saved: Promise<void>;
+  resolve(): void;
+  reject(error: unknown): void;
 }
 
 interface Waiting {
@@ -175,8 +188,9 @@ class Holder<Events> implements DurableSubscriber<Events> {
   async close(): Promise<void> {
     if (this.#over !== undefined) return;
     const saved = this.#isHeld && this.#requests.isUp ? this.#flush() : undefined;
-    this.#finish({});
+    this.#end({});
     await saved;
+    this.#leaveUnanswered();
     await this.#unsubscribe();
   }
 
@@ -280,7 +294,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
       const { epoch, offset } = position;
       const stage = "queued";
       const entry = { position: text, epoch, offset, event, attempt, stage, reason: "" } as const;
-      this.#queueUp({ ...entry, hasOwnRetry: false });
+      this.#queueUp({ ...entry, hasOwnRetry: false, answer: undefined });
       return;
     }
     known.attempt = attempt;
@@ -325,7 +339,12 @@ class Holder<Events> implements DurableSubscriber<Events> {
     return {
       event,
       attempt,
-      ack: () => this.#settle(entry, "done", ""),
+      ack: () => {
+        entry.answer ??= ackAnswer();
+        this.#settle(entry, "done", "");
+        if (this.#over !== undefined) entry.answer.reject(endOf(this.#over));
+        return entry.answer.saved;
+      },
       nack: (reason) => this.#settle(entry, "refused", reason),
     };
   }
@@ -397,6 +416,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
   }
 
   async #ack({ position }: Entry, settled: readonly Entry[]): Promise<void> {
+    let refusal: unknown;
     try {
       await this.#requests.call(
         { type: "ack", channel: this.#channel, position: position as never },
@@ -406,10 +426,20 @@ class Holder<Events> implements DurableSubscriber<Events> {
       // After most errors, such as a lost connection, the entries stay and are acknowledged again later.
       if (!isFinal(error)) return;
       this.#requests.report(error);
+      refusal = error;
     }
     for (const entry of settled) {
-      if (entry.stage === "done") this.#entries.delete(entry.position);
+      if (entry.stage !== "done") continue;
+      this.#entries.delete(entry.position);
+      if (refusal === undefined) entry.answer?.resolve();
+      else entry.answer?.reject(refusal);
     }
+  }
+
+  /** Rejects the acks whose answer can no longer arrive. */
+  #leaveUnanswered(): void {
+    const error = endOf(this.#over ?? {});
+    for (const { answer } of this.#entries.values()) answer?.reject(error);
   }
 
   async #nack(entry: Entry): Promise<void> {
@@ -438,8 +468,14 @@ class Holder<Events> implements DurableSubscriber<Events> {
     await this.#requests.call({ type: "unsubscribe", channel: this.#channel }, {}).catch(() => {});
   }
 
+  /** Ends the durable subscriber, and with it the acks that have no answer yet. */
   #finish(over: { readonly error?: unknown }): void {
     if (this.#over !== undefined) return;
+    this.#end(over);
+    this.#leaveUnanswered();
+  }
+
+  #end(over: { readonly error?: unknown }): void {
     this.#over = over;
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#release?.();
@@ -447,6 +483,22 @@ class Holder<Events> implements DurableSubscriber<Events> {
     this.#isHeld = false;
     this.#hand();
   }
+}
+
+/** Creates the answer to an ack. An application that does not wait for it need not handle its rejection. */
+function ackAnswer(): AckAnswer {
+  let resolve = () => {};
+  let reject: (error: unknown) => void = () => {};
+  const saved = new Promise<void>((onSaved, onLost) => {
+    resolve = onSaved;
+    reject = onLost;
+  });
+  saved.catch(() => {});
+  return { saved, resolve, reject };
+}
+
+function endOf({ error }: { readonly error?: unknown }): unknown {
+  return error ?? new MilepostError("not_subscribed", "the durable subscriber has ended");
 }
 
 /** True if an ack or nack that failed with `error` cannot succeed later. */
