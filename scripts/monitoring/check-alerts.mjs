@@ -2,9 +2,10 @@
 // deploy/prometheus with shorter times. Run it with `npm run alerts:check`; it takes about two minutes.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { openSocket } from "./load.mjs";
-import { call, root, startGateway, startPrometheus, startRedis, until } from "./rig.mjs";
+import { call, folder, root, startGateway, startPrometheus, startRedis, until } from "./rig.mjs";
 
 const { createClient } = createRequire(
   new URL("../../packages/redis/package.json", import.meta.url),
@@ -37,7 +38,13 @@ const settings = {
   ],
 };
 const [gateway, other] = [await startGateway(settings), await startGateway(settings)];
-const prometheus = await startPrometheus([gateway.metricsPort, other.metricsPort], rules);
+const data = await startGateway({
+  data: join(folder, "gateway-data"),
+  dataMaxBytes: 16 * 1_048_576,
+  rules: [{ pattern: "data:*", ...open, retention }],
+});
+const ports = [gateway, other, data].map(({ metricsPort }) => metricsPort);
+const prometheus = await startPrometheus(ports, rules);
 
 /** @returns {Promise<Set<string>>} names of the alerts that fire */
 async function firing() {
@@ -171,6 +178,15 @@ await provoke(
   },
   () => control.configSet("maxmemory", "0"),
 );
+
+let filled = 0;
+await provoke("data_folder_nearly_full", async () => {
+  const publication = { event: "n", data: "x".repeat(40_000) };
+  for (let n = 0; n < 20; n++) {
+    const channel = `data:${filled++}`;
+    await call(data.url, "POST", "/v1/publish", { channel, ...publication });
+  }
+});
 
 await provoke("instance_unhealthy", async () => {
   other.child.kill("SIGKILL");

@@ -401,6 +401,54 @@ export const dashboards = [
     ],
   },
   {
+    uid: "data",
+    title: "Milepost: data folder",
+    about: "The embedded store of a gateway without Redis.",
+    rows: [
+      [
+        "Size",
+        [
+          panel("File and write-ahead log", "bytes", [
+            [`max by (instance, part) (${of("data_bytes")})`, "{{instance}} {{part}}"],
+          ]),
+          panel(
+            "Part of what the file may have",
+            "percentunit",
+            [
+              [
+                `(max by (instance) (${of("data_bytes", 'part="file"')}) - max by (instance) (${of("data_bytes", 'part="free"')})) / max by (instance) (${of("data_bytes", 'part="max"')})`,
+                "{{instance}}",
+              ],
+            ],
+            { about: "At 1 the store refuses new entries with store_full." },
+          ),
+          panel("Writes refused", "ops", [[rate("data_refusals_total", "reason"), "{{reason}}"]]),
+          panel("Store full", "short", [
+            [`max by (instance) (${of("store_full")})`, "{{instance}}"],
+          ]),
+        ],
+      ],
+      [
+        "Work",
+        [
+          panel("Writes and commits", "ops", [
+            [rate("data_writes_total", "instance"), "{{instance}} writes"],
+            [rate("data_commit_milliseconds_count", "instance"), "{{instance}} commits"],
+          ]),
+          panel("Writes for each commit", "short", [
+            [`${rate("data_writes_total")} / ${rate("data_commit_milliseconds_count")}`, "writes"],
+          ]),
+          panel("Time of commits", "ms", quantiles("data_commit_milliseconds")),
+          panel("Time of syncs", "ms", quantiles("data_sync_milliseconds")),
+          panel("Time of checkpoints", "ms", quantiles("data_checkpoint_milliseconds")),
+          panel("Checkpoints", "ops", [
+            [rate("data_checkpoint_milliseconds_count", "instance"), "{{instance}}"],
+          ]),
+        ],
+      ],
+    ],
+  },
+  {
     uid: "operations",
     title: "Milepost: operations",
     about: "Long-running work: how it fares, who steers it, how long people wait.",

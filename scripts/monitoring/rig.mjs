@@ -12,7 +12,7 @@ import { programEnvironment } from "../programs.mjs";
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 export const apiKey = "k".repeat(48);
 export const tokenSecret = "t".repeat(48);
-const folder = mkdtempSync(join(tmpdir(), "milepost-monitoring-"));
+export const folder = mkdtempSync(join(tmpdir(), "milepost-monitoring-"));
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const children = new Set();

@@ -27,6 +27,7 @@ type Port = Exclude<
   | "memoryBytes"
   | "now"
   | "storeMemory"
+  | "dataSizes"
   | "isFull"
   | "close"
   | "bus"

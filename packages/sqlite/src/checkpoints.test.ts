@@ -14,7 +14,7 @@ afterAll(() => rm(root, { recursive: true }));
 let made = 0;
 
 /** File with checkpoints, and a function that commits some pages. */
-function newFile(fileOfThread?: string) {
+function newFile(fileOfThread?: string, onDone?: (ms: number) => void) {
   const file = join(root, `checkpoints-${++made}.db`);
   const database = openDatabase(file);
   database.prepare("PRAGMA journal_mode = WAL").get();
@@ -22,7 +22,8 @@ function newFile(fileOfThread?: string) {
   database.exec("PRAGMA synchronous = OFF");
   database.exec("CREATE TABLE t (a)");
   const index = new WalIndex(`${file}-shm`);
-  const checkpoints = new Checkpoints({ database, file: fileOfThread ?? file, index });
+  const told = onDone === undefined ? {} : { onDone };
+  const checkpoints = new Checkpoints({ database, file: fileOfThread ?? file, index, ...told });
   const insert = database.prepare("INSERT INTO t VALUES (?)");
   const value = "x".repeat(200_000);
   let rows = 0;
@@ -52,6 +53,21 @@ describe("checkpoints", () => {
     const after = openDatabase(file);
     expect(after.prepare("SELECT count(*) AS n FROM t").get()?.n).toBe(rows);
     after.close();
+  });
+
+  test.each([
+    ["of the thread", undefined],
+    ["within commits", "none/none.db"],
+  ])("[P-DATA-13] the time of each checkpoint %s is told", async (_, fileOfThread) => {
+    const times: number[] = [];
+    const { checkpoints, commit, close } = newFile(fileOfThread, (ms) => times.push(ms));
+    while (checkpoints.count === 0) {
+      commit();
+      await nextTick();
+    }
+    expect(times).toHaveLength(checkpoints.count);
+    expect(times[0]).toBeGreaterThan(0);
+    await close();
   });
 
   test("[P-DATA-12] a write-ahead log stays bounded although the thread never gets its turn", async () => {

@@ -36,6 +36,7 @@ parentPort.on("message", (wanted) => {
     parentPort.close();
     return;
   }
+  const begun = performance.now();
   try {
     checkpoint.get();
   } catch {
@@ -43,7 +44,7 @@ parentPort.on("message", (wanted) => {
   }
   Atomics.store(running, 0, 0);
   Atomics.notify(running, 0);
-  parentPort.postMessage("done");
+  parentPort.postMessage(performance.now() - begun);
 });
 `;
 
@@ -52,6 +53,8 @@ export interface CheckpointParts {
   readonly database: Database;
   readonly file: string;
   readonly index: WalIndex;
+  /** Called after each checkpoint, with its time in milliseconds. */
+  readonly onDone?: (ms: number) => void;
 }
 
 /**
@@ -62,6 +65,7 @@ export interface CheckpointParts {
 export class Checkpoints {
   readonly #parts: CheckpointParts;
   readonly #checkpoint;
+  readonly #onDone: (ms: number) => void;
   #worker: Worker | undefined;
   /** 1 while the thread makes a checkpoint, and shared with it. */
   readonly #running = new Int32Array(new SharedArrayBuffer(4));
@@ -73,6 +77,7 @@ export class Checkpoints {
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
+    this.#onDone = parts.onDone ?? (() => {});
     this.#checkpoint = parts.database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
@@ -124,9 +129,10 @@ export class Checkpoints {
     const workerData = { ...libraryInThread(), file: this.#parts.file, running };
     const worker = new Worker(program, { eval: true, workerData });
     worker.unref();
-    worker.on("message", () => {
+    worker.on("message", (ms: number) => {
       this.count++;
       this.#isRunning = false;
+      this.#onDone(ms);
     });
     worker.on("error", () => this.#fail());
     worker.on("exit", () => this.#fail());
@@ -143,9 +149,11 @@ export class Checkpoints {
   }
 
   #checkpointHere(): void {
+    const begun = performance.now();
     try {
       this.#checkpoint.get();
       this.count++;
+      this.#onDone(performance.now() - begun);
     } catch {
       // The log keeps everything; a commit tells when the disk takes nothing any more.
     }

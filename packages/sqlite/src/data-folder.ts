@@ -91,6 +91,15 @@ export function isGone(file: string, descriptor: number): boolean {
   }
 }
 
+/** Returns the size of an open file, in bytes; 0 when the disk does not say. */
+export function sizeOf(descriptor: number): number {
+  try {
+    return fstatSync(descriptor).size;
+  } catch {
+    return 0;
+  }
+}
+
 /** Makes the names of the files in a folder durable. */
 export function syncFolder(folder: string): void {
   const descriptor = openSync(folder, "r");

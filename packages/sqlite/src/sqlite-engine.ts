@@ -8,7 +8,14 @@ import {
 } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { Checkpoints } from "./checkpoints.ts";
-import { type DataFolder, descriptorOf, isGone, syncFolder, takeFolder } from "./data-folder.ts";
+import {
+  type DataFolder,
+  descriptorOf,
+  isGone,
+  sizeOf,
+  syncFolder,
+  takeFolder,
+} from "./data-folder.ts";
 import { failureKindOf } from "./driver/database.ts";
 import { openDatabase } from "./driver/open-database.ts";
 import { Housekeeping } from "./housekeeping.ts";
@@ -68,12 +75,14 @@ export function sqliteEngine({
   durability = "full",
   maxBytes = defaultMaxBytes,
 }: SqliteEngineOptions): EngineFactory {
-  return ({ clock, random, onTrimmed = () => {}, onFull, maxMemoryBytes = defaultMemoryBytes }) => {
+  return ({ clock, random, onFull, onDataWork = () => {}, ...context }) => {
+    const { onTrimmed = () => {}, maxMemoryBytes = defaultMemoryBytes } = context;
     const folder = takeFolder(path);
     const opened = openIn(folder);
     const { database, mainDescriptor, walDescriptor } = opened;
     const index = new WalIndex(`${folder.file}-shm`);
-    const checkpoints = new Checkpoints({ database, file: folder.file, index });
+    const onDone = (ms: number) => onDataWork({ kind: "checkpoint", ms });
+    const checkpoints = new Checkpoints({ database, file: folder.file, index, onDone });
     const store = new SqliteStore({
       database,
       checkpoints,
@@ -81,6 +90,7 @@ export function sqliteEngine({
       walDescriptor,
       maxBytes,
       after: realAfter,
+      onWork: onDataWork,
       ...(onFull === undefined ? {} : { onFull }),
       faultOfFiles: () =>
         isGone(folder.file, mainDescriptor) || isGone(`${folder.file}-wal`, walDescriptor)
@@ -129,6 +139,12 @@ export function sqliteEngine({
       isDurable: true,
       durability,
       memoryBytes: () => log.bytes,
+      dataSizes: () => ({
+        file: sizeOf(mainDescriptor),
+        free: store.freeBytes,
+        wal: sizeOf(walDescriptor),
+        max: maxBytes,
+      }),
       store,
       close: () => {
         closed ??= close();

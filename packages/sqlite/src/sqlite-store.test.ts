@@ -1,5 +1,6 @@
 import { rename, rm } from "node:fs/promises";
 import { setImmediate as turn } from "node:timers/promises";
+import type { DataWork } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { afterAll, describe, expect, test } from "vitest";
 import { descriptorOf, isGone } from "./data-folder.ts";
@@ -156,6 +157,48 @@ describe("the one writer of the file", () => {
     await rename(`${file}.moved`, file);
     await clock.advance(1_000);
     await put("k3");
+    await store.close();
+  });
+
+  test("[P-DATA-13] the store tells of each commit with its writes, of each sync, and of every write that it refuses", async () => {
+    const { held, sync } = heldSyncs();
+    const work: DataWork[] = [];
+    let time = 0;
+    const { put, store, disk, clock } = newRows({
+      durability: "full",
+      sync,
+      onWork: (done) => work.push(done),
+      now: () => ++time,
+    });
+    const first = Promise.all([put("k1"), put("k2"), put("k3")]);
+    await turn();
+    await turn();
+    time += 10;
+    held[0]?.(null);
+    await first;
+    expect(work.splice(0)).toEqual([
+      { kind: "commit", writes: 3, ms: 1 },
+      { kind: "sync", ms: 11 },
+    ]);
+    const fault = { kind: "refused", reason: "fault" };
+    disk.error = diskFull;
+    await Promise.allSettled([put("k4"), put("k5")]);
+    expect(work.splice(0)).toEqual([fault, fault]);
+    await expect(put("k6")).rejects.toMatchObject({ code: "store_unavailable" });
+    expect(work.splice(0)).toEqual([fault]);
+    disk.error = undefined;
+    await clock.advance(1_000);
+    await Promise.allSettled([put("k7"), put("k1")]);
+    expect(work.splice(0)).toEqual([fault, fault]);
+    await store.close();
+  });
+
+  test("[P-DATA-13] the store tells of each write that it refuses because the file is full", async () => {
+    const work: DataWork[] = [];
+    const { put, store } = newRows({ maxBytes: 1, onWork: (done) => work.push(done) });
+    await put("k1");
+    expect(() => store.requireRoom()).toThrow(expect.objectContaining({ code: "store_full" }));
+    expect(work).toContainEqual({ kind: "refused", reason: "full" });
     await store.close();
   });
 

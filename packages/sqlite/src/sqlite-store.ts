@@ -1,5 +1,5 @@
 import { fdatasync } from "node:fs";
-import type { StoreHealth, StoreWatch } from "@milepost/engine";
+import type { DataWork, StoreHealth, StoreWatch } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import type { Checkpoints } from "./checkpoints.ts";
 import { type Database, failureKindOf, type Statement } from "./driver/database.ts";
@@ -23,6 +23,10 @@ export interface StoreParts {
   readonly maxBytes: number;
   /** Called when the file has begun or ended to have as many bytes as it may. */
   readonly onFull?: (isFull: boolean) => void;
+  /** Called after each commit and sync, and for each refused step. */
+  readonly onWork?: (work: DataWork) => void;
+  /** Time in milliseconds that never goes back; default `performance.now`. */
+  readonly now?: () => number;
   /** Runs a callback at the end of this tick; default `setImmediate`. */
   readonly defer?: (callback: () => void) => void;
   /** Runs a callback after a time, and returns what cancels it. */
@@ -36,6 +40,8 @@ interface Waiting {
 
 /** Steps of one tick, which are one transaction. */
 interface Batch {
+  /** Number of its steps. */
+  writes: number;
   readonly waiting: Waiting[];
   readonly onDone: (() => void)[];
 }
@@ -58,6 +64,8 @@ export class SqliteStore implements StoreWatch {
   readonly #parts: StoreParts;
   readonly #defer: (callback: () => void) => void;
   readonly #syncFile: NonNullable<StoreParts["sync"]>;
+  readonly #onWork: (work: DataWork) => void;
+  readonly #now: () => number;
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
@@ -75,6 +83,8 @@ export class SqliteStore implements StoreWatch {
   /** True after a failed sync: nobody knows then what the disk has, and only a new start reads it. */
   #mustRestart = false;
   #isFull = false;
+  /** Number of pages of the file that are free. */
+  #free = 0;
   #isClosed = false;
   #isInStep = false;
   #cancelProbe: (() => void) | undefined;
@@ -86,6 +96,8 @@ export class SqliteStore implements StoreWatch {
     this.durability = parts.durability;
     this.#defer = parts.defer ?? ((callback) => setImmediate(callback));
     this.#syncFile = parts.sync ?? fdatasync;
+    this.#onWork = parts.onWork ?? (() => {});
+    this.#now = parts.now ?? (() => performance.now());
     this.#begin = database.prepare("BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
     this.#rollback = database.prepare("ROLLBACK");
@@ -143,6 +155,7 @@ export class SqliteStore implements StoreWatch {
     } finally {
       this.#isInStep = false;
     }
+    batch.writes++;
     await new Promise<void>((resolve, reject) => batch.waiting.push({ resolve, reject }));
     return value;
   }
@@ -158,9 +171,16 @@ export class SqliteStore implements StoreWatch {
     return value;
   }
 
+  /** Bytes of the file that are free for new data. */
+  get freeBytes(): number {
+    return this.#free * pageBytes;
+  }
+
   /** Throws `store_full` when the file has as many bytes as it may. Steps that make the file grow call it first. */
   requireRoom(): void {
-    if (this.#isFull) throw isFull(this.#parts.maxBytes);
+    if (!this.#isFull) return;
+    this.#onWork({ kind: "refused", reason: "full" });
+    throw isFull(this.#parts.maxBytes);
   }
 
   /** Takes no more steps, makes everything durable that was written, and closes the file. */
@@ -182,14 +202,18 @@ export class SqliteStore implements StoreWatch {
 
   #open(): Batch {
     if (this.#isClosed) throw isClosed();
-    if (this.#fault !== undefined) throw unavailable(this.#fault);
+    if (this.#fault !== undefined) {
+      this.#refuse(1);
+      throw unavailable(this.#fault);
+    }
     try {
       this.#begin.run();
     } catch (error) {
       this.#fail(error);
+      this.#refuse(1);
       throw unavailable(this.#fault, error);
     }
-    const batch: Batch = { waiting: [], onDone: [] };
+    const batch: Batch = { writes: 0, waiting: [], onDone: [] };
     this.#batch = batch;
     this.#defer(() => {
       if (this.#batch === batch) this.#commitBatch();
@@ -203,6 +227,7 @@ export class SqliteStore implements StoreWatch {
     } catch (error) {
       if (error instanceof MilepostError) throw error;
       this.#undo(error);
+      if (this.#isInStep) this.#refuse(1);
       throw unavailable(this.#fault, error);
     }
   }
@@ -210,6 +235,7 @@ export class SqliteStore implements StoreWatch {
   #commitBatch(): void {
     const batch = this.#batch;
     if (batch === undefined) return;
+    const begun = this.#now();
     try {
       for (const flush of this.#beforeCommit) flush();
       this.#measure();
@@ -219,6 +245,7 @@ export class SqliteStore implements StoreWatch {
       return;
     }
     this.#batch = undefined;
+    this.#onWork({ kind: "commit", writes: batch.writes, ms: this.#now() - begun });
     this.#parts.checkpoints?.committed();
     if (this.durability === "normal") {
       settle(batch);
@@ -233,10 +260,13 @@ export class SqliteStore implements StoreWatch {
     const batches = this.#unsynced;
     this.#unsynced = [];
     this.#syncing = batches;
+    const begun = this.#now();
     this.#syncFile(this.#parts.walDescriptor, (error) => {
       this.#syncing = undefined;
-      if (error === null) for (const batch of batches) settle(batch);
-      else {
+      if (error === null) {
+        this.#onWork({ kind: "sync", ms: this.#now() - begun });
+        for (const batch of batches) settle(batch);
+      } else {
         this.#mustRestart = true;
         this.#fail(error);
         for (const batch of [...batches, ...this.#unsynced]) this.#reject(batch, error);
@@ -263,7 +293,12 @@ export class SqliteStore implements StoreWatch {
   }
 
   #reject(batch: Batch, error: unknown): void {
+    this.#refuse(batch.writes);
     for (const { reject } of batch.waiting) reject(unavailable(this.#fault, error));
+  }
+
+  #refuse(steps: number): void {
+    for (let n = 0; n < steps; n++) this.#onWork({ kind: "refused", reason: "fault" });
   }
 
   #fail(error: unknown): void {
@@ -283,7 +318,8 @@ export class SqliteStore implements StoreWatch {
 
   /** Looks within a transaction whether the file is full, so that a disk which fails then undoes that transaction. */
   #measure(): void {
-    const pages = numberOf(this.#pages) - numberOf(this.#freePages);
+    this.#free = numberOf(this.#freePages);
+    const pages = numberOf(this.#pages) - this.#free;
     const isFull = pages * pageBytes >= this.#parts.maxBytes;
     if (isFull === this.#isFull) return;
     this.#isFull = isFull;

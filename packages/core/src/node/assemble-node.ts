@@ -66,6 +66,7 @@ import { TracedLog } from "../store/traced-log.ts";
 import { TicketService } from "../tickets/ticket-service.ts";
 import type { CoreOptions } from "./core.ts";
 import { coreStats } from "./core-stats.ts";
+import { countDataWork } from "./count-data-work.ts";
 import type { NodeContext } from "./node-context.ts";
 
 const holderLength = 12;
@@ -115,6 +116,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
       instruments.storeCalls.of(script)[isAnswered ? "ok" : "failed"].add(1);
       instruments.storeCallTime.observe(ms);
     },
+    onDataWork: (work) => countDataWork(instruments, work),
     onFull: (isFull) => {
       const isData = store.isDurable === true;
       const { full, free } = roomTexts[isData ? "data" : "memory"];

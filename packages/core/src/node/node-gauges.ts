@@ -59,6 +59,7 @@ export class NodeGauges {
     });
     instruments.storeOutage.readFrom(() => (context.outage.lastsMs ?? 0) / 1_000);
     instruments.storeMemory.readFrom(() => ({ ...this.#storeMemory }));
+    instruments.dataBytes.readFrom(() => ({ ...engine.dataSizes?.() }));
     instruments.storeFull.readFrom(() => (isStoreFull(engine) ? 1 : 0));
     instruments.memoryBytes.readFrom(() => engine.memoryBytes?.() ?? 0);
     instruments.channels.readFrom(() => hub.channelCount);

@@ -30,6 +30,9 @@ const queueBuckets = [
 /** Bounds of the histograms of latencies, in milliseconds. */
 const latencyBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
+/** Bounds of the histograms of work on the data folder, in milliseconds. */
+const dataBuckets = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000];
+
 /** Number of kinds of operations that metrics tell apart; all further ones are `other`. */
 const maxKinds = 50;
 /** Number of scripts of the store that metrics tell apart; an engine has fewer. */
@@ -129,6 +132,48 @@ export const coreInstruments = {
     unit: "bytes",
     label: "part",
     values: ["used", "max"],
+  },
+  dataBytes: {
+    kind: "gauges",
+    name: "milepost_data_bytes",
+    help: "Sizes of the data folder: its file, what is free in it, its write-ahead log, and what the file may have (dataMaxBytes).",
+    unit: "bytes",
+    label: "part",
+    values: ["file", "free", "wal", "max"],
+  },
+  dataWrites: {
+    kind: "counter",
+    name: "milepost_data_writes_total",
+    help: "Writes to the data folder, such as appends and acks, in the transactions that were committed.",
+    unit: "writes",
+  },
+  dataCommitTime: {
+    kind: "histogram",
+    name: "milepost_data_commit_milliseconds",
+    help: "Time that each commit of a transaction to the data folder kept the event loop.",
+    unit: "ms",
+    buckets: dataBuckets,
+  },
+  dataSyncTime: {
+    kind: "histogram",
+    name: "milepost_data_sync_milliseconds",
+    help: "Time of each sync of the write-ahead log, beside the event loop; none with the durability normal.",
+    unit: "ms",
+    buckets: dataBuckets,
+  },
+  dataCheckpointTime: {
+    kind: "histogram",
+    name: "milepost_data_checkpoint_milliseconds",
+    help: "Time of each checkpoint, which copies the write-ahead log into the file.",
+    unit: "ms",
+    buckets: dataBuckets,
+  },
+  dataRefusals: {
+    kind: "counter",
+    name: "milepost_data_refusals_total",
+    help: "Writes that the data folder refused: it has the bytes that it may have, or its disk does not take them.",
+    unit: "writes",
+    labels: [["reason", ["full", "fault"]]],
   },
   storeCalls: {
     kind: "counter",

@@ -69,6 +69,8 @@ export interface Engine {
    * cannot be asked. Absent where the store is part of the process.
    */
   readonly storeMemory?: () => Promise<StoreMemory>;
+  /** Sizes of the files of the store; absent where it has none of this process. */
+  readonly dataSizes?: () => DataSizes;
   /** Health of the store; absent when the store is part of the process, which cannot lose it. */
   readonly store?: StoreWatch;
   close(): Promise<void>;
@@ -80,6 +82,28 @@ export interface StoreMemory {
   /** Bound of the server; 0 for none. */
   readonly max: number;
 }
+
+/** Sizes of the files of an embedded store, in bytes. */
+export interface DataSizes {
+  /** Size of the file, with what is free in it. */
+  readonly file: number;
+  /** Part of the file that is free for new data. */
+  readonly free: number;
+  /** Size of the write-ahead log. */
+  readonly wal: number;
+  /** Bytes that the file may have without what is free in it. */
+  readonly max: number;
+}
+
+/**
+ * Work of an embedded store that is done. `ms` of a commit is the time that it kept the thread of the gateway, that of a sync or
+ * a checkpoint the time until it ended. A refused step was refused because the file is `full`, or for a `fault` of the disk.
+ */
+export type DataWork =
+  | { readonly kind: "commit"; readonly writes: number; readonly ms: number }
+  | { readonly kind: "sync"; readonly ms: number }
+  | { readonly kind: "checkpoint"; readonly ms: number }
+  | { readonly kind: "refused"; readonly reason: "full" | "fault" };
 
 /** Dependencies that an engine is created with. */
 export interface EngineContext {
@@ -93,6 +117,8 @@ export interface EngineContext {
   readonly onFull?: (isFull: boolean) => void;
   /** Called after each call of a script of the store, with its name, whether it was answered, and its time. */
   readonly onCall?: (script: string, isAnswered: boolean, ms: number) => void;
+  /** Called after each piece of work of a store in files of this process. It must not throw. */
+  readonly onDataWork?: (work: DataWork) => void;
 }
 
 /** Reason why entries were dropped from a log: the bound of its policy, or the budget of the node's memory. */
