@@ -481,9 +481,14 @@ export const connectionMutants = [
   ]),
   ...faultsIn("packages/core/src/limits/connection-probe.ts", [
     [
-      "if (!connection.isOpen || connection.isAliveSince(since)) continue;",
-      "if (!connection.isOpen) continue;",
+      "connection.isOpen && !connection.isAliveSince(since)",
+      "connection.isOpen",
       "a probe drops connections that are alive",
+    ],
+    [
+      " && probed.some(isSilent)",
+      "",
+      "a connection too many waits for two seconds although all others have answered",
     ],
     [
       "connection.abandon();",

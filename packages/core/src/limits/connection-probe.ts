@@ -8,6 +8,8 @@ export type CountedOwner = { readonly user: string } | { readonly session: strin
 
 /** Time that a connection has to show that its client is alive, in milliseconds. */
 export const probeMs = 2_000;
+/** Time between two looks whether all probed connections have shown that, in milliseconds. */
+const lookMs = 100;
 
 /** Parts of the node that {@link probeConnections} uses. */
 export interface ProbeContext {
@@ -23,7 +25,7 @@ export function countedSession({ session, guest }: Person): string | undefined {
 
 /**
  * Asks the clients of this node's connections of an owner to show that they are alive, and drops those that stay silent
- * for 2 s. Resolves after that time.
+ * for 2 s. Resolves after that time, or once all have answered or ended.
  */
 export async function probeConnections(
   { clock, wheel, connections }: ProbeContext,
@@ -35,9 +37,12 @@ export async function probeConnections(
   );
   const since = Math.floor(clock.monotonic());
   for (const connection of probed) connection.probe();
-  await wheel.pause(probeMs);
-  for (const connection of probed) {
-    if (!connection.isOpen || connection.isAliveSince(since)) continue;
+  const isSilent = (connection: ConnectedClient) =>
+    connection.isOpen && !connection.isAliveSince(since);
+  for (let waitedMs = 0; waitedMs < probeMs && probed.some(isSilent); waitedMs += lookMs) {
+    await wheel.pause(lookMs);
+  }
+  for (const connection of probed.filter(isSilent)) {
     connection.close(4003, "no sign of life");
     // A peer that is gone does not answer the close.
     connection.abandon();

@@ -95,7 +95,7 @@ describe("one node", () => {
     for (let n = 0; n < 3; n++) {
       const socket = t.connect();
       socket.send({ type: "auth", token });
-      await t.clock.settle();
+      await t.clock.advance(1);
       sockets.push(socket);
     }
     expect(sockets[2]?.closed).toBeUndefined();
@@ -125,9 +125,28 @@ describe("one node", () => {
     expect(alive.closed).toBeUndefined();
   });
 
+  test("[P-ADM-7] a connection is refused as soon as all others have answered, and not after the whole 2 s", async () => {
+    await using t = testCore({ limits });
+    const others = [0, 1].map(() => t.connect({ principal: t.user("ada") }));
+    await t.clock.advance(5_000);
+    let refused: TestSocket | undefined;
+    void open(t, t.user("ada")).then((socket) => {
+      refused = socket;
+    });
+    await t.clock.advance(10);
+    others[0]?.pong();
+    await t.clock.advance(400);
+    expect(refused).toBeUndefined();
+    others[1]?.pong();
+    await t.clock.advance(150);
+    expect(refused?.closed).toEqual(tooMany);
+    expect(others.map(({ closed }) => closed)).toEqual([undefined, undefined]);
+  });
+
   test("[P-ADM-7] a waiting connection opens as soon as another one of its user ends", async () => {
     await using t = testCore({ limits });
     const [first] = [0, 1].map(() => t.connect({ principal: t.user("ada") }));
+    await t.clock.advance(1);
     const next = open(t, t.user("ada"));
     await t.clock.advance(100);
     first?.drop();
