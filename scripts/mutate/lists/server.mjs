@@ -570,7 +570,11 @@ export const serverMutants = [
     ],
   ]),
   ...faultsIn(`${server}/transports/session-feed/upgrade-plan.ts`, [
-    ["if (!isId(session)) return invalidSegment();", "", "a feed of an impossible session opens"],
+    [
+      'if (session === undefined || session === "") return invalidSegment();',
+      "",
+      "a path without a session is upgraded",
+    ],
   ]),
   ...faultsIn(`${server}/admission/handshake-pace.ts`, [
     [

@@ -70,6 +70,17 @@ describe("a door that is added to the list", () => {
     expect(await feed.closed).toEqual({ code: 1008, reason: "Invalid session" });
   });
 
+  it("[P-FEED-1] a feed of a text that no session can have as its id is closed with 1008, like that of any other session", async () => {
+    await using server = await startWithEcho();
+    const token = await server.token();
+    for (const id of ["a".repeat(3_000), "%20".repeat(1_025)]) {
+      for (const query of ["", `?token=${token}`]) {
+        const feed = await server.socket(`/ws/progress/${id}${query}`);
+        expect(await feed.closed).toEqual({ code: 1008, reason: "Invalid session" });
+      }
+    }
+  });
+
   it("an added door refuses new connections first and is then closed, when the gateway closes", async () => {
     const calls: string[] = [];
     await using server = await startWithEcho(calls);

@@ -1,4 +1,4 @@
-import { isId, type Parsed, parsed } from "@milepost/protocol";
+import { type Parsed, parsed } from "@milepost/protocol";
 import {
   type Handshake,
   invalidSegment,
@@ -30,7 +30,8 @@ export function planFeedUpgrade(
 ): Parsed<FeedPlan> {
   const { path, search } = splitUrl(request.url);
   const [, session] = segmentsOf(path);
-  if (!isId(session)) return invalidSegment();
+  // A text that no session can have as its id is refused with the code of the feed, like that of an unknown session.
+  if (session === undefined || session === "") return invalidSegment();
   const handshake = readHandshake(request, search, options);
   if (!handshake.ok) return handshake;
   const { credential, ...rest } = handshake.value.handshake;
