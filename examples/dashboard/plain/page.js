@@ -129,13 +129,19 @@ byId("notify").addEventListener("submit", (event) => {
 const soon = new Date(Date.now() + 3_600_000 - new Date().getTimezoneOffset() * 60_000);
 byId("plan").elements.start_time.value = soon.toISOString().slice(0, 16);
 
+let asked = 0;
 async function showHealth() {
+  const question = ++asked;
+  let text = "unreachable";
   try {
     const { status, connections } = await (await fetch("/ws/health")).json();
-    byId("health").textContent = `${status}, ${connections.total} connected`;
+    // Another worker may answer, which learns of the connections of this one at its next heartbeat.
+    text = connections.total > 0 ? `${status}, ${connections.total} connected` : status;
   } catch {
-    byId("health").textContent = "unreachable";
+    // The text says so.
   }
+  // An answer that comes late is older than the one that is shown.
+  if (question === asked) byId("health").textContent = text;
 }
 void showHealth();
 setInterval(() => void showHealth(), 5_000);
