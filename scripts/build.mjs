@@ -1,32 +1,11 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { compiler } from "./compiler.mjs";
+import { runStep } from "./run-step.mjs";
 import { root, workspaces } from "./workspaces.mjs";
 
 const began = performance.now();
-
-/**
- * Runs a Node script and ends this process with its exit code if it fails. Calls `onLine` for each line that the script
- * prints.
- *
- * @param {string} cwd
- * @param {(line: string) => void} onLine
- * @param {string} script
- * @param {string[]} args
- */
-async function run(cwd, onLine, script, ...args) {
-  const child = spawn(process.execPath, [script, ...args], {
-    cwd,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = new Promise((resolve) => child.once("close", resolve));
-  for await (const line of createInterface({ input: child.stdout })) onLine(line);
-  const status = await ended;
-  if (status !== 0) process.exit(typeof status === "number" ? status : 1);
-}
 
 /** @param {number} since */
 function seconds(since) {
@@ -61,7 +40,7 @@ function compilerLine(line) {
 }
 
 console.log("Building:");
-await run(
+await runStep(
   root,
   compilerLine,
   compiler,
@@ -77,7 +56,7 @@ for (const { folder } of workspaces()) {
   if (!existsSync(join(folder, "vite.config.ts"))) continue;
   const vite = createRequire(join(folder, "package.json")).resolve("vite/package.json");
   beginStep(`${relative(root, folder)}, its page`);
-  await run(
+  await runStep(
     folder,
     (line) => console.log(line),
     join(dirname(vite), "bin/vite.js"),

@@ -46,6 +46,7 @@ export const documentTests = existing([
   "packages/server/src/metrics/monitoring.test.ts",
   "scripts/deploy/deploy-files.test.ts",
   "scripts/mutate/mutants.test.ts",
+  "scripts/run-step.test.ts",
   "scripts/supply.test.ts",
   "scripts/vectors/vectors.test.ts",
 ]);
