@@ -13,6 +13,7 @@ import { runDeployment } from "./workloads/deployment.ts";
 import { runFanout } from "./workloads/fanout.ts";
 import { runHostile } from "./workloads/hostile.ts";
 import { runMemory } from "./workloads/memory.ts";
+import { runMetricsCost } from "./workloads/metrics-cost.ts";
 import { runNeverReading } from "./workloads/never-reading.ts";
 import { runProducer } from "./workloads/producer.ts";
 import { runPublish } from "./workloads/publish.ts";
@@ -40,6 +41,7 @@ const workloads = {
   unicast: runUnicast,
   wire: runWire,
   deployment: runDeployment,
+  "metrics-cost": runMetricsCost,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

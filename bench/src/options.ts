@@ -25,6 +25,7 @@ export const workloadNames = [
   "unicast",
   "wire",
   "deployment",
+  "metrics-cost",
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 

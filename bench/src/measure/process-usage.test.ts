@@ -4,6 +4,7 @@ import {
   parseCpuSeconds,
   parseMachineCpuSeconds,
   parseResidentBytes,
+  runningSeconds,
 } from "./process-usage.ts";
 
 test("parseCpuSeconds reads user and system time after a command name with spaces and parentheses", () => {
@@ -36,3 +37,15 @@ test("parseMachineCpuSeconds adds up the time of all cores, with interrupts and 
   expect(parseMachineCpuSeconds(stat)).toBe(1.68);
   expect(() => parseMachineCpuSeconds("cpu0 1 2 3\n")).toThrow("not the text of a /proc/stat");
 });
+
+test.skipIf(process.platform !== "linux")(
+  "runningSeconds counts the time of all threads in less than a millisecond's steps",
+  () => {
+    const [before, cpuBefore] = [runningSeconds(process.pid), cpuSeconds(process.pid)];
+    const start = process.cpuUsage();
+    while (process.cpuUsage(start).user < 1_000);
+    const ran = runningSeconds(process.pid) - before;
+    expect(ran).toBeGreaterThan(0);
+    expect(ran).toBeLessThan(cpuSeconds(process.pid) - cpuBefore + 1);
+  },
+);

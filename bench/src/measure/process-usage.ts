@@ -25,6 +25,18 @@ export function parseCpuSeconds(stat: string): number {
   return ticks / ticksPerSecond;
 }
 
+/**
+ * Returns the time that all threads of a process that still live have run on a core, in seconds. The kernel counts it in
+ * nanoseconds, so short windows can be compared.
+ */
+export function runningSeconds(pid: number): number {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  return tasks.reduce((sum, task) => {
+    const [running = "0"] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ");
+    return sum + Number(running) / 1e9;
+  }, 0);
+}
+
 /** Returns the CPU time that all cores of the machine together have worked, for any process, in seconds. */
 export function machineCpuSeconds(): number {
   return parseMachineCpuSeconds(readFileSync("/proc/stat", "utf8"));
