@@ -15,6 +15,10 @@ describe("milepost doctor", () => {
     for (const check of ["health", "ready", "websocket", "credential"]) {
       expect(text).toMatch(new RegExp(`✓ ${check}`));
     }
+    expect(text).toMatch(
+      /✓ health +HTTP 200 healthy; \d+ connections here; store memory, which a restart empties$/m,
+    );
+    expect(text).toMatch(/✓ ready +HTTP 200 healthy$/m);
     expect(text).toContain('"[set]"');
     expect(text).not.toContain(server.env.MILEPOST_TOKEN_SECRET);
     expect(text).not.toContain(server.env.MILEPOST_API_KEY);

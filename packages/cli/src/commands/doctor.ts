@@ -1,4 +1,4 @@
-import { cutText, MilepostError } from "@milepost/protocol";
+import { cutText, isRecord, MilepostError, parseJson } from "@milepost/protocol";
 import {
   type Config,
   ConfigError,
@@ -40,6 +40,8 @@ interface StoreReport {
 
 const noStore: StoreReport = { findings: [], warnings: [] };
 const timeoutMs = 5_000;
+/** Characters of an answer that does not come from a gateway. */
+const maxShown = 300;
 
 /**
  * Creates the command `milepost doctor`, which shows the configuration and checks the gateway, or explains the
@@ -165,13 +167,32 @@ async function checkStore(config: Config): Promise<StoreReport> {
 async function checkHttp(check: string, url: URL): Promise<Finding> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
-    const text = cutText(await response.text(), 300);
+    const text = await response.text();
     // A captive portal or a login page answers with a page in HTML, and often with the status 200.
     const isPage = /\bx?html\b/i.test(response.headers.get("content-type") ?? "");
-    return { check, ok: response.ok && !isPage, says: `HTTP ${response.status} ${text}` };
+    return { check, ok: response.ok && !isPage, says: `HTTP ${response.status} ${wordsOf(text)}` };
   } catch (error) {
     return { check, ok: false, says: `no answer (${causeOf(error)})` };
   }
+}
+
+/** Returns what an answer about the health says in a line: of a gateway its state, of anything else how its text begins. */
+function wordsOf(text: string): string {
+  const json = parseJson(text);
+  const health = json.ok && isRecord(json.value) ? json.value : {};
+  if (typeof health.status !== "string") {
+    return text.length > maxShown ? `${cutText(text, maxShown)}…` : text;
+  }
+  const { connections, store, spooled } = health;
+  const words = [health.status];
+  if (isRecord(connections)) words.push(`${connections.local} connections here`);
+  if (isRecord(store)) {
+    words.push(`store ${store.kind}${store.durable === true ? "" : ", which a restart empties"}`);
+    if (store.full === true) words.push("the store is full");
+    if (typeof store.reason === "string") words.push(store.reason);
+  }
+  if (typeof spooled === "number" && spooled > 0) words.push(`${spooled} publishes wait`);
+  return words.join("; ");
 }
 
 /**

@@ -424,6 +424,17 @@ describe("the configuration", () => {
     expect(redacted(config)).toMatchObject({ tokenSecret: "[set]", apiKeys: "[set: default]" });
   });
 
+  it("redacted shows the switches of a setting that also has a secret", () => {
+    const own = "x".repeat(48);
+    const callback = { url: "https://sessions.internal/", secret: own };
+    const file = JSON.stringify({ sessions: { required: true, credentials: false, callback } });
+    const env = { MILEPOST_TOKEN_SECRET: secret };
+    const shown = redacted(load({ env, file: "c.json", files: { "c.json": file } }));
+    expect(shown.sessions).toEqual({ required: true, credentials: false, callback: "[set]" });
+    expect(JSON.stringify(shown)).not.toContain(own);
+    expect(redacted(load({ env })).sessions).toEqual({ required: false });
+  });
+
   it("[P-SIG-1] loadConfig reads the signing keys of an API key, and reports each mistake in them without showing a secret", () => {
     const signingSecret = "a signing secret of 32 bytes or more";
     const withSigning = (signing: unknown) => ({

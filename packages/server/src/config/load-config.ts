@@ -208,13 +208,24 @@ function nameOf(item: { readonly name: string } | SourceSetting): string {
   return "name" in item ? item.name : nameOfSource(item);
 }
 
-function secretState(value: unknown): string {
+/** Describes a secret setting: names and switches are shown, everything that may be secret is only said to be set. */
+function secretState(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.length === 0 ? "[none]" : `[set: ${[...new Set(value.map(nameOf))].join(", ")}]`;
   }
   if (isRecord(value)) {
     const names = Object.keys(value);
+    const switches = Object.values(value).filter(isSwitch);
+    if (switches.length > 0) {
+      return Object.fromEntries(
+        Object.entries(value).map(([name, part]) => [name, isSwitch(part) ? part : "[set]"]),
+      );
+    }
     return names.length === 0 ? "[none]" : `[set: ${names.join(", ")}]`;
   }
   return value === "" || value === undefined ? "[none]" : "[set]";
+}
+
+function isSwitch(value: unknown): value is boolean | number {
+  return typeof value === "boolean" || typeof value === "number";
 }
