@@ -66,9 +66,10 @@ export class RedisDeliveries implements Deliveries {
     return settled === 1;
   }
 
-  async list(limit: number): Promise<readonly WaitingDelivery[]> {
+  async list(limit: number, skip = 0): Promise<readonly WaitingDelivery[]> {
     const now = this.#clock.now();
-    const answer = await this.#link.run(scripts.deliveryList, this.#keys, [String(limit)]);
+    const args = [String(limit), String(skip)];
+    const answer = await this.#link.run(scripts.deliveryList, this.#keys, args);
     const found = (answer as string[]).map(String);
     const waiting: WaitingDelivery[] = [];
     for (let i = 0; i + 3 < found.length; i += 4) {

@@ -32,7 +32,7 @@ export class SqliteDeliveries implements Deliveries {
       ),
       waiting: store.prepare("SELECT claim FROM delivery WHERE id = ?"),
       list: store.prepare(
-        "SELECT id, content, attempts, claim, due_at FROM delivery ORDER BY due_at LIMIT ?",
+        "SELECT id, content, attempts, claim, due_at FROM delivery ORDER BY due_at LIMIT ? OFFSET ?",
       ),
       dueOf: store.prepare("SELECT due_at, claim FROM delivery WHERE id = ?"),
       hasten: store.prepare("UPDATE delivery SET due_at = ? WHERE id = ?"),
@@ -101,11 +101,11 @@ export class SqliteDeliveries implements Deliveries {
     });
   }
 
-  list(limit: number): Promise<readonly WaitingDelivery[]> {
+  list(limit: number, skip = 0): Promise<readonly WaitingDelivery[]> {
     const { store, storeClock } = this.#parts;
     return store.read(() => {
       const now = storeClock.now();
-      return this.#statements.list.all(limit).map((row) => {
+      return this.#statements.list.all(limit, skip).map((row) => {
         const dueInMs = Number(row.due_at) - now;
         return {
           id: String(row.id),

@@ -1,4 +1,4 @@
-import type { Clock, Engine, Random, TargetBounds } from "@milepost/engine";
+import type { Clock, Engine, Random, TargetBounds, WaitingDelivery } from "@milepost/engine";
 import { MilepostError, sha256Hex } from "@milepost/protocol";
 import type { Principal, ServicePrincipal } from "../rules/principal.ts";
 import { isInScope, requireService } from "../rules/service-scopes.ts";
@@ -32,6 +32,8 @@ const webhookIdLength = 16;
 const pushIdLength = 24;
 const listedDeliveries = 100;
 const maxListedDeliveries = 500;
+/** Number of deliveries that are read from the store at once. */
+const deliveriesPage = 2_000;
 
 /** Parts of the node that the {@link ReachService} uses. */
 export interface ReachServiceContext {
@@ -147,18 +149,18 @@ export class ReachService implements Reaching {
         `limit must be an integer from 1 to ${maxListedDeliveries}`,
       );
     }
-    const [messages, waiting] = await Promise.all([
-      this.#messagesFor(service),
-      this.#context.engine.deliveries.count(),
-    ]);
-    return { deliveries: messages.slice(0, limit), waiting };
+    const waiting = await this.#context.engine.deliveries.count();
+    const deliveries: DeliveryView[] = [];
+    for await (const message of this.#messagesFor(service)) {
+      deliveries.push(message);
+      if (deliveries.length === limit) break;
+    }
+    return { deliveries, waiting };
   }
 
   async retry(principal: Principal, id: string): Promise<void> {
     const service = requireService(principal, "webhooks");
-    const mayRetry =
-      isInScope(service, "inspect") ||
-      (await this.#messagesFor(service)).some((message) => message.id === id);
+    const mayRetry = isInScope(service, "inspect") || (await this.#sees(service, id));
     if (mayRetry && (await this.#context.engine.deliveries.hasten(id))) return;
     throw new MilepostError(
       "not_found",
@@ -166,13 +168,32 @@ export class ReachService implements Reaching {
     );
   }
 
-  /** Returns the messages that wait and that the service may see: those to its own webhooks, and all if it may inspect. */
-  async #messagesFor(service: ServicePrincipal): Promise<readonly DeliveryView[]> {
-    const [found, own] = await Promise.all([
-      this.#context.engine.deliveries.list(maxListedDeliveries),
-      isInScope(service, "inspect") ? undefined : this.#webhooksOf(service),
-    ]);
+  /** Returns true if a message waits that the service may see. */
+  async #sees(service: ServicePrincipal, id: string): Promise<boolean> {
+    for await (const message of this.#messagesFor(service)) if (message.id === id) return true;
+    return false;
+  }
+
+  /**
+   * Yields the messages that wait and that the service may see, the next due first: those to its own webhooks, and all if it
+   * may inspect. It reads page by page: one whose time changes meanwhile may be missing, or come twice.
+   */
+  async *#messagesFor(service: ServicePrincipal): AsyncGenerator<DeliveryView> {
+    const own = isInScope(service, "inspect") ? undefined : await this.#webhooksOf(service);
+    if (own?.length === 0) return;
     const ownIds = own && new Set(own.map(({ id }) => id));
+    const { deliveries } = this.#context.engine;
+    for (let skip = 0; ; skip += deliveriesPage) {
+      const found = await deliveries.list(deliveriesPage, skip);
+      yield* this.#views(found, ownIds);
+      if (found.length < deliveriesPage) return;
+    }
+  }
+
+  #views(
+    found: readonly WaitingDelivery[],
+    ownIds: ReadonlySet<string> | undefined,
+  ): readonly DeliveryView[] {
     const now = this.#now();
     return found.flatMap(({ id, content, attempts, dueInMs, isTaken }): DeliveryView[] => {
       const errand = readErrand(content);

@@ -1,3 +1,4 @@
+import { type EngineFactory, memoryEngine } from "@milepost/engine";
 import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import type { ServicePrincipal } from "../rules/principal.ts";
@@ -520,6 +521,24 @@ describe("targets", () => {
       await expect(reach.deliveries(key)).rejects.toMatchObject({ code: "forbidden" });
       await expect(reach.retry(key, idOf("push"))).rejects.toMatchObject({ code: "forbidden" });
     }
+  });
+
+  test("[P-REACH-13] a key finds the waiting messages to its own webhooks behind any number of others", async () => {
+    const [clock, random] = [new ManualClock(), new SeededRandom()];
+    const { deliveries } = memoryEngine()({ clock, random });
+    const engine: EngineFactory = (context) => ({ ...memoryEngine()(context), deliveries });
+    await using r = reaching({ clock, random, engine });
+    const { reaching: reach } = r.t.core;
+    const mine = scoped("webhooks");
+    const { id: own } = await reach.addWebhook(mine, { url: hook });
+    r.sender.answer = () => ({ kind: "later", reason: "answered 503" });
+    await run(r.t, done);
+    const bounds = { maxWaiting: 10_000, keepMs: 86_400_000 };
+    const other = JSON.stringify({ do: "watch", operation: "8", attempt: 1 });
+    for (let n = 0; n < 4_500; n++) await deliveries.add(`other-${n}`, other, 1, bounds);
+    const { deliveries: found } = await reach.deliveries(mine);
+    expect(found.map(({ target }) => target)).toEqual([own]);
+    await reach.retry(mine, found[0]?.id ?? "");
   });
 
   test("[P-REACH-10] a user has at most 10 push subscriptions and a deployment 100 webhooks", async () => {

@@ -89,10 +89,10 @@ export class MemoryDeliveries implements Deliveries {
     return true;
   }
 
-  async list(limit: number): Promise<readonly WaitingDelivery[]> {
+  async list(limit: number, skip = 0): Promise<readonly WaitingDelivery[]> {
     const now = this.#clock.monotonic();
     const all = [...this.#waiting].sort(([, a], [, b]) => a.dueAt - b.dueAt);
-    return all.slice(0, limit).map(([id, { content, attempts, dueAt, claim }]) => ({
+    return all.slice(skip, skip + limit).map(([id, { content, attempts, dueAt, claim }]) => ({
       id,
       content,
       attempts,

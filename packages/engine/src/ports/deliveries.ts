@@ -68,8 +68,11 @@ export interface Deliveries {
     further: FurtherAttempt | undefined,
     bounds: DeliveryBounds,
   ): Promise<boolean>;
-  /** Lists up to `limit` deliveries that wait, the next due first; one that is being attempted is due when its lease ends. */
-  list(limit: number): Promise<readonly WaitingDelivery[]>;
+  /**
+   * Lists up to `limit` deliveries that wait, the next due first, after leaving out the first `skip` (default 0). One that is
+   * being attempted is due when its lease ends.
+   */
+  list(limit: number, skip?: number): Promise<readonly WaitingDelivery[]>;
   /** Makes a delivery due at once. Resolves with false if none with this id waits, or it is being attempted. */
   hasten(id: string): Promise<boolean>;
   /** Resolves with the number of deliveries that wait, those that are being attempted included. */

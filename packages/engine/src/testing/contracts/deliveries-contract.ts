@@ -60,6 +60,8 @@ export function deliveriesContract(name: string, make: MakeEngine): void {
       const ids = async (limit: number) => (await deliveries.list(limit)).map(({ id }) => id);
       expect(await ids(10)).toEqual(["soon", "late"]);
       expect(await ids(1)).toEqual(["soon"]);
+      expect((await deliveries.list(10, 1)).map(({ id }) => id)).toEqual(["late"]);
+      expect(await deliveries.list(10, 2)).toEqual([]);
       expect(await deliveries.hasten("late")).toBe(true);
       expect(await deliveries.hasten("late")).toBe(true);
       expect(await deliveries.hasten("nothing")).toBe(false);
