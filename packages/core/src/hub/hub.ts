@@ -22,6 +22,14 @@ export const positionCheckMs = 25_000;
 
 const checksAtOnce = 32;
 
+/** Channel that has readers on this node. */
+export interface OpenChannel {
+  readonly channel: string;
+  readonly readers: number;
+  /** Newest position that is known here. */
+  readonly last: Position | undefined;
+}
+
 /** Hub of one node: it passes publications from the bus to the subscribers of their channels on this node. */
 export class Hub {
   readonly #bus: Bus;
@@ -57,11 +65,7 @@ export class Hub {
   }
 
   /** Yields the channels that have subscribers here. */
-  *open(): Generator<{
-    readonly channel: string;
-    readonly readers: number;
-    readonly last: Position | undefined;
-  }> {
+  *open(): Generator<OpenChannel> {
     for (const [channel, { readers, last }] of this.#channels) {
       if (readers > 0) yield { channel, readers, last };
     }

@@ -1,7 +1,7 @@
 import type { ChannelLog, Clock, Engine } from "@milepost/engine";
 import { formatPosition, MilepostError, parseReadableName } from "@milepost/protocol";
 import { endingOf } from "../channels/ending-of.ts";
-import type { Hub } from "../hub/hub.ts";
+import type { Hub, OpenChannel } from "../hub/hub.ts";
 import { orThrow } from "../input/input.ts";
 import { operationChannel } from "../operations/operation-log.ts";
 import { explainIn, placeOf, unreachableIn } from "../rules/explain-channel.ts";
@@ -9,6 +9,7 @@ import type { Principal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import { requireService } from "../rules/service-scopes.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
+import { FirstNames } from "./first-names.ts";
 import type {
   ChannelInsight,
   Insight,
@@ -51,11 +52,15 @@ export class InsightService implements Insight {
       throw new MilepostError("bad_message", `limit must be an integer from 1 to ${maxListed}`);
     }
     const { hub, node } = this.#parts;
-    const matching = [...hub.open()]
-      .filter(({ channel }) => channel.startsWith(prefix))
-      .sort((a, b) => (a.channel < b.channel ? -1 : 1));
-    const rest = after === undefined ? matching : matching.filter(({ channel }) => channel > after);
-    const page = rest.slice(0, limit);
+    // One more than the page shows whether there is a next page.
+    const first = new FirstNames<OpenChannel>(limit + 1);
+    let total = 0;
+    for (const open of hub.open()) {
+      if (!open.channel.startsWith(prefix)) continue;
+      total++;
+      if (after === undefined || open.channel > after) first.add(open);
+    }
+    const page = first.items.slice(0, limit);
     const last = page.at(-1);
     return {
       node,
@@ -64,8 +69,8 @@ export class InsightService implements Insight {
         readers,
         ...(newest === undefined ? {} : { position: formatPosition(newest) }),
       })),
-      total: matching.length,
-      ...(rest.length > page.length && last !== undefined ? { next: last.channel } : {}),
+      total,
+      ...(first.items.length > page.length && last !== undefined ? { next: last.channel } : {}),
     };
   }
 
