@@ -240,9 +240,11 @@ const plans: readonly Plan[] = [
     ...{ target: "core ≤ 9 KB, with operations ≤ 12 KB", run: "client-size" },
     read: (rows: readonly { name: string; bytes: number }[]) => {
       const size = (name: string) => found(rows, (row) => row.name === name).bytes;
+      // What a page has loaded once it shows an operation, whenever it has.
+      const shown = "with operations, all that shows one";
       return {
-        words: `core ${kb(size("core"))}, with operations ${kb(size("with operations"))}`,
-        isMet: size("core") <= 9_000 && size("with operations") <= 12_000,
+        words: `core ${kb(size("core"))}, with operations ${kb(size("with operations"))} at first and ${kb(size(shown))} in all`,
+        isMet: size("core") <= 9_000 && size(shown) <= 12_000,
       };
     },
   },
