@@ -243,7 +243,7 @@ const plans: readonly Plan[] = [
       // What a page has loaded once it shows an operation, whenever it has.
       const shown = "with operations, all that shows one";
       return {
-        words: `core ${kb(size("core"))}, with operations ${kb(size("with operations"))} at first and ${kb(size(shown))} in all`,
+        words: `core ${kb(size("core"))}, operations ${kb(size("with operations"))}, then ${kb(size(shown))}`,
         isMet: size("core") <= 9_000 && size(shown) <= 12_000,
       };
     },
