@@ -58,8 +58,8 @@ export const connectionMutants = [
       "a token's end is announced again and again",
     ],
     [
-      "dueAt - clock.now(), wallCheckMs",
-      "dueAt - clock.now()",
+      "noticeMs };\n      this.#context.wallClock.begin();",
+      "noticeMs };",
       "a clock that is set forward is noticed when the token would have ended",
     ],
     [

@@ -431,6 +431,15 @@ export const coreMutants = [
     ["if (names.has(name)) return undefined;", "", "a pattern captures one name twice"],
     ['if (value === "*") return undefined;', "", "a grant for one segment covers all"],
   ]),
+  ...faultsIn(`${core}/runtime/wall-clock-watch.ts`, [
+    [
+      "Math.abs(offset - this.#offset) <= toleranceMs",
+      "true",
+      "nothing notices that the wall clock was set",
+    ],
+    ["this.#offset = offset;\n    onSet();", "onSet();", "a set clock is noticed for ever"],
+    ["if (!isNeeded()) return;", "", "the watch over the wall clock never ends"],
+  ]),
   ...faultsIn(`${core}/runtime/timer-wheel.ts`, [
     [
       "if (deadline.dueAt > now) {",

@@ -59,6 +59,8 @@ export interface ConnectedClient {
    * connection if its whole credential was revoked.
    */
   reauthorise(): void;
+  /** Reckons anew when the credential expires, because the wall clock was set. */
+  onClockSet(): void;
   /** Checks again whether the connection's session is valid, and closes the connection if it is not. */
   recheckSession(): void;
 }

@@ -25,6 +25,8 @@ import type { PersonalChannels } from "./personal-channels.ts";
 export interface LifecycleContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
+  /** Watch over the wall clock, by which credentials expire; see `ConnectedClient.onClockSet`. */
+  readonly wallClock: { begin(): void };
   readonly ticker: Ticker;
   readonly limits: CoreLimits;
   readonly instruments: CoreInstruments;

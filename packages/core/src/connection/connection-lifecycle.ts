@@ -17,11 +17,6 @@ import {
 const closeGraceMs = 5_000;
 const noticeAheadMs = 60_000;
 const silenceSlackMs = 5_000;
-/**
- * Longest interval between checks of a credential's expiry, in milliseconds. Even if the wall clock is set
- * forward, the connection then closes within 5 s.
- */
-const wallCheckMs = 4_800;
 
 const awaitingAuth: ConnectionState = { name: "awaiting_auth" };
 const unlimited: ConnectionState = { name: "open", expiresAt: undefined, noticeMs: undefined };
@@ -189,6 +184,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   endAt(expiresAt: number): void {
     if (!this.isOpen) return;
     this.#state = { name: "open", expiresAt, noticeMs: undefined };
+    this.#context.wallClock.begin();
     this.arm();
   }
 
@@ -202,6 +198,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
       const left = expiresAt - this.#context.clock.now();
       const noticeMs = Math.floor(Math.min(noticeAheadMs, left / 2));
       this.#state = { name: "open", expiresAt, noticeMs };
+      this.#context.wallClock.begin();
     }
     this.arm();
   }
@@ -357,7 +354,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
       delay = Math.min(delay, this.#openedAt + limits.authTimeoutMs - now);
     } else if (state.name === "open" && state.expiresAt !== undefined) {
       const dueAt = state.expiresAt - (state.noticeMs ?? 0);
-      delay = Math.min(delay, dueAt - clock.now(), wallCheckMs);
+      delay = Math.min(delay, dueAt - clock.now());
     }
     if (state.name === "open") {
       delay = Math.min(delay, this.#actedAt + this.#owner.idleTimeoutMs - now);

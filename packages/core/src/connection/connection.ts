@@ -335,6 +335,10 @@ export class Connection
     void recheckSession(this, this.#context);
   }
 
+  onClockSet(): void {
+    if (this.isOpen) this.#life.arm();
+  }
+
   keepSession(principal: Principal): void {
     if (!this.#identity.isVerified) return;
     this.#identity = { ...this.#identity, principal };

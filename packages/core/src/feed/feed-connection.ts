@@ -104,6 +104,10 @@ export class FeedConnection
     return this.#life.isVisible;
   }
 
+  onClockSet(): void {
+    if (this.isOpen) this.#life.arm();
+  }
+
   isAliveSince(time: number): boolean {
     return this.#life.isAliveSince(time);
   }

@@ -54,6 +54,7 @@ import { coreInstruments } from "../runtime/instruments.ts";
 import { resolveLimits } from "../runtime/limits.ts";
 import { noMeter } from "../runtime/meter.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
+import { WallClockWatch } from "../runtime/wall-clock-watch.ts";
 import { Ticker } from "../send-queue/ticker.ts";
 import { SessionService } from "../sessions/session-service.ts";
 import { Signatures } from "../signatures/signatures.ts";
@@ -130,6 +131,14 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const onError = errorLog.report;
   const wheel = new TimerWheel(clock, onError);
   const connections = new ConnectionRegistry();
+  const wallClock = new WallClockWatch({
+    clock,
+    wheel,
+    isNeeded: () => connections.size > 0,
+    onSet: () => {
+      for (const connection of connections.all) connection.onClockSet();
+    },
+  });
   const outage = new Outage({
     availability,
     clock,
@@ -421,6 +430,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     errorLog,
     instruments,
     wheel,
+    wallClock,
     ticker,
     hub,
     channels,
