@@ -38,8 +38,8 @@ export const serverMutants = [
   ]),
   ...faultsIn(`${server}/auth/token-form.ts`, [
     [
-      'return bytes.toString("base64url") === part ? bytes : undefined;',
-      "return bytes;",
+      'return part !== "" && canonical.test(part) ? Buffer',
+      'return part !== "" && /^[\\w-]+$/.test(part) ? Buffer',
       "a token has several spellings",
     ],
     [
@@ -77,6 +77,14 @@ export const serverMutants = [
       "if (age >= this.#options.maxStaleMs) this.#keys = [];",
       "if (age >= this.#options.maxStaleMs) this.#waitMs();",
       "keys that the issuer withdrew long ago stay in use",
+    ],
+  ]),
+  ...faultsIn(`${server}/auth/hmac-key.ts`, [
+    ["secret.byteLength > blockBytes", "false", "a long secret makes other codes than its issuer"],
+    [
+      "oneShot === undefined || end > this.#inner.length",
+      "oneShot === undefined",
+      "a text is cut before its code is made",
     ],
   ]),
   ...faultsIn(`${server}/auth/token-verifier.ts`, [

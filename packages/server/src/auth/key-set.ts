@@ -4,7 +4,7 @@ import type { CoreLog } from "@milepost/core";
 import type { Clock, Random } from "@milepost/engine";
 import { isRecord, MilepostError, parseJson } from "@milepost/protocol";
 import { CircuitBreaker } from "../backends/circuit-breaker.ts";
-import { keyOfJwk, type TokenAlgorithm, type TokenKey } from "./token-key.ts";
+import { keyOfJwk, type PublicTokenKey, type TokenAlgorithm } from "./token-key.ts";
 
 /** Set of public keys that an issuer publishes at a URL (JWKS). */
 export interface KeySetOptions {
@@ -48,7 +48,7 @@ export class KeySet {
   readonly #url: URL;
   readonly #parts: KeySetParts;
   readonly #breaker: CircuitBreaker;
-  #keys: readonly TokenKey[] = [];
+  #keys: readonly PublicTokenKey[] = [];
   /** Times of the last fetch that succeeded and of the last that began; undefined before the first. */
   #fetchedAt: number | undefined;
   #triedAt: number | undefined;
@@ -72,7 +72,10 @@ export class KeySet {
    * Returns the keys that may verify a token; none if the issuer has no such key. Rejects with `token_not_yet_valid`
    * if the issuer may have published the key since the last fetch, and with `unavailable` if there are no keys at all.
    */
-  async keysFor(algorithm: TokenAlgorithm, kid: string | undefined): Promise<readonly TokenKey[]> {
+  async keysFor(
+    algorithm: TokenAlgorithm,
+    kid: string | undefined,
+  ): Promise<readonly PublicTokenKey[]> {
     const matching = () =>
       this.#keys.filter(
         (key) =>
@@ -171,7 +174,7 @@ function readUrl(text: string): URL {
   return new URL(text);
 }
 
-function readKeys(text: string): readonly TokenKey[] {
+function readKeys(text: string): readonly PublicTokenKey[] {
   const json = parseJson(text);
   const listed = json.ok && isRecord(json.value) ? json.value.keys : undefined;
   if (!Array.isArray(listed)) throw new Error('the answer is not {"keys": […]}');

@@ -53,47 +53,62 @@ const maxAllowedConnections = 1_000;
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** Throws `unauthenticated` unless the header's `typ` is one that the policy accepts. */
-export function requireType({ typ }: Claims, { types }: TokenPolicy): void {
-  if (typ === undefined && types === undefined) return;
-  const plain = typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : "";
-  const accepted = types?.map((type) => type.toLowerCase()) ?? defaultTypes;
-  if (!accepted.includes(plain)) throw refused("the token's typ is missing or not accepted");
-}
+/** Reads the header and the claims of verified tokens by one policy. */
+export class ClaimsReader {
+  readonly #policy: TokenPolicy;
+  readonly #names: typeof defaultClaimNames;
+  /** Accepted types in lower case; undefined if a token needs none. */
+  readonly #types: readonly string[] | undefined;
+  readonly #issuers: readonly string[] | undefined;
+  readonly #audiences: readonly string[] | undefined;
 
-/**
- * Returns the principal of verified claims. Rejects with `token_expired`, `token_not_yet_valid` or
- * `unauthenticated`; no message contains a value of the token.
- */
-export function principalOf(
-  claims: Claims,
-  policy: TokenPolicy,
-  now: number,
-  issuer?: string,
-): UserPrincipal {
-  const { user, session, channels, connections } = { ...defaultClaimNames, ...policy.claims };
-  const expiresAt = readTimes(claims, policy, now);
-  requireOneOf(claims.iss, listOf(issuer ?? policy.issuer), "iss");
-  requireAudience(claims.aud, listOf(policy.audience));
-  const ids = {
-    user: readId(claimAt(claims, user), user),
-    session: readId(claimAt(claims, session), session),
-  };
-  if (ids.user === undefined && ids.session === undefined) {
-    throw refused(`the token needs a user (${user}) or a session (${session})`);
+  constructor(policy: TokenPolicy) {
+    this.#policy = policy;
+    this.#names = { ...defaultClaimNames, ...policy.claims };
+    this.#types = policy.types?.map((type) => type.toLowerCase());
+    this.#issuers = listOf(policy.issuer);
+    this.#audiences = listOf(policy.audience);
   }
-  const maxConnections =
-    connections === undefined ? undefined : readNumbers(claimAt(claims, connections), connections);
-  return {
-    kind: "user",
-    ...ids,
-    ...(maxConnections !== undefined && { maxConnections }),
-    grants: readGrants(claimAt(claims, channels)),
-    expiresAt,
-    ...(typeof claims.jti === "string" && { tokenId: claims.jti }),
-    ...(typeof claims.iat === "number" && { issuedAt: claims.iat * 1_000 }),
-    claims,
-  };
+
+  /** Throws `unauthenticated` unless the header's `typ` is one that the policy accepts. */
+  requireType({ typ }: Claims): void {
+    if (typ === undefined && this.#types === undefined) return;
+    const plain = typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : "";
+    const accepted = this.#types ?? defaultTypes;
+    if (!accepted.includes(plain)) throw refused("the token's typ is missing or not accepted");
+  }
+
+  /**
+   * Returns the principal of verified claims; `issuer` is that of the key. Throws `token_expired`,
+   * `token_not_yet_valid` or `unauthenticated`; no message contains a value of the token.
+   */
+  principalOf(claims: Claims, now: number, issuer?: string): UserPrincipal {
+    const { user, session, channels, connections } = this.#names;
+    const expiresAt = readTimes(claims, this.#policy, now);
+    requireOneOf(claims.iss, issuer === undefined ? this.#issuers : [issuer], "iss");
+    requireAudience(claims.aud, this.#audiences);
+    const ids = {
+      user: readId(claimAt(claims, user), user),
+      session: readId(claimAt(claims, session), session),
+    };
+    if (ids.user === undefined && ids.session === undefined) {
+      throw refused(`the token needs a user (${user}) or a session (${session})`);
+    }
+    const maxConnections =
+      connections === undefined
+        ? undefined
+        : readNumbers(claimAt(claims, connections), connections);
+    return {
+      kind: "user",
+      ...ids,
+      ...(maxConnections !== undefined && { maxConnections }),
+      grants: readGrants(claimAt(claims, channels)),
+      expiresAt,
+      ...(typeof claims.jti === "string" && { tokenId: claims.jti }),
+      ...(typeof claims.iat === "number" && { issuedAt: claims.iat * 1_000 }),
+      claims,
+    };
+  }
 }
 
 /** Checks the times of a token and returns its expiry in milliseconds since 1970. */
@@ -187,7 +202,7 @@ function readNumbers(value: unknown, claim: string): UserPrincipal["maxConnectio
 function readGrants(value: unknown): Grants {
   if (value === undefined) return noGrants;
   if (!isRecord(value)) throw badGrants();
-  const grants: { -readonly [Name in keyof Grants]: Grants[Name] } = { subscribe: [], publish: [] };
+  const grants: { -readonly [Name in keyof Grants]: Grants[Name] } = { ...noGrants };
   for (const action of actions) {
     const patterns = value[action];
     if (patterns !== undefined) grants[action] = readPatterns(patterns);

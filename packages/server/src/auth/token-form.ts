@@ -6,6 +6,7 @@ export interface TokenForm {
   readonly kid: string | undefined;
   readonly header: Readonly<Record<string, unknown>>;
   readonly claims: Readonly<Record<string, unknown>>;
+  readonly signature: Buffer;
 }
 
 const maxKidLength = 512;
@@ -23,8 +24,9 @@ const repeated = / occurs twice;/;
 export function readTokenForm(token: string): TokenForm | string {
   if (token.length > messageBounds.tokenLength) return "the token is too long";
   const parts = token.split(".");
-  const [headerPart = "", claimsPart = "", signature = ""] = parts;
-  if (parts.length !== 3 || decoded(signature) === undefined) return "the token is not valid";
+  const [headerPart = "", claimsPart = "", signaturePart = ""] = parts;
+  const signature = parts.length === 3 ? decoded(signaturePart) : undefined;
+  if (signature === undefined) return "the token is not valid";
   const header = headerIn(headerPart);
   const claims = objectIn(claimsPart);
   if (header === undefined || claims === undefined) return "the token is not valid";
@@ -34,7 +36,7 @@ export function readTokenForm(token: string): TokenForm | string {
     return `the token's kid must be a text of at most ${maxKidLength} characters`;
   }
   if ("crit" in header || "b64" in header) return "the token's header asks for extensions";
-  return { algorithm: alg, kid, header, claims };
+  return { algorithm: alg, kid, header, claims, signature };
 }
 
 /** True if the text has the form of a JWT: three parts, the first of which is a JSON header that names an algorithm. */
@@ -75,9 +77,13 @@ function objectIn(part: string): Readonly<Record<string, unknown>> | undefined {
   return repeated.test(findLoss(text, "") ?? "") ? undefined : json.value;
 }
 
+/**
+ * Canonical base64url without padding: the last of two or three left characters has no bits but those of its bytes.
+ */
+const canonical =
+  /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?$/;
+
 /** Returns the bytes of a canonical, non-empty base64url text; undefined for any other text. */
 function decoded(part: string): Buffer | undefined {
-  if (part === "" || !/^[A-Za-z0-9_-]+$/.test(part)) return undefined;
-  const bytes = Buffer.from(part, "base64url");
-  return bytes.toString("base64url") === part ? bytes : undefined;
+  return part !== "" && canonical.test(part) ? Buffer.from(part, "base64url") : undefined;
 }

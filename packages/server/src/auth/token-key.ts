@@ -1,5 +1,6 @@
-import { createPublicKey, createSecretKey, type KeyObject, webcrypto } from "node:crypto";
+import { createPublicKey, type KeyObject, webcrypto } from "node:crypto";
 import { isRecord } from "@milepost/protocol";
+import { HmacKey } from "./hmac-key.ts";
 
 /** Minimum length of a token secret, in bytes; equal to the length of the hash. */
 export const minTokenSecretBytes = 32;
@@ -23,11 +24,23 @@ export interface TokenKeyOptions {
 }
 
 /** Key that is ready for use, with the one algorithm that it verifies. */
-export interface TokenKey {
+export type TokenKey = SharedTokenKey | PublicTokenKey;
+
+interface NamedKey {
   readonly kid: string | undefined;
-  readonly algorithm: TokenAlgorithm;
-  readonly key: KeyObject;
   readonly issuer?: string;
+}
+
+/** Secret that the issuer shares with the gateway. */
+export interface SharedTokenKey extends NamedKey {
+  readonly algorithm: "HS256";
+  readonly key: HmacKey;
+}
+
+/** Public key of an issuer. */
+export interface PublicTokenKey extends NamedKey {
+  readonly algorithm: Exclude<TokenAlgorithm, "HS256">;
+  readonly key: KeyObject;
 }
 
 const minRsaBits = 2_048;
@@ -42,7 +55,7 @@ export function readTokenKey(options: TokenKeyOptions): TokenKey {
   }
   const about = { kid, ...(issuer === undefined ? {} : { issuer }) };
   if (publicKey !== undefined) return { ...about, ...readPem(publicKey) };
-  return { ...about, algorithm: "HS256", key: createSecretKey(secretBytes(secret, "secret")) };
+  return { ...about, algorithm: "HS256", key: new HmacKey(secretBytes(secret, "secret")) };
 }
 
 /** Returns the bytes of a token secret. The value may come from code without types, such as an unset variable. */
@@ -73,7 +86,7 @@ export function importSecret(bytes: Uint8Array): Promise<webcrypto.CryptoKey> {
   return webcrypto.subtle.importKey("raw", new Uint8Array(bytes), hmac, false, ["sign", "verify"]);
 }
 
-function readPem(pem: string): Pick<TokenKey, "algorithm" | "key"> {
+function readPem(pem: string): Pick<PublicTokenKey, "algorithm" | "key"> {
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) {
     throw new TypeError(
       "publicKey is a private key; print its public half with: openssl pkey -in key.pem -pubout",
@@ -90,7 +103,7 @@ function readPem(pem: string): Pick<TokenKey, "algorithm" | "key"> {
   throw new TypeError(`publicKey is of a kind that is not supported; ${keyAdvice}`);
 }
 
-function algorithmOf(key: KeyObject): TokenAlgorithm | undefined {
+function algorithmOf(key: KeyObject): PublicTokenKey["algorithm"] | undefined {
   const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case "rsa":
@@ -110,7 +123,7 @@ const publicMembers = ["kty", "crv", "x", "y", "n", "e"];
  * Returns the key of one item of a key set; undefined for a key that does not verify tokens: another use or algorithm,
  * a symmetric key, a weak one, or one that cannot be read.
  */
-export function keyOfJwk(jwk: unknown): TokenKey | undefined {
+export function keyOfJwk(jwk: unknown): PublicTokenKey | undefined {
   if (!isRecord(jwk)) return undefined;
   const { kid, use, alg, key_ops: uses } = jwk;
   if (kid !== undefined && typeof kid !== "string") return undefined;

@@ -1,10 +1,12 @@
-import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import type { TokenVerifier, UserPrincipal } from "@milepost/core";
 import type { KeySet, KeySetOptions } from "./key-set.ts";
-import { principalOf, refused, requireType, type TokenPolicy } from "./token-claims.ts";
+import { ClaimsReader, refused, type TokenPolicy } from "./token-claims.ts";
 import { readTokenForm } from "./token-form.ts";
 import {
+  type PublicTokenKey,
   readTokenKey,
+  type SharedTokenKey,
   type TokenAlgorithm,
   type TokenKey,
   type TokenKeyOptions,
@@ -41,12 +43,13 @@ export function createTokenVerifier(
   sets: readonly KeySet[] = [],
 ): TokenVerifier {
   const keys = (options.keys ?? []).map(readTokenKey);
+  const reader = new ClaimsReader(options);
   if (sets.length > 0 || keys.some(({ algorithm }) => algorithm !== "HS256")) void library();
 
   return (token) => {
     const form = readTokenForm(token);
     if (typeof form === "string") throw refused(form);
-    const { kid, header, claims } = form;
+    const { kid, header, claims, signature } = form;
     const algorithm = form.algorithm as TokenAlgorithm;
     if (!algorithms.has(algorithm)) {
       throw refused("the token's algorithm is not one that this gateway accepts");
@@ -58,14 +61,35 @@ export function createTokenVerifier(
     );
     const accepted = (signer: TokenKey | undefined): UserPrincipal => {
       if (signer === undefined) throw refused("the token is not valid");
-      requireType(header, options);
-      return principalOf(claims, options, clock.now(), signer.issuer);
+      reader.requireType(header);
+      return reader.principalOf(claims, clock.now(), signer.issuer);
     };
     // An HMAC takes microseconds, and no set of an issuer has a secret.
     return algorithm === "HS256"
-      ? accepted(own.slice(0, maxTried).find(({ key }) => hasMac(token, key)))
-      : signerAmong(token, own, sets, algorithm, kid).then(accepted);
+      ? accepted(sharedSigner(token, signature, own.filter(isShared)))
+      : signerAmong(token, own.filter(isPublic), sets, algorithm, kid).then(accepted);
   };
+}
+
+function isShared(key: TokenKey): key is SharedTokenKey {
+  return key.algorithm === "HS256";
+}
+
+function isPublic(key: TokenKey): key is PublicTokenKey {
+  return !isShared(key);
+}
+
+/** Returns the secret that made the signature; the comparison takes the same time for every signature. */
+function sharedSigner(
+  token: string,
+  signature: Buffer,
+  keys: readonly SharedTokenKey[],
+): SharedTokenKey | undefined {
+  const signed = token.slice(0, token.lastIndexOf("."));
+  return keys.slice(0, maxTried).find(({ key }) => {
+    const expected = key.codeOf(signed);
+    return signature.length === expected.length && timingSafeEqual(signature, expected);
+  });
 }
 
 let jose: Promise<typeof import("jose")> | undefined;
@@ -79,11 +103,11 @@ function library(): Promise<typeof import("jose")> {
 /** Returns the key that made the token's signature: one of the given keys, or of an issuer's set. */
 async function signerAmong(
   token: string,
-  own: readonly TokenKey[],
+  own: readonly PublicTokenKey[],
   sets: readonly KeySet[],
   algorithm: TokenAlgorithm,
   kid: string | undefined,
-): Promise<TokenKey | undefined> {
+): Promise<PublicTokenKey | undefined> {
   return (await signerOf(token, own)) ?? fromSets(token, sets, algorithm, kid);
 }
 
@@ -93,7 +117,7 @@ async function fromSets(
   sets: readonly KeySet[],
   algorithm: TokenAlgorithm,
   kid: string | undefined,
-): Promise<TokenKey | undefined> {
+): Promise<PublicTokenKey | undefined> {
   let fault: unknown;
   for (const set of sets) {
     try {
@@ -108,7 +132,10 @@ async function fromSets(
   return undefined;
 }
 
-async function signerOf(token: string, keys: readonly TokenKey[]): Promise<TokenKey | undefined> {
+async function signerOf(
+  token: string,
+  keys: readonly PublicTokenKey[],
+): Promise<PublicTokenKey | undefined> {
   if (keys.length === 0) return undefined;
   const { compactVerify } = await library();
   for (const key of keys.slice(0, maxTried)) {
@@ -120,12 +147,4 @@ async function signerOf(token: string, keys: readonly TokenKey[]): Promise<Token
     }
   }
   return undefined;
-}
-
-/** True if the last part of a token is the HMAC of the parts before it. The comparison takes the same time for every text. */
-function hasMac(token: string, secret: KeyObject): boolean {
-  const end = token.lastIndexOf(".");
-  const given = Buffer.from(token.slice(end + 1), "base64url");
-  const expected = createHmac("sha256", secret).update(token.slice(0, end)).digest();
-  return given.length === expected.length && timingSafeEqual(given, expected);
 }
