@@ -237,6 +237,16 @@ export class Channels implements ChannelService {
     return this.#ownedLife(principal, permission.ownerOf).then((life) => life !== undefined);
   }
 
+  /** True if the principal may subscribe to the channel, and nothing must be looked up or prepared for that. */
+  mayReadAtOnce(
+    principal: Principal,
+    resolved: ResolvedChannel,
+    connectionId: string | undefined,
+  ): boolean {
+    if (this.#closed || resolved.rule.projection?.name === "inbox") return false;
+    return permissionFor(principal, resolved, "subscribe", connectionId) === "allowed";
+  }
+
   /**
    * Decides whether the principal may subscribe to the channel, and why. An operation that does not exist and
    * one that belongs to somebody else have the same result.

@@ -7,11 +7,12 @@ import {
   type SubscribeMessage,
   type UnsubscribeMessage,
 } from "@milepost/protocol";
-import { forbidden, type ReadAccess } from "../channels/channels.ts";
+import { type Channels, forbidden, type ReadAccess } from "../channels/channels.ts";
 import type { JoinedChannel } from "../dialects/literal-message.ts";
 import { operationChannel } from "../operations/operation-log.ts";
 import { requireOffered } from "../presence/presences.ts";
 import { type Principal, personOf, publisherOf } from "../rules/principal.ts";
+import type { Rule } from "../rules/rule.ts";
 import { ownAccess } from "../rules/rule-access.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { ConnectionContext } from "./connection-context.ts";
@@ -70,9 +71,9 @@ export class Subscriptions implements SubscriptionList {
   get idleTimeoutMs(): number {
     const { channels, limits } = this.#context;
     let longest = 0;
-    for (const { channel, isEnded } of this.#list) {
-      if (isEnded) continue;
-      const { idleTimeoutMs } = channels.resolve(channel).rule;
+    for (const subscription of this.#list) {
+      if (subscription.isEnded) continue;
+      const { idleTimeoutMs } = ruleOf(subscription, channels);
       longest = Math.max(longest, idleTimeoutMs ?? Number.POSITIVE_INFINITY);
     }
     return longest === 0 ? limits.inactivityTimeoutMs : longest;
@@ -158,7 +159,7 @@ export class Subscriptions implements SubscriptionList {
         : new DurableSubscription(this.#connection, this, request, as);
     this.#list = [...this.#list, subscription];
     this.#regroup();
-    void this.#join(subscription);
+    if (!this.#joinAtOnce(subscription)) void this.#join(subscription);
   }
 
   /**
@@ -368,6 +369,27 @@ export class Subscriptions implements SubscriptionList {
   }
 
   /**
+   * Joins the channel of a new subscription that the client may read without a look-up, as most do. Returns false for any
+   * other, which {@link #join} must decide.
+   */
+  #joinAtOnce(subscription: AnySubscription): boolean {
+    if (subscription.isDurable || subscription.wantsPresence) return false;
+    const { channels, hub } = this.#context;
+    const { principal, id } = this.#connection;
+    if (principal === undefined) return false;
+    try {
+      const resolved = channels.resolve(subscription.channel);
+      if (isNarrowing(resolved) || !channels.mayReadAtOnce(principal, resolved, id)) return false;
+      watchTyping(subscription, resolved, principal, this.#connection, this.#context);
+      subscription.hubSubscriber = hub.join(resolved, subscription, subscription.since);
+      return true;
+    } catch {
+      // The decision that follows fails in the same way, and answers the client.
+      return false;
+    }
+  }
+
+  /**
    * Decides whether the client may read the channel, and joins the channel if so. Rejects if that cannot be
    * looked up for a subscription that the client already has.
    */
@@ -421,11 +443,7 @@ export class Subscriptions implements SubscriptionList {
     resolved: ResolvedChannel,
     principal: Principal,
   ): Promise<void> | undefined {
-    const { rule } = resolved;
-    const ownPresence = ownAccess(rule, "presence") !== undefined;
-    const ownHistory = ownAccess(rule, "history") !== undefined;
-    if (!ownPresence && !ownHistory) return undefined;
-    return this.#narrowBy(subscription, resolved, principal);
+    return isNarrowing(resolved) ? this.#narrowBy(subscription, resolved, principal) : undefined;
   }
 
   async #narrowBy(
@@ -558,6 +576,17 @@ export class Subscriptions implements SubscriptionList {
     if (this.#connection.encoder.dialect !== "plain" || this.size > 2) return;
     for (const { hubSubscriber } of this.#list) hubSubscriber?.regroup();
   }
+}
+
+/** Returns the rule of a subscription's channel, which a subscription that has joined it knows. */
+function ruleOf(subscription: AnySubscription, channels: Pick<Channels, "resolve">): Rule {
+  const joined = subscription.isDurable ? undefined : subscription.hubSubscriber;
+  return (joined?.resolved ?? channels.resolve(subscription.channel)).rule;
+}
+
+/** True if the rule of a channel has an access of its own to presence or history. */
+function isNarrowing({ rule }: ResolvedChannel): boolean {
+  return ownAccess(rule, "presence") !== undefined || ownAccess(rule, "history") !== undefined;
 }
 
 /** Returns the epoch that an owner may read, if the channel is that of the operation itself. */

@@ -36,8 +36,6 @@ const retryMs = 1_000;
 const none: readonly never[] = [];
 const isAttached = Promise.resolve();
 
-function ignored(): void {}
-
 /**
  * One channel on one node: its subscribers, and the batch of publications of the current tick.
  *
@@ -82,10 +80,11 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel, 
     this.resolved = resolved;
     this.attached = attached;
     this.#context = context;
-    // A promise of its own, with what it closes over, would stay for the life of the channel.
-    attached.then(() => {
-      this.attached = isAttached;
-    }, ignored);
+  }
+
+  /** Must be called once `attached` has resolved: a promise of its own would stay for the life of the channel. */
+  onAttached(): void {
+    this.attached = isAttached;
   }
 
   /** Position up to which the channel has handed entries to its subscribers. */

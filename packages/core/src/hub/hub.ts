@@ -131,9 +131,12 @@ export class Hub {
     const attached = this.#attach(resolved);
     const channel = new HubChannel(resolved, attached, this.#context);
     this.#channels.set(name, channel);
-    attached.catch(() => {
-      if (this.#channels.get(name) === channel) this.#channels.delete(name);
-    });
+    attached.then(
+      () => channel.onAttached(),
+      () => {
+        if (this.#channels.get(name) === channel) this.#channels.delete(name);
+      },
+    );
     if (this.#sweep.dueAt === undefined && !this.#closed) {
       this.#wheel.set(this.#sweep, positionCheckMs);
     }

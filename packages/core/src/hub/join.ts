@@ -110,16 +110,17 @@ function isResume(since: Since | undefined): since is Position {
 }
 
 /** Finds where a subscriber starts, from the entries of this node or from a page of the log. */
-async function startOf(
+function startOf(
   channel: JoinedChannel,
   since: Since | undefined,
   context: ChannelContext,
 ): Promise<Start> {
-  const mayShare = isResume(since) && !context.isCut();
-  const start = mayShare ? await channel.resume(since) : undefined;
-  if (start !== undefined) return start;
-  const bounds = { page, behind: context.maxReplayEntries };
-  return findStart(context.starts, channel.resolved, since, bounds);
+  const inLog = () => {
+    const bounds = { page, behind: context.maxReplayEntries };
+    return findStart(context.starts, channel.resolved, since, bounds);
+  };
+  if (!isResume(since) || context.isCut()) return inLog();
+  return channel.resume(since).then((start) => start ?? inLog());
 }
 
 /**

@@ -7,17 +7,15 @@
  */
 export class SharedCall<T> {
   readonly #ask: () => Promise<T>;
+  readonly #onIdle: (() => void) | undefined;
   #underWay: Promise<T> | undefined;
   /** Call that has not been made yet, so that new callers may still share it. */
   #next: Promise<T> | undefined;
 
-  constructor(ask: () => Promise<T>) {
+  /** Creates the call; `onIdle` is called whenever no caller waits for an answer any more. */
+  constructor(ask: () => Promise<T>, onIdle?: () => void) {
     this.#ask = ask;
-  }
-
-  /** True while no caller waits for an answer. */
-  get isIdle(): boolean {
-    return this.#underWay === undefined && this.#next === undefined;
+    this.#onIdle = onIdle;
   }
 
   /** Makes the call, or joins the one that is about to be made. Resolves or rejects with its result. */
@@ -36,6 +34,7 @@ export class SharedCall<T> {
       return await this.#ask();
     } finally {
       this.#underWay = undefined;
+      if (this.#next === undefined) this.#onIdle?.();
     }
   }
 }

@@ -35,20 +35,16 @@ export class SharedReads implements LogReader {
   }
 }
 
-/** Runs the shared call that is kept under a name, and removes it once no caller waits for it. */
-async function shared<T>(
+/** Runs the shared call that is kept under a name until no caller waits for it. */
+function shared<T>(
   calls: Map<string, SharedCall<T>>,
   name: string,
   ask: () => Promise<T>,
 ): Promise<T> {
   let call = calls.get(name);
   if (call === undefined) {
-    call = new SharedCall(ask);
+    call = new SharedCall(ask, () => calls.delete(name));
     calls.set(name, call);
   }
-  try {
-    return await call.run();
-  } finally {
-    if (call.isIdle && calls.get(name) === call) calls.delete(name);
-  }
+  return call.run();
 }

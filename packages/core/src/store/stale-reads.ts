@@ -93,7 +93,7 @@ export class StaleReads implements LogReader {
     this.#snapshots.clear();
   }
 
-  async #orHeld<T>(
+  #orHeld<T>(
     channel: string,
     { goesOnLocally }: LogPolicy,
     ask: () => Promise<T>,
@@ -102,15 +102,13 @@ export class StaleReads implements LogReader {
     const { outage, held } = this.#parts;
     // Until something is published locally, the channel stands where it left the log of the store.
     const before = goesOnLocally === true && outage.isOn ? held(channel) : undefined;
-    if (before !== undefined) return recall(before);
-    try {
-      return await ask();
-    } catch (error) {
+    if (before !== undefined) return Promise.resolve(before).then(recall);
+    return ask().catch((error: unknown) => {
       const isAway = error instanceof MilepostError && error.code === "store_unavailable";
       const kept = isAway && outage.isOn ? held(channel) : undefined;
       if (kept === undefined) throw error;
       return recall(kept);
-    }
+    });
   }
 
   #snapshotOf(channel: string, policy: LogPolicy, held: HeldEntries): LogSnapshot {
