@@ -517,7 +517,7 @@ export const serverMutants = [
       "a page of any origin opens a WebSocket",
     ],
     [
-      "for (const socket of verifying) refuseUpgrade(socket, goingAway);",
+      "for (const socket of verifying) refuse(socket, goingAway);",
       "",
       "a WebSocket whose token is being verified delays a shutdown",
     ],

@@ -88,21 +88,28 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     maxFragments,
     closeTimeout: closeTimeoutMs,
     WebSocket: GatewaySocket,
-    handleProtocols: (_offered: Set<string>, request: IncomingMessage) =>
-      selected.get(request) ?? false,
+    handleProtocols: () => selected ?? false,
   };
   const acceptor = new WebSocketServer(acceptorOptions);
   const deflatingAcceptor = new WebSocketServer({ ...acceptorOptions, WebSocket: DeflatingSocket });
   deflatingAcceptor.on("headers", (headers) => {
     headers.push(`Sec-WebSocket-Extensions: ${deflateAnswer}`);
   });
-  // The subprotocol is chosen when the request is read, and used at the handshake.
-  const selected = new WeakMap<IncomingMessage, string>();
+  /** Subprotocol of the handshake that is being made, which ws makes within one call. */
+  let selected: string | undefined;
+  /** Sockets whose handshake of this turn waits for the first messages. */
+  let corked: Duplex[] = [];
   const connections = new Set<WebSocketConnection>();
   /** Sockets whose credential is being verified. */
   const verifying = new Set<Duplex>();
   let closing = false;
   let onLastClosed: (() => void) | undefined;
+
+  function uncork(): void {
+    const sockets = corked;
+    corked = [];
+    for (const socket of sockets) socket.uncork();
+  }
 
   function onClosed(connection: WebSocketConnection): void {
     connections.delete(connection);
@@ -117,12 +124,9 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   }
 
   function accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // The error listener is added before anything is awaited. Without it, a peer that disconnects meanwhile
-    // would end the process.
-    socket.on("error", destroy);
     const refusal = refusalBeforePlan(request);
     if (refusal !== undefined) {
-      refuseUpgrade(socket, refusal);
+      refuse(socket, refusal);
       return;
     }
     const plan = planUpgrade(
@@ -134,32 +138,43 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       { tokenInQuery },
     );
     if (!plan.ok) {
-      refuseUpgrade(socket, plan.failure);
+      refuse(socket, plan.failure);
       return;
     }
-    if (plan.value.subprotocol !== undefined) selected.set(request, plan.value.subprotocol);
     let address: string | undefined;
     try {
       address = sockets.upgrading(request, socket);
     } catch (error) {
-      refuseUpgrade(socket, failureOf(error) ?? internalFailure);
+      refuse(socket, failureOf(error) ?? internalFailure);
       return;
     }
-    const failed = (error: unknown) => {
-      sockets.left(address);
-      log.error({ event: "request.failed", err: error }, "a WebSocket upgrade failed");
-      socket.destroy();
-    };
-    const connected = (isConnected: boolean) => {
-      if (!isConnected) sockets.left(address);
-    };
     try {
       const outcome = connect(plan.value, address, request, socket, head);
-      if (outcome instanceof Promise) outcome.then(connected, failed);
-      else connected(outcome);
+      if (outcome instanceof Promise) void afterWait(outcome, address, socket);
+      else if (!outcome) sockets.left(address);
     } catch (error) {
-      failed(error);
+      failed(error, address, socket);
     }
+  }
+
+  async function afterWait(
+    outcome: Promise<boolean>,
+    address: string | undefined,
+    socket: Duplex,
+  ): Promise<void> {
+    // Without the listener, a peer that disconnects meanwhile would end the process.
+    socket.on("error", destroy);
+    try {
+      if (!(await outcome)) sockets.left(address);
+    } catch (error) {
+      failed(error, address, socket);
+    }
+  }
+
+  function failed(error: unknown, address: string | undefined, socket: Duplex): void {
+    sockets.left(address);
+    log.error({ event: "request.failed", err: error }, "a WebSocket upgrade failed");
+    socket.destroy();
   }
 
   function refusalBeforePlan({ headers }: IncomingMessage): Failure | undefined {
@@ -212,7 +227,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   ): boolean {
     const refusal = isService(verdict) ? undefined : origins.refusalOfUser(request.headers);
     if (closing || refusal !== undefined) {
-      refuseUpgrade(socket, closing ? goingAway : (refusal ?? goingAway));
+      refuse(socket, closing ? goingAway : (refusal ?? goingAway));
       cancel(verdict);
       return false;
     }
@@ -225,6 +240,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     // The answer to the handshake leaves together with the first messages of the connection, which are written at the end
     // of this turn. What is scheduled after them uncorks the socket.
     socket.cork();
+    selected = plan.subprotocol;
     chosen.handleUpgrade(request, socket, head, (ws) => {
       socket.removeListener("error", destroy);
       const terms = {
@@ -238,7 +254,8 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       isConnected = true;
       attach(connection, plan, verdict);
     });
-    clock.soon(() => socket.uncork());
+    if (corked.length === 0) clock.soon(uncork);
+    corked.push(socket);
     // The peer may be gone, or its request may be no proper handshake.
     if (!isConnected) cancel(verdict);
     return isConnected;
@@ -330,7 +347,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     async close() {
       closing = true;
       // A verifier that never answers must not delay the shutdown.
-      for (const socket of verifying) refuseUpgrade(socket, goingAway);
+      for (const socket of verifying) refuse(socket, goingAway);
       if (connections.size === 0) return;
       const lastClosed = new Promise<void>((resolve) => {
         onLastClosed = resolve;
@@ -359,6 +376,11 @@ const goingAway = failure("shutting_down", "this node is shutting down; connect 
 
 function isService(verdict: Verdict): boolean {
   return "principal" in verdict && verdict.principal?.kind === "service";
+}
+
+function refuse(socket: Duplex, refusal: Failure): void {
+  socket.on("error", destroy);
+  refuseUpgrade(socket, refusal);
 }
 
 function destroy(this: Duplex): void {

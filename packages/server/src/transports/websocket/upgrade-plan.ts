@@ -45,15 +45,17 @@ export function planUpgrade(
   if (!personal.ok) return personal;
   const resume = readResume(query.get("last_event_id"), personal.value);
   if (!resume.ok) return resume;
-  return parsed({
+  const plan: { -readonly [Field in keyof UpgradePlan]: UpgradePlan[Field] } = {
     ...handshake,
-    ...personal.value,
     channels: channels.value,
     resume: resume.value.resume,
-    ...(resume.value.resumeAfter !== undefined && { resumeAfter: resume.value.resumeAfter }),
     connectionId: query.get("connection_id") ?? undefined,
-    ...(query.get("upgrade") === "1" && { upgrades: true }),
-  });
+  };
+  const { resumeAfter } = resume.value;
+  if (personal.value.personal !== undefined) plan.personal = personal.value.personal;
+  if (resumeAfter !== undefined) plan.resumeAfter = resumeAfter;
+  if (query.get("upgrade") === "1") plan.upgrades = true;
+  return parsed(plan);
 }
 
 interface Target {
