@@ -11,6 +11,9 @@ function open() {
   const done: string[] = [];
   const ws = {
     connection: undefined as WebSocketConnection | undefined,
+    serve(connection: WebSocketConnection): void {
+      ws.connection = connection;
+    },
     readyState: WebSocket.OPEN as number,
     pause: () => done.push("pause"),
     resume: () => done.push("resume"),

@@ -1,8 +1,7 @@
-import type { Duplex, Writable } from "node:stream";
+import { type Duplex, Writable } from "node:stream";
 import type { Encoder, Transport, TransportEvents } from "@milepost/core";
 import type { ConsumerKind } from "@milepost/engine";
 import { splitMsgpackFrame } from "@milepost/protocol";
-import * as library from "ws";
 import { type RawData, WebSocket } from "ws";
 
 /** Extensions of all sockets without compression. The ws library makes an empty object of 56 bytes for each. */
@@ -14,8 +13,16 @@ const noExtensions: Readonly<Record<string, unknown>> = Object.freeze({});
  */
 export class GatewaySocket extends WebSocket {
   connection: WebSocketConnection | undefined;
-  /** Property in which ws finds its extensions. It is the only undocumented part of ws used here. */
+  // Of what ws does not document, only these two properties are used here: where it finds its extensions, and its reader
+  // of frames.
   protected readonly _extensions: Readonly<Record<string, unknown>> = noExtensions;
+  declare protected readonly _receiver: { end: typeof endOnce } | null;
+
+  /** Begins to pass what the socket reads to its connection. */
+  serve(connection: WebSocketConnection): void {
+    this.connection = connection;
+    if (this._receiver !== null) this._receiver.end = endOnce;
+  }
 
   override emit(event: string | symbol, ...args: readonly unknown[]): boolean {
     switch (event) {
@@ -40,14 +47,14 @@ export class GatewaySocket extends WebSocket {
   }
 }
 
-/** Reader of frames in ws, which its types do not name. */
-const { Receiver } = library as unknown as { readonly Receiver: new () => Writable };
-const { end } = Receiver.prototype as Writable;
-
-// ws ends a receiver twice when a peer leaves. Node makes an error with a stack for the second time, which nobody sees.
-Receiver.prototype.end = function (this: Writable, ...args: readonly unknown[]) {
-  return this.writableEnded && args.length === 0 ? this : Reflect.apply(end, this, args);
-};
+/**
+ * Ends the reader of frames of a socket once. ws ends it twice when a peer leaves, and Node makes an error with a stack for
+ * the second time, which nobody sees. It stands in place of `end` on the readers of this gateway's sockets alone.
+ */
+function endOnce(this: Writable, ...args: readonly unknown[]): Writable {
+  if (this.writableEnded && args.length === 0) return this;
+  return Reflect.apply(Writable.prototype.end, this, args) as Writable;
+}
 
 const connectionOf: unique symbol = Symbol("connection");
 
@@ -112,7 +119,7 @@ export class WebSocketConnection implements Transport {
     this.#onClosed = onClosed;
     this.#ws = ws;
     this.#socket = socket;
-    ws.connection = this;
+    ws.serve(this);
     this.#socket[connectionOf] = this;
     socket.on("drain", onDrain);
   }

@@ -1,8 +1,34 @@
-import { describe, expect, it } from "vitest";
+import { Writable } from "node:stream";
+import { describe, expect, it, vi } from "vitest";
+import * as library from "ws";
 import { RawWebSocket } from "../../testing/raw-web-socket.ts";
 import { startGateway } from "../../testing/test-gateway.ts";
 
+// ws exports its reader of frames, but its types do not.
+const { Receiver } = library as unknown as { readonly Receiver: new () => Writable };
+
 describe("a WebSocket connection", () => {
+  it("[G7] the reader of frames ends once when its peer leaves, and that of the library stays as it is", async () => {
+    const { end } = Writable.prototype;
+    const wasEnded: boolean[] = [];
+    const spy = vi.spyOn(Writable.prototype, "end").mockImplementation(function (
+      this: Writable,
+      ...args: unknown[]
+    ) {
+      if (this instanceof Receiver) wasEnded.push(this.writableEnded);
+      return Reflect.apply(end, this, args) as Writable;
+    });
+    try {
+      await using server = await startGateway();
+      using peer = await RawWebSocket.open(server.port, "/ws", await server.token());
+      expect(await peer.next()).toMatchObject({ type: "welcome" });
+    } finally {
+      spy.mockRestore();
+    }
+    expect(wasEnded).toEqual([false]);
+    expect(Object.hasOwn(Receiver.prototype, "end")).toBe(false);
+  });
+
   it("[P-CLOSE-3] a connection that answers pings stays open, and one that does not is closed with 4003", async () => {
     await using server = await startGateway({
       limits: { pingIntervalMs: 50, idleTimeoutMs: 400 },
