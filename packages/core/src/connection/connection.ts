@@ -61,9 +61,10 @@ export class Connection
 {
   readonly #context: ConnectionContext;
   readonly #life: ConnectionLifecycle;
-  readonly #inbox = new Inbox(this);
   readonly #subscriptions: Subscriptions;
   #identity: Identity;
+  /** Queue of what the client has sent; undefined until its first message. Many clients never send one. */
+  #inbox: Inbox | undefined;
   /** Reader of what the client sends; undefined while it sends nothing. */
   #intake: Intake | undefined;
   #submissions: Submissions | undefined;
@@ -310,7 +311,7 @@ export class Connection
   }
 
   onEnd(): void {
-    this.#inbox.close();
+    this.#inbox?.close();
     this.#intake?.close();
     this.#submissions?.close();
     this.#upstreamReplies?.close();
@@ -361,7 +362,10 @@ export class Connection
     const { id } = message.ok && message.value.type === "cancel" ? message.value : {};
     if (id !== undefined && this.#submissions?.hasRequest(id) === true)
       this.#submissions.cancel(id);
-    else this.#inbox.take(message, length);
+    else if (!this.#life.isEnding) {
+      this.#inbox ??= new Inbox(this);
+      this.#inbox.take(message, length);
+    }
   }
 
   #receive(frame: Frame, length: number): void {

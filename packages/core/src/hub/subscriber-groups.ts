@@ -9,6 +9,7 @@ import type { HubSubscriber } from "./hub-subscriber.ts";
 interface SharedGroup {
   readonly encoder: Encoder;
   readonly subscribers: HubSubscriber[];
+  next: SharedGroup | undefined;
 }
 
 /** Channel whose subscribers are in the groups. */
@@ -30,8 +31,11 @@ const none: readonly never[] = [];
  * are made on first use: many channels have one subscriber, and there may be very many channels.
  */
 export class SubscriberGroups {
-  /** Subscribers that are level with the channel and receive the shared bytes of their group. */
-  #groups: readonly SharedGroup[] = none;
+  /**
+   * First of the groups of subscribers that are level with the channel and receive shared bytes. Most channels have one
+   * group, and a list of one would take as much memory again.
+   */
+  #groups: SharedGroup | undefined;
   /**
    * Subscribers that are level with the channel and receive the publications themselves, not shared bytes.
    * Undefined until there is one.
@@ -50,14 +54,19 @@ export class SubscriberGroups {
 
   get size(): number {
     let count = (this.#others?.length ?? 0) + (this.#ahead?.length ?? 0);
-    for (const { subscribers } of this.#groups) count += subscribers.length;
+    for (let group = this.#groups; group !== undefined; group = group.next) {
+      count += group.subscribers.length;
+    }
     return count;
   }
 
   /** Returns the subscribers that are level with the channel. */
   level(): readonly HubSubscriber[] {
-    const shared = this.#groups.flatMap(({ subscribers }) => subscribers);
-    return [...shared, ...(this.#others ?? none)];
+    let level: readonly HubSubscriber[] = none;
+    for (let group = this.#groups; group !== undefined; group = group.next) {
+      level = level.concat(group.subscribers);
+    }
+    return level.concat(this.#others ?? none);
   }
 
   /** Subscribers that are ahead of the channel. */
@@ -83,12 +92,17 @@ export class SubscriberGroups {
     }
     const { encoder, sendQueue } = shared;
     hubSubscriber.sendQueue = sendQueue;
-    const group = this.#groups.find((candidate) => candidate.encoder === encoder);
-    if (group !== undefined) {
-      enlist(hubSubscriber, group.subscribers);
-      return;
+    let last: SharedGroup | undefined;
+    for (let group = this.#groups; group !== undefined; group = group.next) {
+      if (group.encoder === encoder) {
+        enlist(hubSubscriber, group.subscribers);
+        return;
+      }
+      last = group;
     }
-    this.#groups = [...this.#groups, { encoder, subscribers: listOf(hubSubscriber) }];
+    const added = { encoder, subscribers: listOf(hubSubscriber), next: undefined };
+    if (last === undefined) this.#groups = added;
+    else last.next = added;
   }
 
   /** Adds a subscriber as ahead of the channel, at its own position. */
@@ -128,7 +142,8 @@ export class SubscriberGroups {
    */
   give(part: readonly Publication[], before: Position): void {
     const mayBeShown = part.some(({ position: { tag } }) => isShownTag(tag));
-    for (const { encoder, subscribers } of this.#groups) {
+    for (let group = this.#groups; group !== undefined; group = group.next) {
+      const { encoder, subscribers } = group;
       let bytes: Uint8Array | undefined;
       const number = encoder.isShort === true ? this.#channel.numberOf(part) : undefined;
       for (const hubSubscriber of subscribers) {
