@@ -17,7 +17,8 @@ export interface ServedNode extends AsyncDisposable {
 }
 
 /**
- * Starts a node on a free port, with more settings in its environment; resolves once it listens. Disposing kills it.
+ * Starts a node on a free port, with more settings in its environment; resolves once it and all its workers listen.
+ * Disposing kills it.
  */
 export async function serveNode(
   settings: Readonly<Record<`MILEPOST_${string}`, string>>,
@@ -34,7 +35,7 @@ export async function serveNode(
     stdio: ["ignore", "pipe", "inherit"],
   });
   endWithThisProcess(child);
-  const url = await listening(child);
+  const url = await listening(child, Number(settings.MILEPOST_WORKERS ?? 1));
   return {
     url,
     pid: child.pid ?? 0,
@@ -47,7 +48,7 @@ export async function serveNode(
   };
 }
 
-function listening(child: ChildProcess): Promise<string> {
+function listening(child: ChildProcess, workers: number): Promise<string> {
   return new Promise((resolve, reject) => {
     let printed = "";
     const timer = setTimeout(() => {
@@ -58,6 +59,9 @@ function listening(child: ChildProcess): Promise<string> {
       printed += chunk.toString("utf8");
       const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(printed) ?? [];
       if (url === undefined) return;
+      // The supervisor says so after the last worker; the first line with the URL is that of the first worker.
+      if (workers > 1 && !printed.includes(`"event":"process.listening","workers":${workers},`))
+        return;
       clearTimeout(timer);
       resolve(url);
     });

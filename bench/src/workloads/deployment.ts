@@ -13,8 +13,10 @@ const workers = 4;
 const connectRate = 1_000;
 const publicationsPerSecond = 1_000;
 const readersOfAChannel = 10;
+/** Time from when all workers listen until their memory is read, in milliseconds. */
+const settleMs = 6_000;
 
-/** Memory of all processes of the gateway together, in bytes. */
+/** Memory of the supervisor and all workers together, in bytes. */
 interface Memory {
   readonly residentBytes: number;
   /** Resident memory in which pages that processes share count once; Redis is not part of it. */
@@ -38,8 +40,11 @@ export async function runDeployment(
       MILEPOST_WORKERS: String(workers),
       MILEPOST_CONFIG: config,
     });
+    // What a start leaves behind is no part of what an idle deployment takes.
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
     const before = memoryOf(node.pid);
     let connected = before;
+    let published = before;
     let phase = "";
     const tokens = createTokens(secrets.tokenSecret, Date);
     const report = await runLoad({
@@ -62,10 +67,11 @@ export async function runDeployment(
         phase = progress.phase;
         // Nothing has been published yet: what was added is that of the connections.
         if (phase === "warm-up") connected = memoryOf(node.pid);
+        if (phase === "finish") published = memoryOf(node.pid);
         onProgress(`deployment: ${phase}, ${progress.open} connected`);
       },
     });
-    return reportOf(report, before, connected);
+    return reportOf(report, { before, connected, published });
   } finally {
     await rm(folder, { recursive: true, force: true });
     forgetFolder();
@@ -78,10 +84,15 @@ function memoryOf(pid: number): Memory {
   return { residentBytes: sum(residentBytes), proportionalBytes: sum(proportionalBytes) };
 }
 
-function reportOf(report: LoadReport, before: Memory, connected: Memory): WorkloadReport {
+function reportOf(
+  report: LoadReport,
+  { before, connected, published }: Readonly<Record<"before" | "connected" | "published", Memory>>,
+): WorkloadReport {
   const { shape, connect, publish, delivery, disconnects, warnings, generator } = report;
   const mb = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
-  const ms = (us: number) => (us / 1_000).toFixed(1);
+  const memories = (of: (memory: Memory) => number) =>
+    [before, connected, published].map((memory) => mb(of(memory))).join(" / ");
+  const ms = (us: number, digits = 1) => (us / 1_000).toFixed(digits);
   const perConnection =
     (connected.residentBytes - before.residentBytes) / Math.max(1, connect.opened);
   return {
@@ -91,10 +102,11 @@ function reportOf(report: LoadReport, before: Memory, connected: Memory): Worklo
       ["", "value"],
       ["connected", `${connect.opened} of ${connect.asked}, ${connect.perSecond}/s`],
       ["connect p50 / p99 ms", `${ms(connect.latency.p50Us)} / ${ms(connect.latency.p99Us)}`],
-      ["RSS MB before / connected", `${mb(before.residentBytes)} / ${mb(connected.residentBytes)}`],
+      ["… p99 ms of each 1,000", connect.thousands.map(({ p99Us }) => ms(p99Us, 0)).join(" ")],
+      ["RSS MB before / connected / published", memories(({ residentBytes }) => residentBytes)],
       [
-        "PSS MB before / connected",
-        `${mb(before.proportionalBytes)} / ${mb(connected.proportionalBytes)}`,
+        "PSS MB before / connected / published",
+        memories(({ proportionalBytes }) => proportionalBytes),
       ],
       ["RSS KB a connection", (perConnection / 1_024).toFixed(1)],
       ["deliveries/s", String(delivery.perSecond)],
@@ -108,6 +120,6 @@ function reportOf(report: LoadReport, before: Memory, connected: Memory): Worklo
       ),
       ...warnings,
     ],
-    rows: [{ before, connected, bytesPerConnection: perConnection, report }],
+    rows: [{ before, connected, published, bytesPerConnection: perConnection, report }],
   };
 }

@@ -38,6 +38,12 @@ export interface LoadReport {
     readonly perSecond: number;
     /** From the moment a connection was due until its subscription began. */
     readonly latency: LatencyFigures;
+    /** Each thousand connections, in the order in which they were due: how a server starts, and how it goes on. */
+    readonly thousands: readonly {
+      readonly opened: number;
+      readonly p50Us: number;
+      readonly p99Us: number;
+    }[];
   };
   readonly publish: {
     readonly scheduled: number;

@@ -102,6 +102,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
         sources: Array.from({ length: connections }, (_, n) => sourceOf(options, first + n)),
         startAtUs: Math.round(startAtUs + i * intervalUs),
         intervalUs: intervalUs * shares.length,
+        ...{ beginsAtUs: Math.round(startAtUs), thousandUs: 1_000 * intervalUs },
       });
     });
     await unlessAborted(Promise.all(allOpened), signal);
@@ -290,6 +291,7 @@ function reportOf(read: readonly ReaderResult[], published: readonly PublisherRe
       opened,
       failures: counted(read.map(({ failures }) => failures)),
       latency: merged(read.map(({ connectLatency }) => connectLatency)),
+      thousands: thousandsOf(read),
     },
     publish: {
       accepted: sum(published, (one) => one.accepted),
@@ -304,6 +306,19 @@ function reportOf(read: readonly ReaderResult[], published: readonly PublisherRe
       latency: merged(read.map(({ latency }) => latency)),
     },
   };
+}
+
+/** Returns the connections of each thousand, in the order in which they were due, from those of all processes. */
+function thousandsOf(read: readonly ReaderResult[]): LoadReport["connect"]["thousands"] {
+  const count = Math.max(0, ...read.map(({ connectThousands }) => connectThousands.length));
+  return Array.from({ length: count }, (_, thousand) => {
+    const all = new Latencies();
+    for (const { connectThousands } of read) {
+      const own = connectThousands[thousand];
+      if (own !== undefined) all.merge(own);
+    }
+    return { opened: all.count, p50Us: all.percentile(50), p99Us: all.percentile(99) };
+  });
 }
 
 function serverOf(

@@ -23,6 +23,9 @@ export interface OpenOrder {
   /** Moment at which the first connection is due, and the time until the next one of this process, in microseconds. */
   readonly startAtUs: number;
   readonly intervalUs: number;
+  /** Moment at which the first connection of the run is due, and the time in which a thousand of all processes are. */
+  readonly beginsAtUs: number;
+  readonly thousandUs: number;
   readonly channelPrefix: string;
   readonly channels: number;
   readonly bytes: number;
@@ -73,6 +76,8 @@ export interface ReaderResult {
   readonly type: "result";
   readonly opened: number;
   readonly connectLatency: string;
+  /** Latencies of this process's part of each thousand connections, in the order in which they were due. */
+  readonly connectThousands: readonly string[];
   readonly failures: readonly Counted[];
   readonly disconnects: readonly Counted[];
   /** Deliveries of publications in the measured time, and all of them. */

@@ -24,6 +24,7 @@ const tickMs = 1_000;
 
 const meter = new ProcessMeter("readers");
 const connectLatency = new Latencies();
+const connectThousands: Latencies[] = [];
 const latency = new Latencies();
 const second = new Latencies();
 const failures = new Tally();
@@ -86,7 +87,7 @@ function openOne(given: OpenOrder, index: number, dueUs: number, settle: () => v
       subscribed() {
         isSubscribed = true;
         clearTimeout(timeout);
-        connectLatency.record(monotonicUs() - dueUs);
+        connected(given, dueUs);
         check.opened(index);
         opened++;
         open++;
@@ -116,6 +117,14 @@ function openOne(given: OpenOrder, index: number, dueUs: number, settle: () => v
   const timeout = setTimeout(() => {
     socket.destroy(new Error(`not subscribed within ${connectTimeoutMs / 1_000} s`));
   }, connectTimeoutMs);
+}
+
+function connected({ beginsAtUs, thousandUs }: OpenOrder, dueUs: number): void {
+  const us = monotonicUs() - dueUs;
+  connectLatency.record(us);
+  const thousand = Math.floor((dueUs - beginsAtUs) / thousandUs);
+  while (connectThousands.length <= thousand) connectThousands.push(new Latencies());
+  connectThousands[thousand]?.record(us);
 }
 
 function channelOf(index: number): number {
@@ -155,6 +164,7 @@ async function finish({
     type: "result",
     opened,
     connectLatency: connectLatency.encode(),
+    connectThousands: connectThousands.map((one) => one.encode()),
     failures: failures.toList(),
     disconnects: disconnects.toList(),
     deliveredMeasured: latency.count,

@@ -17,7 +17,7 @@ export function sampleReport(us: number, more: Partial<LoadReport> = {}): LoadRe
     target: { url: "http://127.0.0.1:8787", isLoopback: true },
     processes: { readers: 1, publishers: 1 },
     wasInterrupted: false,
-    connect: { asked: 1_000, opened: 1_000, failures: [], perSecond: 200, latency },
+    connect: { asked: 1_000, opened: 1_000, failures: [], perSecond: 200, latency, thousands: [] },
     publish: {
       ...{ scheduled: 100, accepted: 100, acceptedPerSecond: 500, refusals: [] },
       ...{ uncertain: 0, unsent: 0, latency },
