@@ -97,6 +97,24 @@ async function untilLogged(served: Served, message: string, count = 1) {
 }
 
 describe("milepost serve --workers", () => {
+  test("[C12] workers run with half of Node's room for new objects, and the supervisor without the code of the gateway", async () => {
+    await using redis = await startRedis();
+    await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
+    const workers = await workersOf(served);
+    expect(workers).toHaveLength(2);
+    for (const pid of workers) {
+      const command = await readFile(`/proc/${pid}/cmdline`, "utf8");
+      expect(command.split("\0")).toContain("--max-semi-space-size=8");
+    }
+    const ownBytes = async (pid: number) => {
+      const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
+      return Number(/^Pss_Anon:\s+(\d+) kB$/m.exec(rollup)?.[1]);
+    };
+    // The code of the gateway alone would make it more than half of a worker.
+    const worker = Math.min(...(await Promise.all(workers.map(ownBytes))));
+    expect(await ownBytes(served.pid)).toBeLessThan(worker / 2);
+  });
+
   test("[G8] SIGHUP replaces all workers while 20 readers miss nothing and receive nothing twice", async () => {
     await using redis = await startRedis();
     await using served = await serveGateway(

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { MilepostError } from "@milepost/protocol";
-import { ConfigError, printable } from "@milepost/server";
+import { ConfigError, printable } from "@milepost/server/supervisor";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { loadCommands } from "./commands.ts";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";

@@ -1,4 +1,4 @@
-import { type ProcessPort, printableLines } from "@milepost/server";
+import { type ProcessPort, printableLines } from "@milepost/server/supervisor";
 import { exitCodes } from "./exit-codes.ts";
 
 /** The part of the process that commands use: environment, input, output and signals. */

@@ -1,21 +1,9 @@
 import cluster from "node:cluster";
-import { MilepostError } from "@milepost/protocol";
-import {
-  type Config,
-  ConfigError,
-  createLog,
-  loadConfig,
-  type Role,
-  roles,
-  type Serving,
-  serve,
-  superviseWorkers,
-  withKeptSecrets,
-} from "@milepost/server";
+import { type LogLevel, type Role, roles } from "@milepost/server/supervisor";
 import { Command, Option } from "commander";
 import { defaultData } from "../default-data.ts";
-import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import { durationMs, integerFrom } from "../option-values.ts";
+import { mayHaveWorkers } from "../serve/may-have-workers.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface ServeFlags {
@@ -31,7 +19,7 @@ interface ServeFlags {
   readonly workers?: number;
   readonly role?: Role;
   readonly drain?: number;
-  readonly logLevel?: Config["logLevel"];
+  readonly logLevel?: LogLevel;
   readonly compression?: true;
   readonly metricsPort?: number;
   readonly metricsHost?: string;
@@ -117,97 +105,14 @@ export function serveCommand(terminal: Terminal): Command {
       "record traces with the OpenTelemetry SDK that --import has set up (MILEPOST_TRACING)",
     )
     .option("--dev", "development mode: generates the secrets and prints how to use them")
-    .action(async ({ config: file, drain, ...flags }: ServeFlags) => {
-      const read = () =>
-        loadConfig({
-          flags: { ...flags, ...(drain !== undefined && { drainMs: drain }) },
-          env: terminal.env,
-          ...(file !== undefined && { file }),
-          defaultData,
-        });
-      const config = withKept(read());
-      if (config.workers > 1 && cluster.isPrimary) {
-        await supervise(config, read, terminal);
-        return;
+    .action(async ({ config: file, drain, ...given }: ServeFlags) => {
+      const flags = { ...given, ...(drain !== undefined && { drainMs: drain }) };
+      const sources = { flags, ...(file !== undefined && { file }) };
+      if (cluster.isPrimary && mayHaveWorkers(sources, terminal.env)) {
+        const { superviseGateway } = await import("../serve/supervise-gateway.ts");
+        if (await superviseGateway(sources, terminal)) return;
       }
-      const serving = await start(config, terminal);
-      const isOwn = cluster.isPrimary;
-      if (config.dev && isOwn)
-        for (const line of developmentHints(config, serving.url)) terminal.err(line);
-      const code = await serving.stopped;
-      if (code !== 0) throw new CommandFailure("the gateway did not stop cleanly", code);
+      const { serveGateway } = await import("../serve/serve-gateway.ts");
+      await serveGateway(sources, terminal);
     });
-}
-
-/** Runs the gateway in several worker processes. Each worker process runs the same command. */
-async function supervise(config: Config, read: () => Config, terminal: Terminal): Promise<void> {
-  const { workers: count, drainMs, dev, tokenSecret, apiKeys, host } = config;
-  const [key] = apiKeys;
-  // All workers must use the same generated development secrets.
-  const secrets = {
-    MILEPOST_TOKEN_SECRET: tokenSecret,
-    ...(key?.key === undefined ? {} : { MILEPOST_API_KEY: key.key }),
-  };
-  const started = await superviseWorkers({
-    count,
-    drainMs,
-    env: config.madeUp.length > 0 ? secrets : {},
-    reload: read,
-    log: createLog({ level: config.logLevel }),
-    process: terminal.process,
-  });
-  if ("code" in started) {
-    if (started.code === 0) return;
-    // The worker process has already printed the reason.
-    throw new CommandFailure("", started.code);
-  }
-  const scheme = config.tlsCert === "" ? "http" : "https";
-  const url = `${scheme}://${host === "0.0.0.0" || host === "::" ? "localhost" : host}:${started.port}`;
-  if (dev) for (const line of developmentHints(config, url)) terminal.err(line);
-  const code = await started.stopped;
-  if (code !== 0) throw new CommandFailure("the workers did not stop cleanly", code);
-}
-
-async function start(config: Config, terminal: Terminal): Promise<Serving> {
-  try {
-    return await serve(config, { process: terminal.process, isWorker: cluster.isWorker });
-  } catch (error) {
-    if (error instanceof ConfigError || !(error instanceof Error)) throw error;
-    // Before the gateway listens, the core's only errors are about rules, which are configuration.
-    if (error instanceof MilepostError) {
-      throw new CommandFailure(error.message, exitCodes.config, { cause: error });
-    }
-    throw new CommandFailure(error.message, undefined, { cause: error });
-  }
-}
-
-/** Takes over the secrets of an earlier development start. */
-function withKept(config: Config): Config {
-  try {
-    return withKeptSecrets(config);
-  } catch (error) {
-    throw new CommandFailure((error as Error).message, exitCodes.config, { cause: error });
-  }
-}
-
-function developmentHints(config: Config, url: string): string[] {
-  const isKept = config.data !== "";
-  const made = isKept
-    ? ` Its secrets are kept in ${config.data}.`
-    : " Each start generates new secrets.";
-  const secrets = config.madeUp.length > 0 ? made : "";
-  const [key] = config.apiKeys;
-  return [
-    "",
-    `Milepost runs for development on ${url}.${secrets} In another terminal:`,
-    "",
-    `  export MILEPOST_URL=${url}`,
-    ...(key?.key === undefined ? [] : [`  export MILEPOST_API_KEY=${key.key}`]),
-    `  export MILEPOST_TOKEN_SECRET=${config.tokenSecret}`,
-    "",
-    "  npx milepost tail chat:42 &",
-    `  npx milepost publish chat:42 message '{"text": "hello"}'`,
-    "  npx milepost token --user 7 --session s1",
-    "",
-  ];
 }

@@ -58,7 +58,7 @@ function supervise(count = 3) {
   const supervisor = new Supervisor({
     count,
     drainMs: 1_000,
-    reload: () => {
+    reload: async () => {
       if (mistake !== undefined) throw mistake;
       return configured;
     },

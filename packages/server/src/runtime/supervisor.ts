@@ -20,8 +20,8 @@ const stopGraceMs = 10_000;
 export interface SupervisorOptions {
   readonly count: number;
   readonly drainMs: number;
-  /** Reads the configuration again; throws an error with its mistakes. */
-  readonly reload: () => { readonly workers: number; readonly drainMs: number };
+  /** Reads the configuration again; rejects with its mistakes. */
+  readonly reload: () => Promise<{ readonly workers: number; readonly drainMs: number }>;
   readonly log: CoreLog;
   readonly process: ProcessPort;
   readonly fork: () => WorkerPort;
@@ -205,7 +205,7 @@ export class Supervisor {
     for (const old of all) {
       // The configuration is checked before each new worker, because the worker reads it itself. A mistake must
       // stop the restart before a worker is forked.
-      if (!this.#reload({ replaced, workers })) return;
+      if (!(await this.#reload({ replaced, workers })) || this.#stopping) return;
       if (replaced === 0)
         log.info(
           { event: "workers.restarting", workers },
@@ -230,10 +230,13 @@ export class Supervisor {
   }
 
   /** Reads the configuration again; returns false, after logging why, if it cannot be used. */
-  #reload(progress: { readonly replaced: number; readonly workers: number }): boolean {
+  async #reload(progress: {
+    readonly replaced: number;
+    readonly workers: number;
+  }): Promise<boolean> {
     const { count, log, reload } = this.#options;
     try {
-      const { workers: configured, drainMs } = reload();
+      const { workers: configured, drainMs } = await reload();
       this.#drainMs = Math.max(this.#drainMs, drainMs);
       if (configured !== count && progress.replaced === 0) {
         log.warn(

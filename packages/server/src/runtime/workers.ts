@@ -1,6 +1,7 @@
 import cluster from "node:cluster";
 import { type Supervising, Supervisor, type SupervisorOptions } from "./supervisor.ts";
 import { waitingClock } from "./system-clock.ts";
+import { workerFlags } from "./worker-heap.ts";
 
 export type { Supervising };
 
@@ -31,6 +32,7 @@ export async function superviseWorkers({
   ...options
 }: WorkersOptions): Promise<Supervising | { readonly code: number }> {
   cluster.schedulingPolicy = cluster.SCHED_RR;
+  cluster.setupPrimary({ execArgv: workerFlags(process.execArgv, process.env.NODE_OPTIONS) });
   return new Supervisor({
     ...options,
     fork: () => cluster.fork(env),

@@ -1,0 +1,27 @@
+import type { Config } from "@milepost/server";
+import type { LogLevel } from "@milepost/server/supervisor";
+import type { DevelopmentSecrets } from "./development-hints.ts";
+
+/** What a supervisor must know of the configuration. */
+export interface WorkerPlan {
+  readonly workers: number;
+  readonly drainMs: number;
+  readonly logLevel: LogLevel;
+  readonly host: string;
+  readonly isTls: boolean;
+  /** Secrets of a development start, which the supervisor prints, and passes on if they were made up; absent otherwise. */
+  readonly dev?: DevelopmentSecrets;
+}
+
+/** Returns what a supervisor must know of a configuration. */
+export function workerPlanOf(config: Config): WorkerPlan {
+  const { workers, drainMs, logLevel, host, tlsCert } = config;
+  const plan = { workers, drainMs, logLevel, host, isTls: tlsCert !== "" };
+  return config.dev ? { ...plan, dev: developmentSecretsOf(config) } : plan;
+}
+
+/** Returns what a development start tells about its secrets. */
+export function developmentSecretsOf(config: Config): DevelopmentSecrets {
+  const { tokenSecret, apiKeys, madeUp, data } = config;
+  return { tokenSecret, apiKey: apiKeys[0]?.key, areMadeUp: madeUp.length > 0, keptIn: data };
+}
