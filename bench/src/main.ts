@@ -6,6 +6,7 @@ import { type Options, readOptions, usage, type WorkloadName } from "./options.t
 import { killChildren } from "./process/child.ts";
 import { layOut } from "./table.ts";
 import { runAcrossNodes } from "./workloads/across-nodes.ts";
+import { runBrowser } from "./workloads/browser.ts";
 import { runBurst } from "./workloads/burst.ts";
 import { runComeback } from "./workloads/comeback.ts";
 import { runConnect } from "./workloads/connect.ts";
@@ -42,6 +43,7 @@ const workloads = {
   wire: runWire,
   deployment: runDeployment,
   "metrics-cost": runMetricsCost,
+  browser: runBrowser,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

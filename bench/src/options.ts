@@ -26,6 +26,7 @@ export const workloadNames = [
   "wire",
   "deployment",
   "metrics-cost",
+  "browser",
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 

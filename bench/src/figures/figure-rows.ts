@@ -1,3 +1,5 @@
+import type { BrowserRow } from "../workloads/browser.ts";
+import type { CostRow } from "../workloads/metrics-cost.ts";
 import type { FigureFiles } from "./figure-file.ts";
 
 /** Figure with its target, as a table shows it. */
@@ -55,6 +57,8 @@ interface DeploymentLike {
 }
 
 const ours = "milepost-json";
+/** Growth of the heap by 50 clients, or by the events of a run, that counts as a leak, in bytes. */
+const leastLeak = 100 * 1_024;
 const times = ({ median, min, max }: Median) =>
   `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)}) ×`;
 const mb = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
@@ -141,6 +145,18 @@ const plans: readonly Plan[] = [
       words: `${count(row.perSecond.median)} deliveries/s${faultWords(row.faults)}`,
       isMet: row.perSecond.median >= 99_000 && row.faults.length === 0,
     }),
+  },
+  {
+    ...{ id: "F9", what: "client in a browser, 10 events/s" },
+    ...{ target: "connect < 500 ms, CPU < 3 %, no leak", run: "browser" },
+    read: ([row]: readonly [BrowserRow]) => {
+      const { connectMs, cpu, grownByClients, grownByEvents, lost } = row;
+      const grown = Math.max(grownByClients.median, grownByEvents.median);
+      return {
+        words: `${connectMs.median.toFixed(0)} ms, at most ${connectMs.max.toFixed(0)}; ${(cpu.median * 100).toFixed(1)} % of a core; the heap grew by ${Math.round(grown / 1_024)} KB, ${lost} lost`,
+        isMet: connectMs.max < 500 && cpu.median < 0.03 && grown < leastLeak && lost === 0,
+      };
+    },
   },
   {
     ...{ id: "T1", what: "fan-out, one a write" },
@@ -258,6 +274,24 @@ const plans: readonly Plan[] = [
         isMet: deaf.every(
           ({ faults, toNobody }) => faults.length === 0 && (toNobody?.median ?? 9) <= 1.2,
         ),
+      };
+    },
+  },
+  {
+    ...{
+      id: "S7",
+      what: "metrics, of the CPU of a delivery",
+      target: "≤ 3 %",
+      run: "metrics-cost",
+    },
+    read: (rows: readonly CostRow[]) => {
+      const [metered, scraped] = ["milepost-json", "milepost-scraped"].map(
+        (target) => byTarget(rows, target).toBase,
+      );
+      if (metered === undefined || scraped === undefined) throw new Error("a ratio is missing");
+      return {
+        words: `${times(metered)} without metrics, ${times(scraped)} when scraped each second`,
+        isMet: metered.median <= 1.03 && scraped.median <= 1.03,
       };
     },
   },

@@ -20,6 +20,8 @@ export const figureRuns: readonly FigureRun[] = [
   { name: "never-reading", args: ["--rounds", "3", "--seconds", "20"] },
   { name: "ten-nodes", args: ["--rounds", "3", "--seconds", "10"] },
   { name: "reconnect", args: ["--rounds", "1"] },
+  { name: "metrics-cost", args: ["--rounds", "10", "--seconds", "4", "--subscribers", "500"] },
+  { name: "browser", args: ["--rounds", "3", "--seconds", "10"] },
   { name: "deployment", args: ["--seconds", "20"] },
   { name: "client-size", args: [] },
 ];
