@@ -473,7 +473,10 @@ describe("workers", () => {
       await queues.join(t.service, "preview", { user: `u${i}` });
       // Three wait on average, so that most estimates are of a wait for others.
       if (i < 3) continue;
-      const claimed = await queues.claim(t.service, "preview", { worker: "w", lease_ms: 3_600_000 });
+      const claimed = await queues.claim(t.service, "preview", {
+        worker: "w",
+        lease_ms: 3_600_000,
+      });
       await t.clock.advance(10_000 * Math.exp(0.4 * normal()));
       const fence = claimed?.lease.fence ?? 0;
       await queues.finish(t.service, "preview", claimed?.id ?? "", { fence });
