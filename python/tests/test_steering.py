@@ -119,3 +119,28 @@ def test_a_declared_command_is_checked_and_carried_out(gateway: Gateway, produce
         assert gateway.call("POST", path, {"command": "level", "args": {"value": 3}})
         eventually(lambda: [one["phase"] for one in gateway.state(op.id)["commands"]] == ["done"])
     assert got == [{"value": 3}]
+
+
+def test_one_command_goes_to_all_operations_of_a_filter_over_several_pages(
+    gateway: Gateway, producer: milepost.Producer
+) -> None:
+    """[P-CMD-11]"""
+    made = set()
+    for number in range(103):
+        create = {"kind": "sweep", "operation_id": f"sweep-{number}", "tags": ["nightly"]}
+        made.add(gateway.call("POST", "/v1/operations", create)["operation"]["id"])
+    gateway.call("POST", "/v1/operations", {"kind": "other", "operation_id": "sweep-other"})
+    tagged = {"tag": "nightly"}
+    results = list(producer.command_all("cancel", tagged, key="stop"))
+    assert {one["operation_id"] for one in results} == made
+    assert all(one["phase"] == "requested" for one in results)
+    assert not gateway.state("sweep-other").get("commands")
+
+    async def again() -> list[Any]:
+        return [one async for one in producer.command_all_async("cancel", tagged, key="stop")]
+
+    # The same key is the same command.
+    assert {one["command_id"] for one in asyncio.run(again())} == {one["command_id"] for one in results}
+    with pytest.raises(milepost.MilepostError) as refused:
+        next(producer.command_all("cancel", {}))
+    assert refused.value.code == "bad_message"

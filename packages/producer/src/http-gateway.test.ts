@@ -277,3 +277,48 @@ test("a request that cannot be signed is not sent, and rejects with bad_signatur
   }
   expect(server.requests).toEqual([]);
 });
+
+test("[P-CMD-11] commandAll goes through all pages of a filter, asks for the next one only when it is needed, and ends at a page that fails", async () => {
+  const result = (id: string) => ({ operation_id: id, command_id: `c${id}`, phase: "requested" });
+  const refused = {
+    operation_id: "b",
+    error: { code: "rate_limited", message: "m", retryable: true },
+  };
+  await using server = await serve(
+    { status: 200, body: { results: [result("a"), refused], next: "1:b" } },
+    { status: 200, body: { results: [result("c")], next: "1:c" } },
+    problem(503, "store_unavailable", "away"),
+  );
+  const gateway = httpGateway({ url: server.url, apiKey: "k" });
+  const input = { command: "cancel", filter: { kind: "index" }, key: "stop-all" } as const;
+  const results = gateway.commandAll(input);
+  expect(await results.next()).toEqual({ done: false, value: result("a") });
+  expect(await results.next()).toEqual({ done: false, value: refused });
+  expect(server.requests).toHaveLength(1);
+  expect(await results.next()).toEqual({ done: false, value: result("c") });
+  await expect(results.next()).rejects.toMatchObject({
+    code: "store_unavailable",
+    retryable: true,
+  });
+  expect(server.requests.map(({ line }) => line)).toEqual(
+    Array(3).fill("POST /v1/operations/commands"),
+  );
+  expect(server.requests.map(({ body }) => JSON.parse(body))).toEqual([
+    input,
+    { ...input, after: "1:b" },
+    { ...input, after: "1:c" },
+  ]);
+});
+
+test("[P-CMD-11] commandAll rejects an answer that is no list of results, and sends nothing more after its signal", async () => {
+  await using server = await serve(
+    { status: 200, body: { results: "none" } },
+    { status: 200, body: { results: [], next: "1:b" } },
+  );
+  const gateway = httpGateway({ url: server.url, apiKey: "k" });
+  const input = { command: "cancel", filter: { tag: "nightly" } } as const;
+  await expect(gateway.commandAll(input).next()).rejects.toMatchObject({ retryable: true });
+  const ended = AbortSignal.abort(new Error("enough"));
+  await expect(gateway.commandAll(input, ended).next()).rejects.toThrow();
+  expect(server.requests).toHaveLength(1);
+});

@@ -1,6 +1,7 @@
 import type {
   AskedQuestion,
   ClaimedTicket,
+  CommandResult,
   CommandSource,
   CreatedOperation,
   OperationLease,
@@ -10,6 +11,7 @@ import type {
   Question,
   QueueGateway,
   ReportResult,
+  RequestCommands,
   SteeringGateway,
 } from "@milepost/model";
 import {
@@ -68,6 +70,17 @@ export interface GatewaySigning {
 export interface HttpGateway extends ProducerGateway, QueueGateway, SteeringGateway {
   /** Publishes to a channel. The API key must be allowed to publish to that channel. */
   readonly publish: Publish;
+  /**
+   * Sends one command to all operations of a filter, page by page, and yields what became of each: the command, or why that
+   * operation refused it. The API key needs the scope `command` for all operations.
+   *
+   * The next page is asked for when its first result is. Rejects at a page that fails. With a `key`, doing all of it again
+   * sends no operation a second command.
+   */
+  commandAll(
+    input: Omit<RequestCommands, "limit" | "after">,
+    signal?: AbortSignal,
+  ): AsyncGenerator<CommandResult, void, undefined>;
 }
 
 /**
@@ -163,6 +176,16 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       });
       if (!Array.isArray(answer.results)) throw notAGateway("POST /v1/publish");
       return answer.results[0];
+    },
+    async *commandAll(input, signal) {
+      let after: string | undefined;
+      do {
+        const page = after === undefined ? input : { ...input, after };
+        const answer = await post("v1/operations/commands", page, signal);
+        if (!Array.isArray(answer.results)) throw notAGateway("POST /v1/operations/commands");
+        yield* answer.results as CommandResult[];
+        after = typeof answer.next === "string" ? answer.next : undefined;
+      } while (after !== undefined);
     },
     async create(input, signal) {
       const answer = await post("v1/operations", input, signal);

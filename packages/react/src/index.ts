@@ -32,5 +32,6 @@ export { useOperations } from "./use-operations.ts";
 export { usePresence } from "./use-presence.ts";
 export { type QuestionChoice, type UsedQuestion, useQuestion } from "./use-question.ts";
 export { type UsedQueue, useQueue } from "./use-queue.ts";
+export { useTaggedOperations } from "./use-tagged-operations.ts";
 export { type UsedTree, useTree } from "./use-tree.ts";
 export { type UsedTyping, useTyping } from "./use-typing.ts";

@@ -134,6 +134,14 @@ class Gateway:
             raise _not_a_gateway("POST /v1/publish", 200)
         return dict(results[0])
 
+    async def command_all(self, request: Json) -> tuple[list[Json], str | None]:
+        """Sends a command to a page of the operations of a filter. Returns the results, and where the next page begins."""
+        answer = await self.call("POST", "/v1/operations/commands", request)
+        results, following = answer.get("results"), answer.get("next")
+        if not isinstance(results, list):
+            raise _not_a_gateway("POST /v1/operations/commands", 200)
+        return [one for one in results if isinstance(one, dict)], following if isinstance(following, str) else None
+
     async def call(
         self,
         method: str,

@@ -11,9 +11,9 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from . import _clean as clean
 from . import _model as model
@@ -26,6 +26,8 @@ from ._sender import Callbacks, Sender
 from ._tracked import Tracked
 from .operation import AsyncOperation, Handle, Operation, StepPlan, _current
 from .worker import Handler, Worker
+
+T = TypeVar("T")
 
 #: Ended operations that are kept, so that commands to them are still answered.
 _ENDED_KEPT = 200
@@ -363,7 +365,48 @@ class Producer:
         self.sender.start()
         return self.sender.submit(self.gateway.publish(channel, event, data, key))
 
-    def _result(self, future: concurrent.futures.Future[Json]) -> Json:
+    def command_all(
+        self, command: str, filter: Json, *, args: Any = None, key: str | None = None
+    ) -> Iterator[Json]:
+        """Sends one command to all operations of a filter, and yields what became of each.
+
+        Each item has the ``operation_id``, and the ``command_id`` and ``phase`` of the command or the ``error`` with which the
+        operation refused it. ``filter`` is, for instance, ``{"kind": "index", "tag": "nightly"}``; all conditions must hold.
+        The API key needs the scope ``command`` for all operations. The next page is asked for when its first item is.
+
+        Raises ``MilepostError`` at a page that fails. With a ``key``, doing all of it again sends no second command.
+        """
+        after: str | None = None
+        while True:
+            page = self._commanding(command, filter, args, key, after)
+            results, after = self._result(page)
+            yield from results
+            if after is None:
+                return
+
+    async def command_all_async(
+        self, command: str, filter: Json, *, args: Any = None, key: str | None = None
+    ) -> AsyncIterator[Json]:
+        """Sends one command to all operations of a filter, in a task. See ``command_all``."""
+        after: str | None = None
+        while True:
+            page = self._commanding(command, filter, args, key, after)
+            results, after = await asyncio.wrap_future(page)
+            for one in results:
+                yield one
+            if after is None:
+                return
+
+    def _commanding(
+        self, command: str, filter: Json, args: Any, key: str | None, after: str | None
+    ) -> concurrent.futures.Future[tuple[list[Json], str | None]]:
+        given = {"command": command, "filter": filter, "args": args, "key": key, "after": after}
+        self.sender.start()
+        return self.sender.submit(
+            self.gateway.command_all({name: value for name, value in given.items() if value is not None})
+        )
+
+    def _result(self, future: concurrent.futures.Future[T]) -> T:
         try:
             return future.result()
         except RuntimeError as fault:

@@ -49,6 +49,38 @@ describe("milepost ops", () => {
       err: [expect.stringMatching(/not_possible_now/)],
     });
   });
+
+  it("[P-CMD-11] milepost ops command-all sends a command to all operations of a filter, over several pages", async () => {
+    await using server = await startGateway();
+    const { operations } = server.gateway;
+    for (let i = 0; i < 102; i++) {
+      await operations.create({ kind: "sweep", operation_id: `s${i}`, tags: ["nightly"] });
+    }
+    await operations.create({ kind: "sweep", operation_id: "other" });
+    const args = ["ops", "command-all", "cancel", "--kind", "sweep", "--tag", "nightly"];
+    const { code, out } = await runCommand(args, server.env);
+    expect(code).toBe(0);
+    expect(out).toHaveLength(102);
+    expect(new Set(out.map((line) => line.replace(/^(\S+) \S+ /, "$1 ")))).toEqual(
+      new Set(Array.from({ length: 102 }, (_, i) => `s${i} requested`)),
+    );
+    expect(await operations.pendingCommands({ operation: "other" }, 0)).toEqual([]);
+    expect(await operations.pendingCommands({ operation: "s0" }, 0)).toMatchObject([
+      { command: "cancel" },
+    ]);
+    const json = await runCommand([...args, "--json"], server.env);
+    const results = json.out.map((line) => JSON.parse(line) as { readonly operation_id: string });
+    expect(new Set(results.map((one) => one.operation_id)).size).toBe(102);
+    expect(await runCommand(["ops", "command-all", "cancel"], server.env)).toMatchObject({
+      code: 1,
+      err: [expect.stringMatching(/must have a condition/)],
+    });
+    const none = ["ops", "command-all", "cancel", "--tag", "hourly"];
+    expect(await runCommand(none, server.env)).toMatchObject({
+      code: 0,
+      out: ["no operation of this filter takes the command now"],
+    });
+  });
 });
 
 it("milepost ops reports a credential with characters that an HTTP header cannot carry, and exits with 3", async () => {

@@ -1,8 +1,14 @@
-import type { OperationList, RequestedCommand } from "@milepost/model";
+import type {
+  CommandResult,
+  OperationList,
+  RequestedCommand,
+  RequestedCommands,
+} from "@milepost/model";
 import { printable } from "@milepost/server";
 import { Argument, Command, Option } from "commander";
 import { Api } from "../api.ts";
 import { fieldOf, jsonBlock, jsonLine, jsonTextLine } from "../carried-output.ts";
+import { CommandFailure } from "../exit-codes.ts";
 import { durationMs, integerFrom, json } from "../option-values.ts";
 import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
@@ -18,6 +24,8 @@ interface ListFlags extends SharedFlags {
   readonly user?: string;
   readonly producer?: string;
   readonly kind?: string;
+  readonly tag?: string;
+  readonly parent?: string;
   readonly status?: string;
   readonly limit?: number;
 }
@@ -31,7 +39,7 @@ const statuses = ["waiting", "running", "paused", "stalled", "done", "failed", "
 const columns = ["OPERATION", "STATUS", "DONE", "WHAT"];
 const commands = ["cancel", "pause", "resume", "retry"];
 
-/** Creates the command `milepost ops`, which lists operations, shows one, live too, and sends commands to one. */
+/** Creates the command `milepost ops`, which lists operations, shows one, live too, and sends commands to one or to many. */
 export function opsCommand(terminal: Terminal): Command {
   const api = ({ url }: SharedFlags) => new Api(terminal, url);
   const shared = (command: Command) =>
@@ -45,6 +53,7 @@ export function opsCommand(terminal: Terminal): Command {
     .option("--user <id>", "operations of this user")
     .option("--producer <id>", "operations of this producer")
     .option("--kind <kind>", "operations of this kind")
+    .option("--tag <tag>", "operations with this tag")
     .addOption(new Option("--status <status>", "operations in this status").choices(statuses))
     .option("--limit <n>", "list at most n operations", integerFrom(1, 1_000))
     .action(async ({ url, json: asJson, ...filter }: ListFlags) => {
@@ -81,6 +90,41 @@ export function opsCommand(terminal: Terminal): Command {
       );
     });
 
+  const commandAll = shared(new Command("command-all"))
+    .description("Sends a command to all operations that meet every given condition.")
+    .addArgument(new Argument("<command>", "name of the command").choices(commands))
+    .option("--session <id>", "operations of this session")
+    .option("--user <id>", "operations of this user")
+    .option("--producer <id>", "operations of this producer")
+    .option("--kind <kind>", "operations of this kind")
+    .option("--tag <tag>", "operations with this tag")
+    .option("--parent <id>", "parts of this operation")
+    .addOption(new Option("--status <status>", "operations in this status").choices(statuses))
+    .option("--args <json>", "arguments for the producers, as JSON", json)
+    .option("--key <key>", "dedupe key: repeating the key creates no second command")
+    .action(async (name: string, flags: CommandFlags & ListFlags) => {
+      const { url: _url, json: asJson, args, key, ...filter } = flags;
+      let [sent, refused] = [0, 0];
+      let after: string | undefined;
+      do {
+        const page = await api(flags).post<RequestedCommands>("/v1/operations/commands", {
+          command: name,
+          filter,
+          ...(args !== undefined && { args }),
+          ...(key !== undefined && { key }),
+          ...(after !== undefined && { after }),
+        });
+        for (const result of page.results) {
+          if ("error" in result) refused++;
+          else sent++;
+          terminal.out(asJson ? jsonLine(result) : printable(resultLine(result)));
+        }
+        after = page.next;
+      } while (after !== undefined);
+      if (refused > 0) throw new CommandFailure(`${refused} of ${sent + refused} refused`);
+      if (sent === 0 && !asJson) terminal.out("no operation of this filter takes the command now");
+    });
+
   const live = shared(new Command("watch"))
     .description("Shows operations live, or one of them until it ends.")
     .argument("[operation]", "id of the operation; without it, the list")
@@ -100,11 +144,18 @@ export function opsCommand(terminal: Terminal): Command {
     });
 
   return new Command("ops")
-    .description("Operations: list, watch, get, command.")
+    .description("Operations: list, watch, get, command, command-all.")
     .addCommand(list, { isDefault: true })
     .addCommand(live)
     .addCommand(get)
-    .addCommand(command);
+    .addCommand(command)
+    .addCommand(commandAll);
+}
+
+function resultLine(result: CommandResult): string {
+  if (!("error" in result)) return `${result.operation_id} ${result.command_id} ${result.phase}`;
+  const { code, message } = result.error;
+  return `${result.operation_id} ${code}: ${message}`;
 }
 
 function pathOf(id: string): string {
