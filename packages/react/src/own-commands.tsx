@@ -38,6 +38,8 @@ function OwnCommand({
 }: Props & { readonly definition: CommandDefinition }): ReactNode {
   const { available, pending, error, run } = useCommand(handle, name);
   const [isOpen, open] = useState(false);
+  // The form stays in the page, hidden, until its command is done: a refusal leaves what was typed.
+  const [isFilled, fill] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const form = useId();
   const hasArguments = takesArguments(schema);
@@ -45,7 +47,9 @@ function OwnCommand({
   const send = async (args: unknown) => {
     button.current?.focus();
     open(false);
-    await run({ args });
+    const done = await run({ args });
+    fill(done === undefined);
+    open(done === undefined);
   };
   return (
     <div className="mp-own-command">
@@ -59,15 +63,18 @@ function OwnCommand({
           {...(hasArguments && { "aria-expanded": isOpen, "aria-controls": form })}
           onClick={() => {
             if (pending) return;
-            if (hasArguments) open(!isOpen);
-            else void run();
+            if (!hasArguments) void run();
+            else {
+              fill(true);
+              open(!isOpen);
+            }
           }}
         >
           {pending ? texts.commandPending(title) : title}
         </button>
       )}
-      {hasArguments && available && isOpen && (
-        <div id={form}>
+      {hasArguments && isFilled && (
+        <div id={form} hidden={!isOpen || !available}>
           <SchemaForm
             schema={schema}
             standard={undefined}

@@ -320,7 +320,7 @@ describe("the status panel", () => {
     await send();
     const request = gateway.last.take("request");
     expect(request).toMatchObject({ params: { command: "scale", args: { workers: 3 } } });
-    expect(within(panel).queryByLabelText("Workers")).toBeNull();
+    expect(workers.closest("[hidden]")).not.toBeNull();
     expect(document.activeElement).toBe(scale);
     expect(scale.textContent).toBe("Scale…");
     await after(() =>
@@ -329,7 +329,22 @@ describe("the status panel", () => {
     expect(within(panel).getByRole("alert").textContent).toBe(
       "Scale did not work: workers is too large",
     );
-    await say(4, "paused", {});
+    // What was typed is still there, and goes only when a command with it is done.
+    expect(workers.closest("[hidden]")).toBeNull();
+    expect((workers as HTMLInputElement).value).toBe("3");
+    expect(document.activeElement).toBe(scale);
+    await after(() => fireEvent.change(workers, { target: { value: "2" } }));
+    await send();
+    const second = gateway.last.take("request");
+    expect(second).toMatchObject({ params: { command: "scale", args: { workers: 2 } } });
+    const command = { command_id: "c1", command: "scale" };
+    await after(() => gateway.last.reply(second, { command_id: "c1", phase: "requested" }));
+    await say(4, "command", { ...command, phase: "requested" });
+    await say(5, "command", { ...command, phase: "acknowledged" });
+    await say(6, "command", { ...command, phase: "done" });
+    expect(within(panel).queryByLabelText("Workers")).toBeNull();
+    expect(scale.getAttribute("aria-expanded")).toBe("false");
+    await say(7, "paused", {});
     expect(names()).toContain("wake");
     await after(() => fireEvent.click(within(panel).getByRole("button", { name: "flush" })));
     expect(gateway.last.take("request")).toMatchObject({ params: { command: "flush" } });
