@@ -4,6 +4,7 @@ import { connectionMutants } from "./lists/connection.mjs";
 import { coreMutants } from "./lists/core.mjs";
 import { deploymentMutants } from "./lists/deployment.mjs";
 import { durableMutants } from "./lists/durable.mjs";
+import { estimateMutants } from "./lists/estimates.mjs";
 import { hubMutants } from "./lists/hub.mjs";
 import { loadMutants } from "./lists/load.mjs";
 import { luaMutants } from "./lists/lua.mjs";
@@ -55,6 +56,7 @@ export const lists = [
   { subject: "protocol", mutants: protocolMutants },
   { subject: "react", mutants: reactMutants },
   { subject: "steering", mutants: steeringMutants },
+  { subject: "estimates", mutants: estimateMutants },
   { subject: "metrics", mutants: metricsMutants },
   { subject: "reach", mutants: reachMutants },
   { subject: "socketio", mutants: socketioMutants },
