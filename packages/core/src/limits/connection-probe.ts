@@ -14,7 +14,7 @@ const lookMs = 100;
 /** Parts of the node that {@link probeConnections} uses. */
 export interface ProbeContext {
   readonly clock: Clock;
-  readonly wheel: TimerWheel;
+  readonly wheel: Pick<TimerWheel, "pause">;
   readonly connections: { readonly staying: Iterable<ConnectedClient> };
 }
 
@@ -36,11 +36,17 @@ export async function probeConnections(
     (connection) => connection.isOpen && isOf(connection, owner),
   );
   const since = Math.floor(clock.monotonic());
+  const endsAt = clock.monotonic() + probeMs;
   for (const connection of probed) connection.probe();
   const isSilent = (connection: ConnectedClient) =>
     connection.isOpen && !connection.isAliveSince(since);
-  for (let waitedMs = 0; waitedMs < probeMs && probed.some(isSilent); waitedMs += lookMs) {
-    await wheel.pause(lookMs);
+  // Each pause may end late, and the other nodes wait no longer than the probe lasts.
+  for (
+    let leftMs = probeMs;
+    leftMs > 0 && probed.some(isSilent);
+    leftMs = endsAt - clock.monotonic()
+  ) {
+    await wheel.pause(Math.min(lookMs, leftMs));
   }
   for (const connection of probed.filter(isSilent)) {
     connection.close(4003, "no sign of life");
