@@ -21,6 +21,7 @@ export const slowTests = existing([
   "packages/redis/src/takes-no-writes.test.ts",
   "packages/server/src/transports/websocket/slow-reader.test.ts",
   "packages/server/src/transports/websocket/thousand.test.ts",
+  "sim/src/embedded-run.test.ts",
   "sim/src/simulation.test.ts",
 ]);
 

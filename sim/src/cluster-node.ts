@@ -124,6 +124,7 @@ export class ClusterNode {
     this.#process = undefined;
     process.clock.kill();
     process.disconnect();
+    if (this.#parts.store.isEmbedded) this.#parts.store.crash();
     for (const link of [...this.links]) link.nodeCrashed(isTold);
     this.links.clear();
   }

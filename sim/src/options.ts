@@ -2,8 +2,8 @@ import { parseArgs } from "node:util";
 import type { Mutant } from "./mutants/mutant.ts";
 import { mutants } from "./mutants/mutants.ts";
 
-/** Subject of a run: whole clusters, one queue, or questions to people. */
-export type Subject = "clusters" | "queues" | "questions";
+/** Subject of a run: whole clusters, one node with an embedded store, one queue, or questions to people. */
+export type Subject = "clusters" | "embedded" | "queues" | "questions";
 
 /** Options of the command line. */
 export interface Options {
@@ -17,13 +17,14 @@ export interface Options {
   readonly subject: Subject;
 }
 
-export const usage = `npm run sim -- [--seeds N] [--seed S] [--workers N] [--mutant NAME | --mutants | --queues | --questions] [--verbose]
+export const usage = `npm run sim -- [--seeds N] [--seed S] [--workers N] [--mutant NAME | --mutants | --embedded | --queues | --questions] [--verbose]
 
   --seeds N      number of seeds (default: 1,000)
   --seed S       first seed (default: 1)
   --workers N    number of processes (default: one per core)
   --mutant NAME  run with this defect put into the product
   --mutants      run every mutant until the checker finds it, at most N seeds each
+  --embedded     simulate one node with its data in a file, instead of a cluster
   --queues       simulate a queue and the people and workers around it, instead of a cluster
   --questions    simulate operations that ask questions, and the people who answer
   --verbose      print every violation and the whole plan`;
@@ -38,6 +39,7 @@ export function readOptions(args: readonly string[], cores: number): Options {
       workers: { type: "string", default: String(cores) },
       mutant: { type: "string" },
       mutants: { type: "boolean", default: false },
+      embedded: { type: "boolean", default: false },
       queues: { type: "boolean", default: false },
       questions: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
@@ -49,10 +51,12 @@ export function readOptions(args: readonly string[], cores: number): Options {
     workers: wholeNumber("workers", values.workers),
     mutant: values.mutant === undefined ? undefined : mutantNamed(values.mutant),
     everyMutant: values.mutants,
-    subject: values.questions ? "questions" : values.queues ? "queues" : "clusters",
+    subject: subjects.find((name) => values[name]) ?? "clusters",
     verbose: values.verbose,
   };
 }
+
+const subjects = ["questions", "queues", "embedded"] as const;
 
 /** Returns the mutant of a name; throws an error with all names when there is none. */
 export function mutantNamed(name: string): Mutant {

@@ -130,6 +130,29 @@ export function makePlan(seed: number): Plan {
   return { seed, nodes, readers, feeds, backends, tokenMs, untilMs, steps };
 }
 
+/**
+ * Returns the plan of a seed for one node with an embedded store. Its log loses no tail, but it crashes about as often as all
+ * nodes of a cluster together. The wall clock makes no steps: this store ages entries by it, and never back, which the checker
+ * does not model.
+ */
+export function makeEmbeddedPlan(seed: number): Plan {
+  const { steps, ...plan } = makePlan(seed);
+  const [node = ""] = plan.nodes;
+  const random = SeededRandom.named(seed, "plan of crashes");
+  const crash = () => ({
+    ...({ do: "crash", node, isTold: random.chance(0.8), ms: random.int(50, 3_000) } as const),
+  });
+  return {
+    ...plan,
+    nodes: [node],
+    steps: steps.flatMap((step): Step[] => {
+      if (step.do === "jump") return [];
+      if (step.do === "lose_tail") return [{ at: step.at, ...crash() }];
+      return ["node" in step ? { ...step, node } : step];
+    }),
+  };
+}
+
 const commands = ["cancel", "pause", "resume", "retry"] as const;
 
 /**

@@ -7,7 +7,7 @@ import { ClusterNode } from "./cluster-node.ts";
 import { Journal } from "./journal.ts";
 import type { Mutant } from "./mutants/mutant.ts";
 import { type Action, channels, type Plan } from "./plan.ts";
-import { Store } from "./store.ts";
+import { type EmbeddedStore, Store } from "./store.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 const hourMs = 3_600_000;
@@ -48,9 +48,16 @@ export interface Outcome {
   readonly defects: readonly unknown[];
 }
 
-/** Runs a plan from its first step to the shutdown of everything, or to its first violation. */
-export async function simulate(plan: Plan, mutant?: Mutant): Promise<Outcome> {
-  return new Simulation(plan, mutant).run();
+/**
+ * Runs a plan from its first step to the shutdown of everything, or to its first violation. With `embedded`, the store is a
+ * file, which needs a plan of one node.
+ */
+export async function simulate(
+  plan: Plan,
+  mutant?: Mutant,
+  embedded?: EmbeddedStore,
+): Promise<Outcome> {
+  return new Simulation(plan, mutant, embedded).run();
 }
 
 /** Set of the nodes that a fault affects. */
@@ -70,12 +77,12 @@ class Simulation {
   readonly #defects: unknown[] = [];
   #isHealed = false;
 
-  constructor(plan: Plan, mutant: Mutant | undefined) {
+  constructor(plan: Plan, mutant: Mutant | undefined, embedded: EmbeddedStore | undefined) {
     this.#plan = plan;
     const time = this.#time;
     const journal = this.#journal;
     const { seed } = plan;
-    this.#store = new Store(time, journal, seed);
+    this.#store = new Store(time, journal, seed, embedded);
     this.#begin();
     const onDefect = (error: unknown) => this.#defects.push(error);
     this.#nodes = plan.nodes.map((name) => {
@@ -111,6 +118,7 @@ class Simulation {
       await this.#closeAll();
       this.#journal.seal();
     }
+    this.#store.end();
     const { records, violations } = this.#journal;
     return { records, violations, defects: this.#defects };
   }
@@ -286,7 +294,7 @@ class Simulation {
         dedupeMs,
         ...(rule.projection && { projection: rule.projection.name }),
       };
-      const { head, floor } = await log.read(channel, 0, 1, policy);
+      const { head, floor } = await this.#read(log.read(channel, 0, 1, policy));
       const entries: Publication[] = [];
       // A page ends at 256 KiB.
       for (
@@ -294,7 +302,7 @@ class Simulation {
         after < head.offset;
         after = entries.at(-1)?.position.offset ?? head.offset
       )
-        entries.push(...(await log.read(channel, after, 100_000, policy)).entries);
+        entries.push(...(await this.#read(log.read(channel, after, 100_000, policy))).entries);
       this.#journal.add({
         type: "dump",
         channel,
@@ -306,6 +314,12 @@ class Simulation {
       });
     }
     if (!this.#isBroken) await this.#dumpOperations();
+  }
+
+  /** Reads from the store. The embedded one waits for a commit, which takes time. */
+  async #read<T>(reading: Promise<T>): Promise<T> {
+    if (this.#store.isEmbedded) await this.#until(reading);
+    return reading;
   }
 
   async #dumpOperations(): Promise<void> {

@@ -2,6 +2,7 @@ import { hashOf } from "@milepost/checker/recording";
 import {
   type Appended,
   type ChannelLog,
+  type Clock,
   type Engine,
   type EngineFactory,
   type Leases,
@@ -11,6 +12,7 @@ import {
   type NewEntry,
 } from "@milepost/engine";
 import { formatPosition, MilepostError, type Position, type Publication } from "@milepost/protocol";
+import { SimulatedFile, type SimulatedFileParts } from "@milepost/sqlite/testing";
 import type { Journal } from "./journal.ts";
 import { Refusals } from "./refusals.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -23,6 +25,12 @@ interface Kept {
   readonly policy: LogPolicy;
 }
 
+/** Longest time from the first write of a transaction of the embedded store until it is committed, in milliseconds. */
+const longestCommitMs = 5;
+
+/** Options of the embedded store. */
+export type EmbeddedStore = Pick<SimulatedFileParts, "folder" | "spoil">;
+
 /** Policy of a purge that no rule governs. */
 const anyPolicy: LogPolicy = { maxEntries: 1, maxAgeMs: 1, dedupeMs: 1 };
 
@@ -30,7 +38,8 @@ const anyPolicy: LogPolicy = { maxEntries: 1, maxAgeMs: 1, dedupeMs: 1 };
 export type SpoilLog = (log: ChannelLog) => ChannelLog;
 
 /**
- * Store that all nodes of a cluster share: the memory engine behind a network.
+ * Store that all nodes of a cluster share: the memory engine behind a network. Or the embedded store of one node, which
+ * crashes with it.
  *
  * Calls of a node take time and keep their order. Four faults are possible. The store refuses or holds the
  * calls of a node. It stores an entry but its answer is lost. A log is purged. A log loses its tail and
@@ -40,8 +49,11 @@ export class Store {
   readonly #time: VirtualTime;
   readonly #journal: Journal;
   readonly #random: SeededRandom;
-  readonly #engine: Engine;
-  readonly #presences: MemoryPresences;
+  /** Opens the store in a new process; absent for the one in memory, whose process never ends. */
+  readonly #file: SimulatedFile | undefined;
+  #engine: Engine;
+  #presences: MemoryPresences;
+  readonly #clock: Clock;
   readonly #buses = new Set<NodeBus>();
   readonly #attached = new Set<string>();
   readonly #epochs = new Map<string, string>();
@@ -65,7 +77,7 @@ export class Store {
   callMs = 2;
   #waiting: { readonly node: string; readonly go: () => void }[] = [];
 
-  constructor(time: VirtualTime, journal: Journal, seed: number) {
+  constructor(time: VirtualTime, journal: Journal, seed: number, embedded?: EmbeddedStore) {
     this.#time = time;
     this.#journal = journal;
     this.#random = SeededRandom.named(seed, "store");
@@ -80,9 +92,37 @@ export class Store {
       after: (delayMs: number, callback: () => void) => time.after(delayMs, callback),
       soon: (callback: () => void) => time.after(0, callback),
     };
-    this.#engine = memoryEngine()({ clock, random });
+    this.#clock = clock;
     this.#presences = new MemoryPresences(clock, this.#random);
+    if (embedded === undefined) this.#engine = memoryEngine()({ clock, random });
+    else {
+      this.#file = new SimulatedFile({
+        ...{ ...embedded, clock, random },
+        after: (ms, callback) => time.after(ms, callback),
+        commitMs: () => this.#random.between(0, longestCommitMs),
+      });
+      this.#engine = this.#file.open();
+    }
     this.#engine.bus.listen((publication) => this.#carry(publication));
+  }
+
+  /** True for the embedded store, which the process of one node has for itself. */
+  get isEmbedded(): boolean {
+    return this.#file !== undefined;
+  }
+
+  /** Ends the process that has the embedded store, without any order, and opens the store as it was left. */
+  crash(): void {
+    if (this.#file === undefined) return;
+    this.#engine = this.#file.open();
+    this.#presences = new MemoryPresences(this.#clock, this.#random);
+    this.#attached.clear();
+    this.#engine.bus.listen((publication) => this.#carry(publication));
+  }
+
+  /** Removes the files of the embedded store. */
+  end(): void {
+    this.#file?.remove();
   }
 
   /** The log itself, without the network; for the end of a simulation. */
@@ -180,7 +220,7 @@ export class Store {
       targets: overLine(targets, line),
       inbox: overLine(inbox, line, {}, losesSideAnswer),
       questions: overLine(questions, line, {}, losesSideAnswer),
-      isShared: true,
+      isShared: !this.isEmbedded,
       store: watch.store,
       close: async () => disconnect(),
     });
@@ -319,6 +359,8 @@ class StoreLine {
       this.#thereAt = Math.max(this.#thereAt, now + this.#way());
       this.#time.at(this.#thereAt, () =>
         this.#store.whenFree(this.#node, () => {
+          // A call to a store of the same process has ended with that process.
+          if (this.isCut && this.#store.isEmbedded) return;
           if (this.#store.refused.has(this.#node)) {
             this.#back(() => reject(unavailable()));
             return;

@@ -27,7 +27,7 @@ import { type DataFolder, databaseName, takeFolder } from "./data-folder.ts";
 import type { Database, Row, Value } from "./driver/database.ts";
 import { openDatabase } from "./driver/open-database.ts";
 import { migrate, requireOurs } from "./schema.ts";
-import { isOver } from "./stored-log.ts";
+import { isOver, latestUse } from "./stored-log.ts";
 
 /** Number of entries that are read at once. */
 const rowsAtOnce = 500;
@@ -93,7 +93,7 @@ class FileData implements PortableFile {
     for (const row of this.#all("SELECT * FROM log ORDER BY id")) {
       const log = {
         offset: Number(row.offset),
-        usedAt: Number(row.used_at),
+        usedAt: latestUse(Number(row.used_at), this.now),
         maxAgeMs: Number(row.max_age),
         keysUntil: Number(row.keys_until),
       };
@@ -285,7 +285,8 @@ class FileData implements PortableFile {
     const epoch = text(row.epoch);
     const floor = { epoch, offset: Number(row.floor), tag: text(row.floor_tag) };
     const state = this.#database.prepare("SELECT * FROM log_state WHERE log = ?").get(id);
-    const keptMs = Number(row.used_at) + Number(row.max_age) - this.now;
+    const usedAt = latestUse(Number(row.used_at), this.now);
+    const keptMs = usedAt + Number(row.max_age) - this.now;
     return {
       channel: text(row.channel),
       head: { epoch, offset: Number(row.offset), tag: text(row.tag) },

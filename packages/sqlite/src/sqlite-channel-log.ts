@@ -15,7 +15,7 @@ import { endEvent, originTag, type Publication } from "@milepost/protocol";
 import { type LogStatements, logStatements } from "./log-statements.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { StoreClock } from "./store-clock.ts";
-import { isOver, type LogParts, StoredLog } from "./stored-log.ts";
+import { isOver, type LogParts, latestUse, StoredLog } from "./stored-log.ts";
 import { YoungAndOld } from "./young-and-old.ts";
 
 const epochLength = 10;
@@ -120,7 +120,7 @@ export class SqliteChannelLog implements ChannelLog {
         live?.isOver(now) ??
         isOver(now, {
           offset: Number(row.offset),
-          usedAt: Number(row.used_at),
+          usedAt: latestUse(Number(row.used_at), now),
           maxAgeMs: Number(row.max_age),
           keysUntil: Number(row.keys_until),
         });
@@ -224,7 +224,7 @@ export class SqliteChannelLog implements ChannelLog {
   #load(channel: string, policy: LogPolicy): StoredLog | undefined {
     const row = this.#statements.find.get(channel);
     if (row === undefined) return undefined;
-    const log = new StoredLog(this.#logParts, row, policy);
+    const log = new StoredLog(this.#logParts, row, policy, this.#now());
     this.#cache.set(channel, log, log.weight);
     return log;
   }

@@ -1,11 +1,5 @@
 import { closeSync } from "node:fs";
-import {
-  type EngineFactory,
-  MemoryBus,
-  MemoryPresences,
-  MemoryRegistry,
-  MemorySignals,
-} from "@milepost/engine";
+import type { EngineFactory } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { Checkpoints } from "./checkpoints.ts";
 import {
@@ -18,27 +12,10 @@ import {
 } from "./data-folder.ts";
 import { failureKindOf } from "./driver/database.ts";
 import { openDatabase } from "./driver/open-database.ts";
-import { Housekeeping } from "./housekeeping.ts";
-import type { PortParts } from "./port-parts.ts";
 import { realAfter } from "./real-after.ts";
 import { migrate } from "./schema.ts";
-import { SqliteChannelLog } from "./sqlite-channel-log.ts";
-import { SqliteDeadLetterStore } from "./sqlite-dead-letter-store.ts";
-import { SqliteDeliveries } from "./sqlite-deliveries.ts";
-import { SqliteDurableSubscribers } from "./sqlite-durable-subscribers.ts";
-import { SqliteDurations } from "./sqlite-durations.ts";
-import { SqliteHoldings } from "./sqlite-holdings.ts";
-import { SqliteInbox } from "./sqlite-inbox.ts";
-import { SqliteLeases } from "./sqlite-leases.ts";
-import { SqliteOperationIndex } from "./sqlite-operation-index.ts";
-import { SqliteQuestions } from "./sqlite-questions.ts";
-import { SqliteQueues } from "./sqlite-queues.ts";
-import { SqliteRecords } from "./sqlite-records.ts";
-import { SqliteRevocations } from "./sqlite-revocations.ts";
-import { SqliteSingleUse } from "./sqlite-single-use.ts";
+import { sqlitePorts } from "./sqlite-ports.ts";
 import { type Durability, SqliteStore } from "./sqlite-store.ts";
-import { SqliteTargets } from "./sqlite-targets.ts";
-import { StoreClock } from "./store-clock.ts";
 import { WalIndex } from "./wal-index.ts";
 
 const defaultMaxBytes = 10 * 1_073_741_824;
@@ -97,18 +74,16 @@ export function sqliteEngine({
           ? `the files of ${folder.file} were moved or deleted while the gateway uses them; put them back, or stop the gateway and restore a backup`
           : undefined,
     });
-    const lastKnown = database.prepare("SELECT value FROM meta WHERE name = 'clock'").get();
-    const storeClock = new StoreClock(clock, Number(lastKnown?.value ?? 0));
-    const keepClock = database.prepare("INSERT OR REPLACE INTO meta VALUES ('clock', ?)");
-    store.beforeCommit(() => keepClock.run(storeClock.now()));
-    const parts: PortParts = { store, storeClock, clock, random };
-    const bus = new MemoryBus();
-    const log = new SqliteChannelLog({ ...parts, bus, maxMemoryBytes, onTrimmed });
-    const inbox = new SqliteInbox(parts);
-    const housekeeping = new Housekeeping(parts, { log, inbox });
+    const {
+      ports,
+      log,
+      close: closePorts,
+    } = sqlitePorts({
+      ...{ database, store, clock, random, maxMemoryBytes, onTrimmed, after: realAfter },
+    });
     let closed: Promise<void> | undefined;
     const close = async () => {
-      housekeeping.close();
+      closePorts();
       await store.close();
       index.close();
       closeSync(walDescriptor);
@@ -116,27 +91,7 @@ export function sqliteEngine({
       folder.release();
     };
     return {
-      name: "sqlite",
-      log,
-      bus,
-      operations: new SqliteOperationIndex(parts),
-      leases: new SqliteLeases(parts),
-      presence: new MemoryPresences(clock, random).connect(),
-      durable: new SqliteDurableSubscribers(parts),
-      deadLetters: new SqliteDeadLetterStore(parts),
-      registry: new MemoryRegistry(clock),
-      signals: new MemorySignals(),
-      revocations: new SqliteRevocations(parts),
-      durations: new SqliteDurations(parts),
-      records: new SqliteRecords(parts),
-      singleUse: new SqliteSingleUse(parts),
-      questions: new SqliteQuestions(parts),
-      holdings: new SqliteHoldings(parts),
-      queues: new SqliteQueues(parts),
-      deliveries: new SqliteDeliveries(parts),
-      targets: new SqliteTargets(parts),
-      inbox,
-      isDurable: true,
+      ...ports,
       durability,
       memoryBytes: () => log.bytes,
       dataSizes: () => ({

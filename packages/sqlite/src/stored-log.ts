@@ -39,6 +39,8 @@ const foldedEntries = 500;
 const weighAfter = 65_536;
 /** Time by which the written time of the last use may lag, in milliseconds. */
 const usedLagMs = 30_000;
+/** Longest time by which a use may be later than the written one: until it is due to be written, and a commit writes it. */
+const unwrittenUseMs = 60_000;
 /** Approximate number of bytes that a log takes in memory without its state, with its oldest entries. */
 const logWeight = 2_560;
 
@@ -93,7 +95,7 @@ export class StoredLog {
   /** True while entries below the floor may still be in the file. */
   #hasTrimmed: boolean;
 
-  constructor(parts: LogParts, row: Row, policy: LogPolicy) {
+  constructor(parts: LogParts, row: Row, policy: LogPolicy, now: number) {
     const { statements } = parts;
     this.#parts = parts;
     this.channel = String(row.channel);
@@ -102,8 +104,8 @@ export class StoredLog {
     this.#head = { epoch, offset: Number(row.offset), tag: String(row.tag) };
     this.#floor = { epoch, offset: Number(row.floor), tag: String(row.floor_tag) };
     this.#bytes = Number(row.bytes);
-    this.#usedAt = Number(row.used_at);
-    this.#savedUse = this.#usedAt;
+    this.#usedAt = latestUse(Number(row.used_at), now);
+    this.#savedUse = Number(row.used_at);
     this.#maxAgeMs = Number(row.max_age);
     this.#isCompacted = row.compacted === 1;
     this.#keysUntil = Number(row.keys_until);
@@ -456,6 +458,14 @@ export class StoredLog {
       size: Number(size),
     }));
   }
+}
+
+/**
+ * Returns the latest time at which a log may have been used, from the time that was written. A process that was killed took
+ * later uses with it, and a log must not end earlier for that.
+ */
+export function latestUse(writtenAt: number, now: number): number {
+  return Math.max(writtenAt, Math.min(now, writtenAt + unwrittenUseMs));
 }
 
 /** Returns true when a log may be deleted. */
