@@ -322,7 +322,8 @@ export function gatewayOf(
     if (leavesPort) server?.leavePort();
     doors.refuse();
     const settled = Promise.allSettled(sources.map((source) => source.close()));
-    await core.shutdown(drainMs);
+    // A request that came later would be refused, while another node could have taken it.
+    await core.shutdown(drainMs, async () => server?.leavePort());
     // After the core has shut down, no source can have an entry published. A source that hangs while closing
     // must not block the shutdown.
     await within(sourceCloseMs, settled);

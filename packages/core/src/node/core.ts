@@ -234,6 +234,8 @@ export interface Core {
   /**
    * Announces `server_shutting_down`, refuses new work, waits `drainMs` milliseconds for the clients to leave,
    * closes the remaining connections with 4000 and frees everything. Further calls wait for the same shutdown.
+   *
+   * Calls `onDrained` when no client is left. Publications are taken until its promise settles.
    */
-  shutdown(drainMs: number): Promise<void>;
+  shutdown(drainMs: number, onDrained?: () => Promise<void>): Promise<void>;
 }

@@ -136,7 +136,7 @@ export function createCore(options: CoreOptions): Core {
     stats: () => coreStats(context, shutdown.hasBegun || connectionAdmin.isDraining),
     connectedPeople: () => connectedPeople(context),
     claimGuest: (id, ttlMs) => context.engine.singleUse.claim("guest", id, ttlMs),
-    shutdown: (drainMs) => shutdown.run(drainMs),
+    shutdown: (drainMs, onDrained) => shutdown.run(drainMs, onDrained),
   };
 }
 

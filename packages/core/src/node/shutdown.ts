@@ -32,8 +32,8 @@ export class Shutdown {
       throw new MilepostError("shutting_down", "this node has shut down; retry on another node");
   }
 
-  run(drainMs: number): Promise<void> {
-    this.#done ??= this.#run(drainMs);
+  run(drainMs: number, onDrained?: () => Promise<void>): Promise<void> {
+    this.#done ??= this.#run(drainMs, onDrained);
     return this.#done;
   }
 
@@ -59,7 +59,7 @@ export class Shutdown {
     }
   }
 
-  async #run(drainMs: number): Promise<void> {
+  async #run(drainMs: number, onDrained?: () => Promise<void>): Promise<void> {
     const { connections, engine, hub, channels, operations, queues, presences } = this.#context;
     const { compactions, deliveries, questions, questionKeeper } = this.#context;
     const { registration, ownership, wheel, ticker, outage, errorLog } = this.#context;
@@ -70,6 +70,7 @@ export class Shutdown {
     await this.#drain(drainMs);
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
     for (const connection of [...connections.all]) connection.abandon();
+    const answered = onDrained?.();
     questions.close();
     await questionKeeper.close().catch(errorLog.report);
     await queues.close().catch(errorLog.report);
@@ -80,6 +81,7 @@ export class Shutdown {
     await Promise.race([compactions.close().catch(errorLog.report), wheel.pause(closeGraceMs)]);
     await this.#maintenance.close().catch(errorLog.report);
     await registration.close().catch(errorLog.report);
+    await answered?.catch(errorLog.report);
     outage.close();
     ownership.close();
     hub.close();

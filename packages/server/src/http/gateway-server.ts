@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import type { CoreLog } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
 import type { ClientSockets } from "../admission/client-sockets.ts";
@@ -46,6 +47,7 @@ export class GatewayServer {
   #certificate: TlsCertificate | undefined;
   #proxyReader: ProxyReader | undefined;
   #opened = false;
+  #left: Promise<void> | undefined;
 
   constructor(
     doors: HttpHandlers,
@@ -136,9 +138,25 @@ export class GatewayServer {
     return typeof address === "object" && address !== null ? address : undefined;
   }
 
-  /** Stops accepting new connections; open connections stay. */
-  leavePort(): void {
-    this.#server.close();
+  /**
+   * Stops accepting new connections; open connections stay, but each request is the last one of its connection. Resolves once
+   * every connection has ended, at the latest after 1 s, so that requests that were accepted before are answered by then.
+   */
+  leavePort(): Promise<void> {
+    this.#left ??= this.#leave();
+    return this.#left;
+  }
+
+  async #leave(): Promise<void> {
+    if (!this.#opened) return;
+    this.#server.prependListener("request", (_, response) => {
+      response.shouldKeepAlive = false;
+    });
+    const ended = new AbortController();
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    const late = pause(closeGraceMs, undefined, { signal: ended.signal }).catch(() => {});
+    await Promise.race([closed, late]);
+    ended.abort();
   }
 
   /** Stops listening, lets running answers finish, and cuts connections that are still open after 1 s. */
