@@ -137,6 +137,7 @@ export class Checker {
       case "fault":
         this.#publishes.fault(record);
         this.#streams.fault(record, t);
+        this.#durable.fault(record);
         if (record.fault === "crash" || record.fault === "drain") this.#works.nodeGone();
         if (record.channel !== undefined) this.#history(record.channel)?.fault(record, t);
         return;

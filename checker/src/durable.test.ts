@@ -18,6 +18,7 @@ function checks(count: number) {
   return {
     accused,
     store,
+    loseTail: () => durable.fault({ type: "fault", fault: "tail_lost", phase: "once", channel }),
     hand: (position: string, attempt = 1) =>
       durable.handed({ type: "handed", subscriber, position, attempt }, accuse),
     answer: (
@@ -77,6 +78,25 @@ describe("[G11] the checks of durable subscribers", () => {
     expect(accused).toEqual([]);
     hand("e.2.other", 2);
     expect(accused).toHaveLength(1);
+  });
+
+  test("settle nothing that was stored after a lost tail by the late ack of an entry in that tail", () => {
+    const { accused, store, loseTail, hand, answer, end, at } = checks(4);
+    for (const n of [1, 2, 3, 4]) hand(at(n));
+    answer(at(1));
+    loseTail();
+    for (const position of ["e.2.new", "e.3.new", "e.4.new"]) store(position);
+    answer(at(4));
+    for (const position of ["e.2.new", "e.3.new"]) hand(position);
+    expect(accused).toEqual([]);
+    answer("e.3.new");
+    for (const position of ["e.2.new", "e.3.new"]) hand(position, 2);
+    expect(accused).toEqual([
+      "worker received e.2.new again after its ack was saved",
+      "worker received e.3.new again after its ack was saved",
+    ]);
+    end("e.3.new");
+    expect(accused).toHaveLength(2);
   });
 
   test("find an entry that was never stored", () => {

@@ -4,6 +4,7 @@ import type {
   DurableEndRecord,
   DurableRecord,
   EntryRecord,
+  FaultRecord,
   HandedRecord,
   LetterRecord,
 } from "./records.ts";
@@ -34,8 +35,11 @@ interface Subscriber {
 
 /** Entries of one channel: their positions in the order in which they were stored, and by epoch and offset. */
 interface Entries {
-  readonly positions: Set<string>;
+  /** Each position with the number of tails that the log had lost when it was stored. */
+  readonly positions: Map<string, number>;
   readonly byEpoch: Map<string, Map<number, string[]>>;
+  /** Number of tails that the log has lost. */
+  lostTails: number;
 }
 
 /**
@@ -49,7 +53,7 @@ export class DurableChecks {
   entry({ channel, position }: EntryRecord): void {
     const entries = this.#entriesOf(channel);
     const { epoch, offset } = placeOf(position);
-    entries.positions.add(position);
+    entries.positions.set(position, entries.lostTails);
     const offsets = entries.byEpoch.get(epoch) ?? new Map<number, string[]>();
     entries.byEpoch.set(epoch, offsets);
     offsets.set(offset, [...(offsets.get(offset) ?? []), position]);
@@ -58,6 +62,10 @@ export class DurableChecks {
       const applied = of === channel ? appliedTo.get(epoch) : undefined;
       if (applied !== undefined && applied >= offset) appliedTo.set(epoch, offset - 1);
     }
+  }
+
+  fault({ fault, channel }: FaultRecord): void {
+    if (fault === "tail_lost" && channel !== undefined) this.#entriesOf(channel).lostTails++;
   }
 
   durable({ subscriber, channel, position, max_attempts }: DurableRecord): void {
@@ -105,12 +113,19 @@ export class DurableChecks {
     // Acknowledging an entry that is scheduled for its own retry settles no earlier entries.
     if (refused === "yes") return;
     const { epoch, offset } = placeOf(position);
-    const offsets = this.#entriesOf(own.channel).byEpoch.get(epoch);
+    const { positions, byEpoch } = this.#entriesOf(own.channel);
+    const offsets = byEpoch.get(epoch);
     if (offsets === undefined) return;
+    const lostTails = positions.get(position) ?? 0;
     let isCertain = surely === "yes" && refused === undefined;
     const first = (own.appliedTo.get(epoch) ?? 0) + 1;
     for (let at = first; at < offset; at++) {
       for (const other of offsets.get(at) ?? []) {
+        // An entry that was lost settles none of those that were stored in its place, though their offsets are smaller.
+        if ((positions.get(other) ?? 0) > lostTails) {
+          isCertain = false;
+          continue;
+        }
         const isRefused = own.refused.get(other);
         if (isRefused === "yes") continue;
         if (isRefused === "maybe") isCertain = false;
@@ -145,7 +160,7 @@ export class DurableChecks {
         accuse("G11", `${position} was due to ${subscriber} long ago and was not delivered`);
       }
     }
-    for (const position of this.#entriesOf(own.channel).positions) {
+    for (const position of this.#entriesOf(own.channel).positions.keys()) {
       const place = placeOf(position);
       const { start } = own;
       const isAfterStart =
@@ -164,7 +179,7 @@ export class DurableChecks {
   #entriesOf(channel: string): Entries {
     const known = this.#entries.get(channel);
     if (known !== undefined) return known;
-    const entries: Entries = { positions: new Set(), byEpoch: new Map() };
+    const entries: Entries = { positions: new Map(), byEpoch: new Map(), lostTails: 0 };
     this.#entries.set(channel, entries);
     return entries;
   }
