@@ -73,7 +73,9 @@ test.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
     expect(there.seen).toEqual(expect.arrayContaining(news(1)));
     await both(3, cut);
     for (const { seen } of [here, there, moved]) {
-      await expect.poll(() => seen.slice(-2), { timeout: 10_000 }).toEqual(news(3));
+      // Each channel has its own order; a reader may catch up with one of them while the other one is live.
+      const newest = () => Object.fromEntries(seen as [string, unknown][]);
+      await expect.poll(newest, { timeout: 10_000 }).toEqual({ broadcast: 3, "system:*": 3 });
     }
     const times = (seen: readonly unknown[], n: number) =>
       seen.filter((one) => (one as unknown[])[1] === n).length;
