@@ -157,7 +157,8 @@ def test_retries_of_a_task_of_celery_are_attempts_of_one_operation(
     assert result.get() == 5 and seen == [0, 1, 2]
     state = eventually(lambda: (s := gateway.state(result.id)).get("status") == "done" and s)
     assert (state["attempt"], state["result"], state["title"], state["user_id"]) == (3, 5, "Add", "7")
-    assert [line["message"] for line in state["log"]] == ["attempt 1", "attempt 2", "attempt 3"]
+    # Celery runs these attempts inside each other. Each has a handle of its own, so only the order within an attempt is promised.
+    assert sorted(line["message"] for line in state["log"]) == ["attempt 1", "attempt 2", "attempt 3"]
 
 
 def test_a_task_of_celery_that_people_stop_is_cancelled_and_not_retried(
