@@ -139,8 +139,8 @@ export class GatewayServer {
   }
 
   /**
-   * Stops accepting new connections; open connections stay, but each request is the last one of its connection. Resolves once
-   * every connection has ended, at the latest after 1 s, so that requests that were accepted before are answered by then.
+   * Stops accepting new connections; open connections stay. Resolves once every connection has ended, at the latest after
+   * 1 s, so that requests that were accepted before are answered by then.
    */
   leavePort(): Promise<void> {
     this.#left ??= this.#leave();
@@ -149,9 +149,6 @@ export class GatewayServer {
 
   async #leave(): Promise<void> {
     if (!this.#opened) return;
-    this.#server.prependListener("request", (_, response) => {
-      response.shouldKeepAlive = false;
-    });
     const ended = new AbortController();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     const late = pause(closeGraceMs, undefined, { signal: ended.signal }).catch(() => {});
