@@ -15,7 +15,7 @@ const readerCount = 50;
 const perSecond = 100;
 const warmUpSeconds = 3;
 
-/** Where a publication is read, with what each place is compared to: the least that Node can do there. */
+/** Places where a publication is read, each with the floor it is compared to: the least that Node can do there. */
 const places = {
   "in memory": "floor in memory",
   "the same node": "floor over Redis",

@@ -1,4 +1,4 @@
-/** What a supervisor of workers needs, without the gateway: importing it loads no code that serves. */
+/** Parts of the server that a supervisor of workers needs, without the gateway: importing them loads no code that serves. */
 export { ConfigError } from "./config/config-error.ts";
 export { type Role, roles } from "./config/role.ts";
 export { createLog, type LogLevel, type LogOptions, logLevels } from "./runtime/log.ts";

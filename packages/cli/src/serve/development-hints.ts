@@ -1,4 +1,4 @@
-/** What a development start tells about its secrets. */
+/** Secrets of a development start, which its lines print. */
 export interface DevelopmentSecrets {
   readonly tokenSecret: string;
   /** The first API key; undefined where only its hash is known. */

@@ -2,7 +2,7 @@ import type { Config } from "@milepost/server";
 import type { LogLevel } from "@milepost/server/supervisor";
 import type { DevelopmentSecrets } from "./development-hints.ts";
 
-/** What a supervisor must know of the configuration. */
+/** Part of the configuration that a supervisor needs. */
 export interface WorkerPlan {
   readonly workers: number;
   readonly drainMs: number;
@@ -13,14 +13,14 @@ export interface WorkerPlan {
   readonly dev?: DevelopmentSecrets;
 }
 
-/** Returns what a supervisor must know of a configuration. */
+/** Returns the part of a configuration that a supervisor needs. */
 export function workerPlanOf(config: Config): WorkerPlan {
   const { workers, drainMs, logLevel, host, tlsCert } = config;
   const plan = { workers, drainMs, logLevel, host, isTls: tlsCert !== "" };
   return config.dev ? { ...plan, dev: developmentSecretsOf(config) } : plan;
 }
 
-/** Returns what a development start tells about its secrets. */
+/** Returns the secrets of a development start, as its lines print them. */
 export function developmentSecretsOf(config: Config): DevelopmentSecrets {
   const { tokenSecret, apiKeys, madeUp, data } = config;
   return { tokenSecret, apiKey: apiKeys[0]?.key, areMadeUp: madeUp.length > 0, keptIn: data };

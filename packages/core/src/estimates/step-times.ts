@@ -26,7 +26,7 @@ interface StepTimes {
 }
 
 /**
- * What the finished runs of a kind tell about its steps: how long each takes, and which of them wait for which.
+ * Times of the steps of a kind, learned from its finished runs: how long each takes, and which of them wait for which.
  *
  * A step waits for another one if it began after that one's end in every run that had both; otherwise the two run side
  * by side. Steps that fewer than {@link minSamples} runs had are unknown.

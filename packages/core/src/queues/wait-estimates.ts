@@ -44,7 +44,7 @@ interface OpenEstimate extends Estimate {
   readonly told: WaitRange;
 }
 
-/** Where a wait lay that had been estimated: below the p50, from there to the p90, or above. */
+/** Outcome of an estimated wait: it ended below the p50, from there to the p90, or above. */
 export type WaitOutcome = "below_p50" | "inside" | "above_p90";
 
 /** Parts of the node that {@link WaitEstimates} uses. */
